@@ -1,0 +1,74 @@
+/* format.h - containers of tensors: GGUF, safetensors, npy, npz read through one interface.
+ *
+ * Opening maps the file and checks every size, offset, count and name against it; after
+ * that a view is always safe to read.  Nothing is copied. */
+#ifndef VS_IO_FORMAT_H
+#define VS_IO_FORMAT_H
+
+#include "../base/map.h"
+#include "../base/str.h"
+#include "../tensor/tensor.h"
+
+typedef struct vs_file vs_file;
+
+/* vs_file_open() - open a container by its content (formats.def is asked row by row), mapped read-only.
+ * vs_file_open_bytes() - the same over borrowed bytes; name is for messages.
+ * VS_OK | VS_E_UNKNOWN (no such file) | VS_E_IO | VS_E_FORMAT (what, where) | VS_E_UNSUPPORTED | VS_E_NOMEM. */
+vs_status vs_file_open(vs_err *err, const char *path, vs_file **out) VS_MUST_CHECK;
+vs_status vs_file_open_bytes(vs_err *err, const char *name, const void *bytes, size_t size, vs_file **out) VS_MUST_CHECK;
+void vs_file_close(vs_file *f);
+
+const char *vs_file_format(const vs_file *f); /* "gguf", "safetensors", … static */
+const char *vs_file_path(const vs_file *f);   /* borrowed until close */
+size_t vs_file_size(const vs_file *f);        /* bytes */
+uint64_t vs_file_header_hash(const vs_file *f); /* of everything before the tensor data */
+
+/* The tensors in file order.  vs_file_find() by name, NULL when there is none.  Borrowed until close. */
+size_t vs_file_tensor_count(const vs_file *f);
+const vs_tensor *vs_file_tensor(const vs_file *f, size_t i, const char **name);
+const vs_tensor *vs_file_find(const vs_file *f, const char *name);
+
+/* Metadata (GGUF key-values; safetensors' __metadata__ as strings).  A typed value; arrays hold elements of one type. */
+typedef enum vs_meta_type { VS_META_NONE, VS_META_BOOL, VS_META_UINT, VS_META_INT, VS_META_FLOAT, VS_META_STR, VS_META_ARRAY } vs_meta_type;
+typedef struct vs_meta {
+    vs_meta_type type, elem; /* elem: type of an array's elements */
+    uint64_t u;              /* BOOL, UINT */
+    int64_t i;               /* INT (and UINT where it fits) */
+    double f;                /* FLOAT (and the integers) */
+    const char *s;           /* STR: borrowed, n bytes, not NUL-terminated */
+    size_t n;                /* STR: bytes; ARRAY: elements */
+    const void *array;       /* internal; read with vs_meta_at() */
+} vs_meta;
+
+/* vs_file_meta() - the value of a key; type VS_META_NONE when it is absent.  vs_meta_at() - element i of an array;
+ * O(1) for numbers and for strings (their offsets are indexed on first use, so not thread-safe). */
+vs_meta vs_file_meta(const vs_file *f, const char *key);
+vs_meta vs_meta_at(const vs_meta *array, size_t i);
+/* Keys one by one, for info; NULL at the end.  Borrowed until close. */
+const char *vs_file_meta_key(const vs_file *f, size_t i);
+
+/* Writers.  Tensors stream out in the order they are put; nothing but the header is held in memory.  The shapes are
+ * declared first (vs_writer_declare), then the data follow in the same order, in pieces of any size.
+ *   format: "safetensors" or "npz" (stored zip of npy, zip64 where needed)
+ * Written to PATH.part and renamed at commit: a killed writer leaves no half file under the name asked for.
+ * VS_OK | VS_E_IO (disk full, not writable: which) | VS_E_SHAPE | VS_E_STATE (order). */
+typedef struct vs_writer vs_writer;
+vs_status vs_writer_open(vs_err *err, const char *path, const char *format, vs_writer **out) VS_MUST_CHECK;
+vs_status vs_writer_declare(vs_err *err, vs_writer *w, const char *name, vs_dtype t, int ndim, const size_t *shape) VS_MUST_CHECK;
+vs_status vs_writer_put(vs_err *err, vs_writer *w, const void *data, size_t bytes) VS_MUST_CHECK;
+vs_status vs_writer_commit(vs_err *err, vs_writer *w) VS_MUST_CHECK; /* closes and frees w in any case */
+void vs_writer_abort(vs_writer *w);                                    /* NULL is a no-op */
+
+/* Word vectors: word2vec (binary, text with a header), GloVe (no header), fastText .vec, npy with a word list beside it
+ * (NAME.npy + NAME.words.txt or words.txt).  Rows come out one by one; a bad row is an error naming its line.
+ *   keys are UTF-8, borrowed until the next call; vec [dim] f32 borrowed likewise. */
+typedef struct vs_words vs_words;
+vs_status vs_words_open(vs_err *err, const char *path, vs_words **out) VS_MUST_CHECK;
+size_t vs_words_dim(const vs_words *w);
+size_t vs_words_rows_hint(const vs_words *w); /* 0: unknown */
+/* VS_OK with *key = NULL at the end. */
+vs_status vs_words_next(vs_err *err, vs_words *w, const char **key, size_t *key_len, const float **vec) VS_MUST_CHECK;
+uint64_t vs_words_done(const vs_words *w), vs_words_total(const vs_words *w); /* bytes, for progress */
+void vs_words_close(vs_words *w);
+
+#endif

@@ -1,0 +1,69 @@
+/* kernels.h - the arithmetic that everything else is made of.
+ *
+ * One body, compiled once for each instruction set, chosen at start (cpu.h).
+ *
+ * The same bits, always.  A sum over n elements is taken in this order and no other:
+ * element i goes, by a fused multiply-add, into virtual lane i mod 16; the lanes are
+ * then added as a fixed tree (l, l+8), (l, l+4), (l, l+2), (l, l+1).  So an output
+ * element depends on its own inputs, their number and their layout alone: not on the
+ * rows computed beside it, the number of threads, or the instruction set.
+ * exp, tanh, erf are our own polynomials, for the same reason.
+ *
+ * A quantised weight is widened to f32 exactly as the format defines it (scale times
+ * code, in that order), then multiplied: looking at a weight and using it agree. */
+#ifndef VS_TENSOR_KERNELS_H
+#define VS_TENSOR_KERNELS_H
+
+#include "tensor.h"
+
+/* The non-linearities of MLPs; ACT names as in Hugging Face's configurations. */
+typedef enum vs_act { VS_ACT_RELU, VS_ACT_SILU, VS_ACT_TANH, VS_ACT_GELU, VS_ACT_GELU_TANH } vs_act;
+
+/* vs_widen() - n elements (whole blocks) of type t at src to f32.  Supported: every type of dtypes.def. */
+void vs_widen(vs_dtype t, const void *src, float *dst, size_t n);
+
+/* vs_matmul() - y = x W^T + b, on all threads.
+ *   x [rows, in] f32, row stride ldx elements     w [out, in], any type: the product reads it where it lies
+ *   b [out] f32 or NULL (added last)              y [rows, out] f32, row stride ldy; must not overlap x
+ * VS_OK | VS_E_SHAPE (w is not [out, in]) | VS_E_UNSUPPORTED.  O(rows in out). */
+vs_status vs_matmul(vs_err *err, const float *x, size_t rows, size_t in, size_t ldx, const vs_tensor *w, const float *b,
+                    float *y, size_t out, size_t ldy) VS_MUST_CHECK;
+
+/* vs_matmul_span() - the same for outputs [o0, o1) only, in the calling thread, for callers that share out work
+ * themselves (a block of W times a block of queries).  y points at output o0. */
+void vs_matmul_span(const float *x, size_t rows, size_t in, size_t ldx, const vs_tensor *w, const float *b, size_t o0,
+                    size_t o1, float *y, size_t ldy);
+
+/* vs_dot() - sum x[i] y[i] in the order above.  vs_sum(), vs_sum_squares() likewise. */
+float vs_dot(const float *x, const float *y, size_t n);
+float vs_sum(const float *x, size_t n);
+float vs_sum_squares(const float *x, size_t n);
+
+/* vs_axpy() - y += a x (each element one fused multiply-add).  vs_scale_by() - x *= a. */
+void vs_axpy(float a, const float *x, float *y, size_t n);
+void vs_scale_by(float *x, float a, size_t n);
+
+/* vs_layer_norm() - y = (x - mean) / sqrt(var + eps) * g + b   (Ba et al. 2016; var divides by n)
+ * vs_rms_norm()   - y = x / sqrt(mean(x^2) + eps) * (plus + g)  (Zhang & Sennrich 2019; Gemma has plus = 1)
+ *   x, y [n], may be the same; g, b [n] f32, NULL: 1 and 0. */
+void vs_layer_norm(const float *x, const float *g, const float *b, float eps, float *y, size_t n);
+void vs_rms_norm(const float *x, const float *g, float plus, float eps, float *y, size_t n);
+
+/* vs_softmax() - in place over x[n]: exp(x - max) / sum.  -inf gives exactly 0.  Returns false, leaving zeros, where
+ * every element is -inf or one is NaN.  vs_log_sum_exp() - log(sum exp x). */
+bool vs_softmax(float *x, size_t n);
+float vs_log_sum_exp(const float *x, size_t n);
+
+/* vs_activate() - y[i] = act(x[i]); in place allowed.  vs_mul_into() - y[i] = a[i] * b[i].  vs_add_into() - y = a + b. */
+void vs_activate(vs_act act, const float *x, float *y, size_t n);
+void vs_mul_into(const float *a, const float *b, float *y, size_t n);
+void vs_add_into(const float *a, const float *b, float *y, size_t n);
+
+/* vs_rope() - rotate the first n (even) of the dh elements of each of H heads by the position's angles, halves paired
+ * as in GPT-NeoX (Su et al. 2021): x [H, dh] in place; cos, sin [n/2]. */
+void vs_rope(float *x, size_t H, size_t dh, size_t n, const float *cos, const float *sin);
+
+/* vs_argmax() - index of the largest, ties to the lower index. */
+size_t vs_argmax(const float *x, size_t n);
+
+#endif
