@@ -1,0 +1,77 @@
+/* model.h - a model: its description, its weights where they lie, its tokenizer.
+ *
+ * Opening maps files and binds tensors to roles; no weight is copied, folded or centred. */
+#ifndef VS_MODEL_MODEL_H
+#define VS_MODEL_MODEL_H
+
+#include "../tensor/tensor.h"
+#include "../text/tokenizer.h"
+
+typedef struct vs_model vs_model;
+
+typedef enum vs_role {
+#define ROLE(name, per_layer, shape, words) VS_ROLE_##name,
+#include "roles.def"
+#undef ROLE
+    VS_ROLE_COUNT
+} vs_role;
+
+/* What a model is, in the field's letters.  Filled at open; borrowed until close.  One entry a stack; a model has one
+ * (encoder or decoder) or two. */
+typedef struct vs_stack_info {
+    const char *name;           /* "decoder", "encoder" */
+    size_t L, d, H, KV, dh, f;  /* layers, width, heads, key/value heads, head width, MLP width */
+    bool causal, gated, post_norm, rms, rope;
+    const char *act;            /* "gelu_tanh" */
+    const char *positions;      /* "rope", "learned", … */
+} vs_stack_info;
+
+typedef struct vs_model_info {
+    const char *name;           /* short: the file's or directory's name, or what the file says */
+    const char *arch;           /* "gemma3" */
+    const char *path, *format;  /* "gguf", "safetensors" */
+    size_t V, context;          /* vocabulary rows, longest text in tokens */
+    int n_stacks;
+    vs_stack_info stack[2];
+    bool tied;                  /* the unembedding is the embedding */
+    bool has_logits;            /* it has a head that gives words */
+    bool masked;                /* that head fills masks rather than continues */
+    bool has_nsp;
+    float embed_scale;          /* 1, or sqrt(d) */
+    float logit_cap;            /* 0: none */
+    size_t params, file_bytes;
+    uint64_t header_hash;       /* identifies the file without reading its tensors */
+} vs_model_info;
+
+/* vs_model_open() - PATH is a GGUF file or a directory in the hub's layout.  Milliseconds, whatever the size.
+ * VS_OK | VS_E_UNKNOWN | VS_E_FORMAT | VS_E_SHAPE (a tensor: wanted, found) | VS_E_UNSUPPORTED (an architecture we do
+ * not have: names the ones we do) | VS_E_NOMEM.  Close with vs_model_close(). */
+vs_status vs_model_open(vs_err *err, const char *path, vs_model **out) VS_MUST_CHECK;
+void vs_model_close(vs_model *m);
+const vs_model_info *vs_model_info_of(const vs_model *m);
+
+/* vs_model_tokenizer() - loaded on first need, then kept; borrowed.  VS_OK | VS_E_UNSUPPORTED | VS_E_FORMAT. */
+vs_status vs_model_tokenizer(vs_err *err, vs_model *m, const vs_tokenizer **out) VS_MUST_CHECK;
+
+/* vs_model_weight() - the tensor that fills a role (stack 0 or 1, layer ignored for roles of the whole model); NULL
+ * where the model has none.  As stored: borrowed, maybe quantised.  Where UNEMBED is tied this is the embedding. */
+const vs_tensor *vs_model_weight(const vs_model *m, vs_role role, int stack, int layer);
+
+/* vs_model_row() - row `row` of a role's tensor as f32 into out [cols]; a norm's gain comes as it is applied (Gemma: 1+g).
+ * vs_model_column() - column `col` likewise into out [rows]: what a neuron writes is column n of W_DOWN. */
+vs_status vs_model_row(vs_err *err, const vs_model *m, vs_role role, int layer, size_t row, float *out) VS_MUST_CHECK;
+vs_status vs_model_column(vs_err *err, const vs_model *m, vs_role role, int layer, size_t col, float *out) VS_MUST_CHECK;
+
+/* vs_model_final_norm() - the decoder's final norm of rows x [n,d] into y (may be x); a copy where the model has none. */
+vs_status vs_model_final_norm(vs_err *err, const vs_model *m, const float *x, size_t n, float *y) VS_MUST_CHECK;
+
+/* vs_model_unembed() - logits [n,V] of stream vectors x [n,d] (before any final norm: it is applied), exactly as the
+ * last steps of a pass compute them: for a masked-word model through its head's transform and bias.
+ * VS_OK | VS_E_UNSUPPORTED (a model without a head).  O(n d V). */
+vs_status vs_model_unembed(vs_err *err, const vs_model *m, const float *x, size_t n, float *logits) VS_MUST_CHECK;
+
+/* vs_model_params_of() - parameters in a role over all its layers, for info.  vs_role_words() - its words. */
+size_t vs_model_params_of(const vs_model *m, vs_role role);
+const char *vs_role_words(vs_role role);
+
+#endif

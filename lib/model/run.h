@@ -1,0 +1,134 @@
+/* run.h - a forward pass that can be looked into and changed.
+ *
+ * A pass is a plan (a flat list of operations, plan.h) run over packed rows.  A hook
+ * point (site) is a slot of the plan: to keep it is to look, to edit it is a node after
+ * its producer.  Both are decided when the plan is made; a pass without any pays nothing. */
+#ifndef VS_MODEL_RUN_H
+#define VS_MODEL_RUN_H
+
+#include "../base/parallel.h"
+#include "model.h"
+
+typedef enum vs_site_kind {
+#define SITE(name, tl, brief, shape, words) VS_SITE_##name,
+#include "sites.def"
+#undef SITE
+    VS_SITE_COUNT
+} vs_site_kind;
+
+/* One hook point.  layer -1 for sites of the whole model; stack 1 is the decoder of a two-stack model; cross: that
+ * decoder's cross-attention; head -1: all heads. */
+typedef struct vs_site {
+    vs_site_kind kind;
+    int16_t layer, head;
+    uint8_t stack, cross;
+} vs_site;
+
+/* vs_site_parse() - a site by any of its names: TransformerLens's (`blocks.3.attn.hook_z`), short (`3.attn.z.h5`,
+ * `3.mlp_out`), Hugging Face's (`hidden_states.4`, `attentions.3`).  The text must be one whole site, no position.
+ * VS_OK | VS_E_UNKNOWN (suggests the nearest; or no such layer or head: how many there are). */
+vs_status vs_site_parse(vs_err *err, const vs_model *m, const char *text, size_t n, vs_site *out) VS_MUST_CHECK;
+
+/* vs_site_name() - the TransformerLens (brief: the short) name into buf; returns buf. */
+const char *vs_site_name(const vs_model *m, vs_site s, bool brief, char *buf, size_t size);
+
+/* vs_site_list() - every site that this model has, in the order of a pass; n of them into *out (free with vs_free). */
+vs_status vs_site_list(vs_err *err, const vs_model *m, vs_site **out, size_t *n) VS_MUST_CHECK;
+const char *vs_site_words(vs_site_kind k);
+const char *vs_site_shape(vs_site_kind k); /* letters of sites.def */
+
+/* The rows of a pass: texts packed one after another, never padded. */
+typedef struct vs_input {
+    const int32_t *ids;   /* [rows] */
+    const uint8_t *types; /* [rows] segment of each row, NULL: all 0 */
+    size_t rows;
+    const size_t *starts; /* [n_seqs + 1] first row of each text, starts[n_seqs] = rows; NULL: one text */
+    size_t n_seqs;
+} vs_input;
+
+/* Positions an edit touches: from..to inclusive in each text, negative counts from its end. */
+typedef struct vs_positions {
+    bool all;
+    int32_t from, to;
+} vs_positions;
+
+typedef enum vs_edit_kind { VS_EDIT_SET, VS_EDIT_ADD, VS_EDIT_SCALE, VS_EDIT_PROJECT, VS_EDIT_CUT } vs_edit_kind;
+
+/* An intervention, as data.  The vector has the width of one position of the site: d, f, V; for a head of z, dh; for
+ * all heads H*dh.  PROJECT removes the direction of vec.  CUT masks attention edges before the softmax (site: scores or
+ * pattern, head -1: all): queries `at`, keys `keys`. */
+typedef struct vs_edit {
+    vs_edit_kind kind;
+    vs_site site;
+    vs_positions at, keys;
+    float factor;     /* SCALE: x * factor; ADD: x + factor * vec */
+    const float *vec; /* SET, ADD, PROJECT; borrowed until the pass is done; NULL with SET: zero */
+    size_t width;     /* of vec; per_row: width times the number of rows of `at` in the first text */
+    bool per_row;     /* vec has a row for each position of `at` */
+} vs_edit;
+
+/* What an edit did in a pass. */
+typedef struct vs_edit_effect {
+    size_t hits;   /* positions (edges, for CUT) changed */
+    double change; /* L2 norm of the difference it made */
+} vs_edit_effect;
+
+/* A cache of keys and values: the rows of a text already seen by a causal model.  A cache made under edits never
+ * serves a pass with others: it remembers them, and a pass that differs is refused (VS_E_STATE). */
+typedef struct vs_kv vs_kv;
+vs_status vs_kv_new(vs_err *err, const vs_model *m, size_t capacity, vs_kv **out) VS_MUST_CHECK;
+void vs_kv_free(vs_kv *kv);
+size_t vs_kv_rows(const vs_kv *kv);
+void vs_kv_truncate(vs_kv *kv, size_t rows);
+
+typedef enum vs_logits_rows { VS_LOGITS_NONE, VS_LOGITS_LAST, VS_LOGITS_ALL } vs_logits_rows;
+typedef enum vs_mask { VS_MASK_MODEL, VS_MASK_CAUSAL, VS_MASK_FULL } vs_mask;
+
+typedef struct vs_request {
+    vs_input in;             /* encoder-decoder: what the encoder reads */
+    vs_input decoder;        /* rows 0 where the model has one stack */
+    const vs_site *keep;     /* [n_keep] sites to keep */
+    size_t n_keep;
+    const vs_edit *edits;    /* [n_edits], applied in order at each site */
+    size_t n_edits;
+    vs_logits_rows logits;   /* LAST: the last row of each text */
+    vs_kv *kv;               /* NULL, or the rows before these; the pass appends its own */
+    vs_mask mask;
+    size_t stop_layer;       /* 0: all; n: stop after n blocks (for addresses: nothing later is computed) */
+} vs_request;
+
+/* A finished pass.  Arrays are borrowed until vs_pass_free(). */
+typedef struct vs_pass vs_pass;
+
+/* vs_run() - plan (or find the plan again) and run.  VS_OK | VS_E_RANGE (an id, position or row beyond the context) |
+ * VS_E_STATE (an edit that hits nothing, a foreign cache) | VS_E_NUMERIC (a row with every key masked) | VS_E_NOMEM |
+ * VS_E_STOPPED. */
+vs_status vs_run(vs_err *err, vs_model *m, const vs_request *rq, vs_pass **out) VS_MUST_CHECK;
+void vs_pass_free(vs_pass *p);
+
+/* vs_pass_site() - a kept site as an f32 view in its natural shape over all packed rows: [T,d], [T,H,dh], [T,f]; a
+ * pattern or scores [H,T,S] of text `seq` (S = T plus cached rows).  With a head in the site: that head's part.
+ * VS_E_STATE where it was not kept. */
+vs_status vs_pass_site(vs_err *err, const vs_pass *p, vs_site s, size_t seq, vs_tensor *out) VS_MUST_CHECK;
+/* Logits [T or n_seqs, V]; next-sentence logits [n_seqs, 2]; NULL where not asked for or the model has none. */
+const float *vs_pass_logits(const vs_pass *p, size_t *rows);
+const vs_edit_effect *vs_pass_effects(const vs_pass *p); /* [n_edits] */
+size_t vs_pass_bytes(const vs_pass *p);                  /* memory of its slots */
+
+/* vs_plan_text() - the plan of a request, one operation a line, for `info --plan`; appended to out. */
+vs_status vs_plan_text(vs_err *err, vs_model *m, const vs_request *rq, vs_buf *out) VS_MUST_CHECK;
+
+/* Choosing the next token from logits [V] (Holtzman et al. 2020 for top-p). */
+typedef struct vs_sampling {
+    float temperature; /* 0: greedy */
+    size_t top_k;      /* 0: all */
+    float top_p;       /* 1: all */
+    uint64_t seed;
+} vs_sampling;
+/* vs_sample() - one token; *state is advanced (seed it once with sampling->seed); the same draws on every machine. */
+int32_t vs_sample(const vs_sampling *how, const float *logits, size_t V, uint64_t *state);
+
+/* vs_top_k() - the k largest of x[n], best first, ties to the lower index: idx[k].  Returns how many (min(k, n)). */
+size_t vs_top_k(const float *x, size_t n, size_t k, size_t *idx);
+
+#endif
