@@ -1,5 +1,7 @@
 # vecscope - `make help` lists what can be asked for.
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 CFG     ?= release
 PREFIX  ?= /usr/local
 B       := build/$(CFG)
@@ -9,8 +11,12 @@ ifdef CI
 WARN += -Werror
 endif
 OPT.release := -O2 -g
+OPT.clang   := $(OPT.release)
 OPT.asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 OPT.cov     := -O0 -g --coverage
+ifeq ($(CFG),clang)
+CC := clang
+endif
 # no contraction: a fused multiply-add is written where it is meant (tensor/kernels.h, "the same bits, always")
 BASE_CFLAGS := -std=c11 $(OPT.$(CFG)) $(WARN) -ffp-contract=off -fno-math-errno -fPIC -fopenmp -Ibuild/gen -D_POSIX_C_SOURCE=200809L
 LIBS := $(OPT.$(CFG)) -fopenmp -lsqlite3 -lgsl -lopenblas -lpcre2-8 -lutf8proc -ljansson -lm
@@ -22,25 +28,107 @@ LIB_SRC := $(wildcard lib/*.c lib/base/*.c lib/tensor/*.c lib/io/*.c lib/text/*.
 APP_SRC := $(wildcard repl/*.c analogies/*.c probes/*.c datasets/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(ISA_OBJ)
 APP_OBJ := $(APP_SRC:%.c=$(B)/%.o)
-UNIT    := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+LIB     := $(B)/libvecscope.a
+APP     := $(B)/libapp.a
+PROGRAM := $(if $(wildcard repl/main.c),$(B)/vecscope)
+TESTS      := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c tests/fixtures/test_*.c)) $(filter-out tests/real/%,$(wildcard tests/*/test_*.sh))
+TESTS_REAL := $(patsubst %.c,$(B)/%,$(wildcard tests/real/test_*.c)) $(wildcard tests/real/test_*.sh)
 
-.PHONY: all lib clean
-all: vecscope
-lib: $(B)/libvecscope.a
+.DEFAULT_GOAL := all
+.PHONY: all lib deps fetch run test test-real check lint asan format install uninstall clean help
+
+all: $(PROGRAM) lib ## build ./vecscope and the library
+ifneq ($(PROGRAM),)
+ifeq ($(CFG),release)
+	@ln -sf $(PROGRAM) vecscope
+endif
+endif
+lib: $(LIB) $(B)/libvecscope.so ## build libvecscope.a and libvecscope.so
+
+# V=1 shows the whole commands
+Q := $(if $(V),,@)
+say = @printf '  %-5s %s\n' $(1) $@
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+# where untrusted bytes are read, every narrowing is written out
+$(B)/lib/io/%.o $(B)/lib/base/map.o: WARN += -Wconversion
 
-$(B)/libvecscope.a: $(LIB_OBJ)
+$(LIB): $(LIB_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR)
+	$(Q)ar rcs $@ $^
 
-$(B)/tests/unit/%: tests/unit/%.c $(B)/libvecscope.a
+$(APP): $(filter-out %/main.o,$(APP_OBJ))
 	@mkdir -p $(@D)
-	$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -Ilib $< $(B)/libvecscope.a $(LIBS) -lcmocka -o $@
+	@rm -f $@
+	$(call say,AR)
+	$(Q)ar rcs $@ $^
 
-clean:
+# what is exported: vs_*, not the vs__* that files of the library share
+$(B)/libvecscope.so: $(LIB_OBJ)
+	@printf '{ global: vs_[a-z]*; local: *; };\n' > $(B)/exports.map
+	$(call say,LINK)
+	$(Q)$(CC) -shared -Wl,-soname,$(@F) -Wl,--version-script=$(B)/exports.map $^ $(LDFLAGS) $(LIBS) -o $@
+
+$(B)/vecscope: $(B)/repl/main.o $(APP) $(LIB)
+	$(call say,LINK)
+	$(Q)$(CC) $^ $(LDFLAGS) -lreadline $(LIBS) -o $@
+
+$(B)/tests/%: tests/%.c $(LIB) $(APP)
+	@mkdir -p $(@D)
+	$(call say,TEST)
+	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -Ilib $< $(APP) $(LIB) $(LDFLAGS) -lcmocka -lreadline $(LIBS) -o $@
+
+deps: ## install the Debian packages that are missing (apt-get, through sudo when not root)
+	@bash .ci/deps.sh build fetch
+
+fetch: all ## download the catalogued models and word vectors that are missing
+	@./vecscope fetch --all
+
+run: deps ## install what is missing, build, fetch the models, open the prompt
+	@$(MAKE) --no-print-directory all
+	@if ./vecscope fetch --all; then exec ./vecscope -s glove-6b-50d -m minilm-l6 -m gemma3-270m; \
+	else echo "opening the built-in words instead; make run again to fetch the rest"; exec ./vecscope; fi
+
+export VECSCOPE = $(B)/vecscope
+test: all $(TESTS) ## every test that needs no download; ends with "N passed, N failed"
+	@tests/run.sh $(TESTS)
+
+test-real: all $(TESTS_REAL) ## the tests on the real models (make fetch first)
+	@tests/run.sh $(TESTS_REAL)
+
+check: test lint ## test and lint
+
+lint: ## who includes whom, banned functions, lengths, leftovers
+	@bash tests/lint.sh
+
+asan: ## make test under the address and undefined-behaviour sanitizers
+	@$(MAKE) --no-print-directory CFG=asan test
+
+format: ## clang-format over every C file
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+install: all ## into $(DESTDIR)$(PREFIX): program, library, headers, pkg-config file
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include/vecscope)
+	install -m 755 $(B)/vecscope $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/
+	install -m 755 $(B)/libvecscope.so $(DESTDIR)$(PREFIX)/lib/
+	find lib \( -name '*.h' -o -name '*.def' \) -printf '%P\n' | while read -r f; do install -D -m 644 lib/$$f $(DESTDIR)$(PREFIX)/include/vecscope/$$f; done
+	printf 'Name: vecscope\nDescription: exploring the vector spaces of language models\nVersion: %s\nCflags: -I%s\nLibs: -L%s -lvecscope\nLibs.private: %s\n' \
+	    '$(VERSION)' '$(PREFIX)/include/vecscope' '$(PREFIX)/lib' '-fopenmp -lsqlite3 -lgsl -lopenblas -lpcre2-8 -lutf8proc -ljansson -lm' \
+	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/vecscope.pc
+
+uninstall: ## remove what install put there
+	rm -rf $(DESTDIR)$(PREFIX)/include/vecscope
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/vecscope lib/libvecscope.a lib/libvecscope.so lib/pkgconfig/vecscope.pc)
+
+clean: ## remove what was built
 	rm -rf build vecscope
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

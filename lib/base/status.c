@@ -18,14 +18,16 @@ vs_status vs_fail(vs_err *err, vs_status code, const char *fmt, ...) {
 
 vs_status vs_fail_in(vs_err *err, const char *fmt, ...) {
     if (!err) return VS_E_STATE;
-    char where[512], msg[sizeof err->msg];
+    char where[512];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(where, sizeof where, fmt, ap);
     va_end(ap);
-    memcpy(msg, err->msg, sizeof msg);
-    int n = snprintf(err->msg, sizeof err->msg, "%s: %s", where, msg);
-    (void)n; /* a message too long is cut, on purpose */
+    size_t n = strlen(where);
+    memmove(err->msg + n + 2, err->msg, sizeof err->msg - n - 3); /* a message too long is cut */
+    err->msg[sizeof err->msg - 1] = '\0';
+    memcpy(err->msg, where, n);
+    memcpy(err->msg + n, ": ", 2);
     return err->code;
 }
 
