@@ -1,0 +1,87 @@
+/* session.h - one user's state: models, spaces, store, settings, the edits in force.
+ *
+ * The simple layer: open things by name, evaluate expressions, ask for neighbours. */
+#ifndef VS_SESSION_H
+#define VS_SESSION_H
+
+#include "model/run.h"
+#include "space/expr.h"
+#include "store/store.h"
+
+typedef struct vs_session vs_session;
+
+typedef struct vs_settings {
+    bool exact;         /* --exact: the one path there is computes exactly already; kept for scripts */
+    bool exact_key;     /* refuse keys that are not exact */
+    int threads;
+    int k;              /* how many neighbours unless -k says */
+    uint64_t seed;
+} vs_settings;
+
+/* vs_session_new() - db: path of the store, NULL or ":memory:" for none on disk; opened on first need.
+ * The embedded default space is current until something else is opened. */
+vs_status vs_session_new(vs_err *err, const char *db, vs_session **out) VS_MUST_CHECK;
+void vs_session_free(vs_session *s);
+vs_settings *vs_session_settings(vs_session *s);
+
+/* A catalogue: the path of a catalogued name into buf, or NULL; set by the program. *present: it is in the cache. */
+typedef const char *vs_catalogue_fn(const char *name, char *buf, size_t size, bool *present);
+void vs_session_set_catalogue(vs_session *s, vs_catalogue_fn *fn);
+
+/* vs_session_open_model() - by path or catalogued name; becomes current; already open: made current.
+ * vs_session_open_space() - a word-vector file (read once, then kept in the store when that is on disk), a catalogued
+ * name, a stored space, or a table of a model ("W_E", "W_U", "gemma3-270m:W_E"); becomes current. */
+vs_status vs_session_open_model(vs_err *err, vs_session *s, const char *what, vs_model **out) VS_MUST_CHECK;
+vs_status vs_session_open_space(vs_err *err, vs_session *s, const char *what, const vs_progress *p, vs_space **out) VS_MUST_CHECK;
+/* vs_session_use() - make an open model or space current by its name. */
+vs_status vs_session_use(vs_err *err, vs_session *s, const char *name) VS_MUST_CHECK;
+
+/* The current ones.  VS_E_STATE where there is no model: says how to open one. */
+vs_status vs_session_model(vs_err *err, vs_session *s, vs_model **out) VS_MUST_CHECK;
+vs_space *vs_session_space(vs_session *s);
+vs_status vs_session_store(vs_err *err, vs_session *s, vs_store **out) VS_MUST_CHECK;
+size_t vs_session_models(const vs_session *s);
+vs_model *vs_session_model_at(const vs_session *s, size_t i, const char **name);
+size_t vs_session_spaces(const vs_session *s);
+vs_space *vs_session_space_at(const vs_session *s, size_t i);
+vs_space *vs_session_space_named(vs_session *s, const char *name); /* opens W_E, W_U of the current model on need; NULL */
+
+/* vs_session_eval() - an expression to a vector.  `out` is the caller's: vs_value_free(). */
+vs_status vs_session_eval(vs_err *err, vs_session *s, const char *expr, size_t n, vs_value *out) VS_MUST_CHECK;
+
+/* vs_session_near() - nearest neighbours of a value, operands left out unless keep_operands.  Where answers are looked up:
+ * in the value's own space; a residual-stream vector in W_U through the final norm (scores are then logits' cosine: see
+ * the note); `in` (may be NULL) names another space. */
+typedef struct vs_hit {
+    const char *key; /* borrowed from the space until it is closed */
+    size_t key_len, row;
+    float score;
+} vs_hit;
+vs_status vs_session_near(vs_err *err, vs_session *s, const vs_value *v, const char *in, size_t k, bool keep_operands,
+                          vs_hit *hits, size_t *found, vs_space **where) VS_MUST_CHECK;
+
+/* Tokens of a text by the current model, with special tokens. */
+vs_status vs_session_tokenize(vs_err *err, vs_session *s, const char *text, size_t n, vs_tokens *out) VS_MUST_CHECK;
+
+/* ---- edits in force (`with {…}`) ---- */
+/* vs_session_push_edits() - parse "EDIT; EDIT" and put them in force on top of those there; vs_session_pop_edits() takes
+ * the last pushed away.  Site names and vectors are resolved now, positions named by a word at each pass.
+ * VS_OK | VS_E_SYNTAX | VS_E_UNKNOWN. */
+vs_status vs_session_push_edits(vs_err *err, vs_session *s, const char *text, size_t n) VS_MUST_CHECK;
+void vs_session_pop_edits(vs_session *s);
+size_t vs_session_edit_count(const vs_session *s);
+const char *vs_session_edits_text(const vs_session *s); /* "" when none; as typed, "; " between */
+
+/* vs_session_run() - a pass of the current model over tokens, under the edits in force.  rq->in and rq->edits are filled
+ * here: set keep, logits, kv, mask before.  Adds up the effects for vs_session_effects(). */
+vs_status vs_session_run(vs_err *err, vs_session *s, const vs_tokens *tokens, vs_request *rq, vs_pass **out) VS_MUST_CHECK;
+/* What each edit in force did in the last pass. */
+const vs_edit_effect *vs_session_effects(const vs_session *s, size_t *n);
+
+/* vs_position_find() - the position(s) that `[pos]` names in a text: a number (negative from the end), `a..b`, a whole
+ * word (its last occurrence; #1 the first; its last piece in a decoder, all its pieces in an encoder), "mean" (all).
+ * from..to inclusive.  VS_OK | VS_E_RANGE | VS_E_UNKNOWN (the words there are). */
+vs_status vs_position_find(vs_err *err, const vs_model *m, const char *text, const vs_tokens *tokens, const char *pos,
+                           size_t n, size_t *from, size_t *to) VS_MUST_CHECK;
+
+#endif

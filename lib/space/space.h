@@ -1,0 +1,77 @@
+/* space.h - a place where vectors live: rows of one width, each with a key.
+ *
+ * A space is a view: its rows may lie in memory, in a mapped cache file, or quantised in
+ * a model's file; its keys are words or a tokenizer's pieces.  Whoever makes it says how
+ * to let go of what lies behind. */
+#ifndef VS_SPACE_SPACE_H
+#define VS_SPACE_SPACE_H
+
+#include "../base/parallel.h"
+#include "../base/str.h"
+#include "../tensor/tensor.h"
+
+typedef struct vs_space vs_space;
+
+/* Where keys come from. */
+typedef struct vs_keys {
+    void *self;
+    /* key of a row, n bytes in *len, borrowed */
+    const char *(*key)(void *self, size_t row, size_t *len);
+    /* row of an exact key; false when there is none */
+    bool (*find)(void *self, const char *key, size_t n, size_t *row);
+    /* pieces of a text that is no key, for tables of tokens: their rows into rows[cap], returns how many; NULL: split at blanks */
+    size_t (*split)(void *self, const char *text, size_t n, size_t *rows, size_t cap);
+    bool pieces; /* keys are a tokenizer's pieces: a word is tried with a leading blank first */
+} vs_keys;
+
+typedef struct vs_space_desc {
+    const char *name;  /* copied */
+    const char *place; /* "words", "W_E", "W_U", "resid 6"; copied */
+    vs_tensor rows;    /* [n, d], any type */
+    vs_keys keys;
+    void (*release)(void *owner); /* called at free; NULL: nothing to release */
+    void *owner;
+} vs_space_desc;
+
+/* vs_space_new() - VS_OK | VS_E_SHAPE | VS_E_NOMEM; on failure release is not called.  O(1). */
+vs_status vs_space_new(vs_err *err, const vs_space_desc *desc, vs_space **out) VS_MUST_CHECK;
+void vs_space_free(vs_space *s);
+
+/* vs_space_default() - the embedded 20,000 GloVe words.  vs_space_from_words() - a word-vector file read into memory,
+ * with progress; a bad row is an error naming its line, a duplicate key keeps its first row and is counted. */
+vs_status vs_space_default(vs_err *err, vs_space **out) VS_MUST_CHECK;
+vs_status vs_space_from_words(vs_err *err, const char *path, const char *name, const vs_progress *p, size_t *duplicates, vs_space **out) VS_MUST_CHECK;
+
+const char *vs_space_name(const vs_space *s);
+const char *vs_space_place(const vs_space *s);
+size_t vs_space_dim(const vs_space *s);
+size_t vs_space_rows(const vs_space *s);
+const char *vs_space_key(const vs_space *s, size_t row, size_t *len);
+vs_status vs_space_row(vs_err *err, const vs_space *s, size_t row, float *out) VS_MUST_CHECK; /* [d] */
+const float *vs_space_data(const vs_space *s); /* [n, d] where the rows are contiguous f32, else NULL */
+
+/* How a key was found (DESIGN 1: exact; case-folded; with a leading blank in a table of pieces; mean of parts). */
+typedef enum vs_match { VS_MATCH_EXACT, VS_MATCH_FOLDED, VS_MATCH_BLANK, VS_MATCH_MEAN } vs_match;
+
+/* vs_space_lookup() - the vector of a key by those rules; exact_only refuses all but the first and the leading blank.
+ *   vec [d] out   rows [8] out: the rows it came from, *n_rows of them (for leaving operands out)
+ *   how out; note: what to tell the person ("mean(new, york)"), appended, empty for an exact match
+ * VS_OK | VS_E_UNKNOWN (names the nearest spellings). */
+enum { VS_LOOKUP_MAX = 64 };
+vs_status vs_space_lookup(vs_err *err, const vs_space *s, const char *key, size_t n, bool exact_only, float *vec,
+                          size_t rows[VS_LOOKUP_MAX], size_t *n_rows, vs_match *how, vs_buf *note) VS_MUST_CHECK;
+
+/* vs_space_near() - the k rows nearest to q by cosine, exactly.
+ *   q [d]   skip [n_skip]: rows left out (operands)   idx, score [k] out, best first, ties to the lower row
+ * Returns fewer in *found where the space is smaller.  A zero row scores 0.
+ * VS_OK | VS_E_SHAPE | VS_E_NUMERIC (NaN in q).  O(n d) on all threads; the same bits for any number of them. */
+vs_status vs_space_near(vs_err *err, vs_space *s, const float *q, size_t k, const size_t *skip, size_t n_skip, size_t *idx,
+                        float *score, size_t *found) VS_MUST_CHECK;
+
+/* vs_space_near_keys() - keys that begin with a prefix, most frequent (lowest row) first, for completion; returns how many. */
+size_t vs_space_complete(const vs_space *s, const char *prefix, size_t n, const char **keys, size_t *lens, size_t cap);
+
+/* vs_cosine() - cos of two vectors [n]; 0 where one is zero. */
+float vs_cosine(const float *a, const float *b, size_t n);
+
+#endif

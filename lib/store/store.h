@@ -1,0 +1,106 @@
+/* store.h - one SQLite file: models, spaces, vectors, runs and their activations, named vectors, results.
+ *
+ * Tables: schema.sql.  One transaction a run: killed at any moment, the file holds every
+ * finished run whole and no half one.  Vectors are little-endian f32 blobs. */
+#ifndef VS_STORE_STORE_H
+#define VS_STORE_STORE_H
+
+#include "../base/parallel.h"
+#include "../base/str.h"
+
+typedef struct vs_store vs_store;
+typedef int64_t vs_id;
+
+/* vs_store_open() - the file, made on first use; ":memory:" for none.  VS_OK | VS_E_IO (not writable, full, no such
+ * folder) | VS_E_FORMAT (not a vecscope file; a newer version: which) | VS_E_BUSY (locked by another process for 5 s). */
+vs_status vs_store_open(vs_err *err, const char *path, vs_store **out) VS_MUST_CHECK;
+void vs_store_close(vs_store *st);
+const char *vs_store_path(const vs_store *st);
+
+/* ---- models and spaces ---- */
+typedef struct vs_model_row {
+    vs_id id;
+    const char *path, *arch, *config; /* config: JSON text */
+    uint64_t size, mtime, header_hash;
+} vs_model_row;
+vs_status vs_store_model(vs_err *err, vs_store *st, const vs_model_row *m, vs_id *id) VS_MUST_CHECK; /* finds or adds */
+
+typedef struct vs_space_row {
+    vs_id id, model; /* model 0: none */
+    const char *name, *place, *metric, *source; /* source: path of the file it came from */
+    size_t dim, rows;
+    uint64_t source_size, source_mtime;
+} vs_space_row;
+
+/* Write a space in one transaction: begin, add row by row (or many), commit.  A name that exists is replaced at commit. */
+typedef struct vs_space_writer vs_space_writer;
+vs_status vs_store_space_begin(vs_err *err, vs_store *st, const vs_space_row *s, vs_space_writer **out) VS_MUST_CHECK;
+vs_status vs_store_space_add(vs_err *err, vs_space_writer *w, const char *key, size_t n, const float *vec) VS_MUST_CHECK;
+vs_status vs_store_space_commit(vs_err *err, vs_space_writer *w, vs_id *id) VS_MUST_CHECK; /* frees w in any case */
+void vs_store_space_abort(vs_space_writer *w);
+
+/* vs_store_space_find() - by name; VS_E_UNKNOWN.  The strings of *row are borrowed until the next call on st.
+ * vs_store_spaces() - each in turn to fn. */
+vs_status vs_store_space_find(vs_err *err, vs_store *st, const char *name, vs_space_row *row) VS_MUST_CHECK;
+vs_status vs_store_spaces(vs_err *err, vs_store *st, vs_status (*fn)(void *arg, const vs_space_row *row), void *arg) VS_MUST_CHECK;
+vs_status vs_store_space_drop(vs_err *err, vs_store *st, const char *name) VS_MUST_CHECK; /* gives its disk back */
+
+/* vs_store_space_open() - a stored space as contiguous memory: rows [n, d] f32 and the keys, from the mapped cache file
+ * beside the database (made, or made again where it is stale; read from the tables where it cannot be written).
+ * Milliseconds once the cache is there.  The block stays valid until vs_block_close(), also after the store is closed. */
+typedef struct vs_block vs_block;
+vs_status vs_store_space_open(vs_err *err, vs_store *st, const char *name, const vs_progress *p, vs_block **out) VS_MUST_CHECK;
+const float *vs_block_rows(const vs_block *b, size_t *n, size_t *d);
+const char *vs_block_key(const vs_block *b, size_t row, size_t *len);
+bool vs_block_find(const vs_block *b, const char *key, size_t n, size_t *row); /* the cache holds a hash index: O(1) at once */
+void vs_block_close(vs_block *b);
+
+/* ---- runs and activations ---- */
+typedef struct vs_run_row {
+    vs_id id, model;
+    const char *text;
+    const int32_t *ids;
+    size_t n_ids;
+    const char *edits, *isa, *version, *request; /* request: what was dumped, to find a run again when resuming */
+    uint64_t seed;
+    int threads;
+} vs_run_row;
+/* One run is one transaction: begin, any number of activations, commit (status 'done') or abort (nothing is left). */
+vs_status vs_store_run_begin(vs_err *err, vs_store *st, const vs_run_row *r, vs_id *id) VS_MUST_CHECK;
+vs_status vs_store_activation(vs_err *err, vs_store *st, vs_id run, const char *site, int layer, int head, int position,
+                              const float *vec, size_t dim) VS_MUST_CHECK;
+vs_status vs_store_run_commit(vs_err *err, vs_store *st) VS_MUST_CHECK;
+void vs_store_run_abort(vs_store *st);
+/* vs_store_run_done() - whether a finished run of the same model, ids, edits and request is there (*id, or 0). */
+vs_status vs_store_run_done(vs_err *err, vs_store *st, const vs_run_row *r, vs_id *id) VS_MUST_CHECK;
+
+/* ---- named vectors, facts and results ---- */
+vs_status vs_store_name_set(vs_err *err, vs_store *st, const char *name, const char *expr, const char *space, const float *vec, size_t dim) VS_MUST_CHECK;
+/* VS_E_UNKNOWN (names near ones).  *vec is the caller's (vs_free); space is appended. */
+vs_status vs_store_name_get(vs_err *err, vs_store *st, const char *name, float **vec, size_t *dim, vs_buf *space) VS_MUST_CHECK;
+/* A result of an experiment: kind ("facts"), subject, and a JSON object of numbers; the run it belongs to or 0. */
+vs_status vs_store_result(vs_err *err, vs_store *st, const char *kind, const char *subject, const char *json, vs_id model, vs_id run) VS_MUST_CHECK;
+/* Group many results in one transaction. */
+vs_status vs_store_begin(vs_err *err, vs_store *st) VS_MUST_CHECK;
+vs_status vs_store_commit(vs_err *err, vs_store *st) VS_MUST_CHECK;
+void vs_store_rollback(vs_store *st);
+
+/* ---- SQL ---- */
+typedef enum vs_sql_type { VS_SQL_NULL, VS_SQL_INT, VS_SQL_REAL, VS_SQL_TEXT, VS_SQL_BLOB } vs_sql_type;
+typedef struct vs_sql_value {
+    vs_sql_type type;
+    int64_t i;
+    double r;
+    const char *s; /* TEXT and BLOB: n bytes, borrowed during the call */
+    size_t n;
+} vs_sql_value;
+/* vs_store_sql() - run a query; `row` is called for each row (names are the columns' headings).  read_only refuses any
+ * statement that writes.  Polls vs_interrupted().  VS_OK | VS_E_SYNTAX (SQLite's message and offset) | VS_E_STATE (it
+ * would write) | VS_E_BUSY | VS_E_STOPPED. */
+typedef vs_status vs_sql_row_fn(void *arg, size_t n, const char *const *names, const vs_sql_value *values);
+vs_status vs_store_sql(vs_err *err, vs_store *st, const char *query, bool read_only, vs_sql_row_fn *row, void *arg, int64_t *changed) VS_MUST_CHECK;
+
+/* For lib/sql alone, which adds functions to the connection. */
+struct sqlite3 *vs_store_handle(vs_store *st);
+
+#endif
