@@ -18,31 +18,31 @@ void vs_store_close(vs_store *st);
 const char *vs_store_path(const vs_store *st);
 
 /* ---- models and spaces ---- */
-typedef struct vs_model_row {
+typedef struct vs_model_record {
     vs_id id;
     const char *path, *arch, *config; /* config: JSON text */
     uint64_t size, mtime, header_hash;
-} vs_model_row;
-vs_status vs_store_model(vs_err *err, vs_store *st, const vs_model_row *m, vs_id *id) VS_MUST_CHECK; /* finds or adds */
+} vs_model_record;
+vs_status vs_store_model(vs_err *err, vs_store *st, const vs_model_record *m, vs_id *id) VS_MUST_CHECK; /* finds or adds */
 
-typedef struct vs_space_row {
+typedef struct vs_space_record {
     vs_id id, model; /* model 0: none */
     const char *name, *place, *metric, *source; /* source: path of the file it came from */
     size_t dim, rows;
     uint64_t source_size, source_mtime;
-} vs_space_row;
+} vs_space_record;
 
 /* Write a space in one transaction: begin, add row by row (or many), commit.  A name that exists is replaced at commit. */
 typedef struct vs_space_writer vs_space_writer;
-vs_status vs_store_space_begin(vs_err *err, vs_store *st, const vs_space_row *s, vs_space_writer **out) VS_MUST_CHECK;
+vs_status vs_store_space_begin(vs_err *err, vs_store *st, const vs_space_record *s, vs_space_writer **out) VS_MUST_CHECK;
 vs_status vs_store_space_add(vs_err *err, vs_space_writer *w, const char *key, size_t n, const float *vec) VS_MUST_CHECK;
 vs_status vs_store_space_commit(vs_err *err, vs_space_writer *w, vs_id *id) VS_MUST_CHECK; /* frees w in any case */
 void vs_store_space_abort(vs_space_writer *w);
 
 /* vs_store_space_find() - by name; VS_E_UNKNOWN.  The strings of *row are borrowed until the next call on st.
  * vs_store_spaces() - each in turn to fn. */
-vs_status vs_store_space_find(vs_err *err, vs_store *st, const char *name, vs_space_row *row) VS_MUST_CHECK;
-vs_status vs_store_spaces(vs_err *err, vs_store *st, vs_status (*fn)(void *arg, const vs_space_row *row), void *arg) VS_MUST_CHECK;
+vs_status vs_store_space_find(vs_err *err, vs_store *st, const char *name, vs_space_record *row) VS_MUST_CHECK;
+vs_status vs_store_spaces(vs_err *err, vs_store *st, vs_status (*fn)(void *arg, const vs_space_record *row), void *arg) VS_MUST_CHECK;
 vs_status vs_store_space_drop(vs_err *err, vs_store *st, const char *name) VS_MUST_CHECK; /* gives its disk back */
 
 /* vs_store_space_open() - a stored space as contiguous memory: rows [n, d] f32 and the keys, from the mapped cache file
@@ -56,7 +56,7 @@ bool vs_block_find(const vs_block *b, const char *key, size_t n, size_t *row); /
 void vs_block_close(vs_block *b);
 
 /* ---- runs and activations ---- */
-typedef struct vs_run_row {
+typedef struct vs_run_record {
     vs_id id, model;
     const char *text;
     const int32_t *ids;
@@ -64,15 +64,15 @@ typedef struct vs_run_row {
     const char *edits, *isa, *version, *request; /* request: what was dumped, to find a run again when resuming */
     uint64_t seed;
     int threads;
-} vs_run_row;
+} vs_run_record;
 /* One run is one transaction: begin, any number of activations, commit (status 'done') or abort (nothing is left). */
-vs_status vs_store_run_begin(vs_err *err, vs_store *st, const vs_run_row *r, vs_id *id) VS_MUST_CHECK;
+vs_status vs_store_run_begin(vs_err *err, vs_store *st, const vs_run_record *r, vs_id *id) VS_MUST_CHECK;
 vs_status vs_store_activation(vs_err *err, vs_store *st, vs_id run, const char *site, int layer, int head, int position,
                               const float *vec, size_t dim) VS_MUST_CHECK;
 vs_status vs_store_run_commit(vs_err *err, vs_store *st) VS_MUST_CHECK;
 void vs_store_run_abort(vs_store *st);
 /* vs_store_run_done() - whether a finished run of the same model, ids, edits and request is there (*id, or 0). */
-vs_status vs_store_run_done(vs_err *err, vs_store *st, const vs_run_row *r, vs_id *id) VS_MUST_CHECK;
+vs_status vs_store_run_done(vs_err *err, vs_store *st, const vs_run_record *r, vs_id *id) VS_MUST_CHECK;
 
 /* ---- named vectors, facts and results ---- */
 vs_status vs_store_name_set(vs_err *err, vs_store *st, const char *name, const char *expr, const char *space, const float *vec, size_t dim) VS_MUST_CHECK;
