@@ -54,7 +54,7 @@ $(B)/%.o: %.c
 	$(call say,CC)
 	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 # where untrusted bytes are read, every narrowing is written out
-$(B)/lib/io/%.o $(B)/lib/base/map.o: WARN += -Wconversion
+$(B)/lib/io/%.o $(B)/lib/base/json.o $(B)/lib/base/map.o: BASE_CFLAGS += -Wconversion -Wsign-conversion
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
