@@ -7,6 +7,8 @@
 #ifndef VS_MODEL_ARCH_H
 #define VS_MODEL_ARCH_H
 
+#include <math.h>
+
 #include "../tensor/kernels.h"
 #include "model.h"
 
@@ -20,33 +22,52 @@ typedef struct vs_sub {
     bool from_block;        /* reads the block's input rather than the stream (parallel blocks) */
 } vs_sub;
 
-/* A number of the model: where each file format says it.  The first key found wins. */
+/* The numbers of a model (hps.def) and where each file format says them.  The first key found wins; null is absent. */
 typedef enum vs_hp {
-    VS_HP_D, VS_HP_L, VS_HP_H, VS_HP_KV, VS_HP_DH, VS_HP_F, VS_HP_V, VS_HP_CONTEXT, VS_HP_EPS, VS_HP_ROPE_THETA,
-    VS_HP_ROPE_THETA_LOCAL, VS_HP_WINDOW, VS_HP_WINDOW_PATTERN, VS_HP_QUERY_SCALE, VS_HP_TYPES, VS_HP_LOGIT_CAP,
+#define HP(name, kind, words) VS_HP_##name,
+#include "hps.def"
+#undef HP
     VS_HP_COUNT
 } vs_hp;
+#define VS_HP_NEEDED NAN   /* fallback: the file must say it */
+#define VS_HP_DERIVED (-1) /* fallback: KV = H, DH = d / H, V = rows of the embedding, QUERY_SCALE = DH, TIED = no tensor */
 typedef struct vs_hp_row {
     vs_hp hp;
     const char *hub[3];  /* config.json keys, dotted paths for nested ones */
     const char *gguf[2]; /* "%s.attention.head_count": %s is the architecture's GGUF name */
-    double fallback;     /* NAN: must be there, unless derived (DH = d / H, KV = H, …) */
+    double fallback;
 } vs_hp_row;
+
+/* A fallback that holds for one size of a family: `hp` is `value` where `when` equals `is` and no file says better. */
+typedef struct vs_hp_case {
+    vs_hp hp, when;
+    double is, value;
+} vs_hp_case;
+
+/* A setting of a file format with the values that this family is built for; any other is refused by name.  Absent, null
+ * and false are always accepted. */
+typedef struct vs_only {
+    const char *key; /* of config.json (dotted), or of GGUF (%s) */
+    const char *values[3];
+} vs_only;
 
 /* How a stored tensor becomes the weight of a role. */
 typedef enum vs_transform { VS_AS_IS, VS_PLUS_ONE /* a norm stored as g, applied as 1 + g */ } vs_transform;
+/* Which tensors must be there: all of a part or none of it. */
+typedef enum vs_part { VS_PART_BODY, VS_PART_OPTIONAL, VS_PART_HEAD, VS_PART_POOLER, VS_PART_NSP, VS_PART_COUNT } vs_part;
 typedef struct vs_bind {
     vs_role role;
-    const char *name; /* %d: layer */
-    bool optional;
+    const char *name; /* %d: layer; without the prefix */
+    vs_part part;
     vs_transform transform;
+    const char *older; /* a spelling of earlier files, or NULL */
 } vs_bind;
 
 typedef struct vs_stack {
     const char *name;
     vs_sub sub[3];
     vs_norm_kind norm;
-    vs_act act;
+    vs_act act; /* unless the file names another */
     bool causal, gated, qk_norm, embed_norm, embed_scale, final_norm;
     vs_pos_kind pos;
     int pos_offset; /* RoBERTa: 2 */
@@ -56,13 +77,20 @@ typedef struct vs_stack {
 
 typedef struct vs_arch {
     const char *name;
-    const char *hub_types[4]; /* config.json "model_type" */
-    const char *gguf_name;    /* general.architecture */
-    const vs_hp_row *hps;     /* ended by VS_HP_COUNT */
+    const char *hub_types[4];  /* config.json "model_type" */
+    const char *hub_nested;    /* object of config.json that holds the text model's settings, where there is one */
+    const char *hub_prefix[5]; /* tensors may carry or lack these prefixes: "bert.", ""; ended by NULL */
+    const char *hub_ignore[6]; /* tensors that are no weights of ours; * matches anything; ended by NULL */
+    const char *hub_act[2];    /* config.json keys of the non-linearity's name */
+    const char *hub_layer_types; /* key of the list that says which layers have a window */
+    const vs_only *hub_only;   /* ended by a NULL key; or NULL */
+    const char *gguf_name;     /* general.architecture; NULL: the format is not known */
+    const vs_only *gguf_only;
+    const vs_hp_row *hps;      /* ended by VS_HP_COUNT */
+    const vs_hp_case *cases;   /* ended by VS_HP_COUNT; or NULL */
     int n_stacks;
     vs_stack stack[2];
-    bool masked_head, pooler; /* BERT's heads (optional in a file) */
-    const char *hub_prefix[3]; /* tensors may carry or lack these prefixes: "", "bert.", "model." */
+    bool masked_head; /* its head fills masks rather than continues */
 } vs_arch;
 
 /* All of them, ended by NULL. */

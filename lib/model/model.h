@@ -57,7 +57,8 @@ vs_status vs_model_tokenizer(vs_err *err, vs_model *m, const vs_tokenizer **out)
  * where the model has none.  As stored: borrowed, maybe quantised.  Where UNEMBED is tied this is the embedding. */
 const vs_tensor *vs_model_weight(const vs_model *m, vs_role role, int stack, int layer);
 
-/* vs_model_row() - row `row` of a role's tensor as f32 into out [cols]; a norm's gain comes as it is applied (Gemma: 1+g).
+/* In two stacks, these mean the last (the decoder).
+ * vs_model_row() - row `row` of a role's tensor as f32 into out [cols]; a norm's gain comes as it is applied (Gemma: 1+g).
  * vs_model_column() - column `col` likewise into out [rows]: what a neuron writes is column n of W_DOWN. */
 vs_status vs_model_row(vs_err *err, const vs_model *m, vs_role role, int layer, size_t row, float *out) VS_MUST_CHECK;
 vs_status vs_model_column(vs_err *err, const vs_model *m, vs_role role, int layer, size_t col, float *out) VS_MUST_CHECK;

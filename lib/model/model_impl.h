@@ -18,7 +18,7 @@ typedef struct vs_weight {
 
 typedef struct vs_layer {
     size_t window;      /* 0: sees everything it may */
-    float rope_theta;
+    float rope_theta, rope_factor; /* angles are divided by the factor (linear scaling); 1: none */
     vs_weight w[VS_ROLE_COUNT]; /* the per-layer roles */
 } vs_layer;
 
@@ -27,6 +27,7 @@ typedef struct vs_stack_state {
     size_t L;
     vs_layer *layer; /* [L] */
     vs_weight w[VS_ROLE_COUNT]; /* the roles of the whole stack */
+    vs_act act;
     float eps, score_scale, embed_scale;
     size_t rope_dims;
 } vs_stack_state;
@@ -38,6 +39,7 @@ struct vs_model {
     struct vs_hub *hub;  /* a hub directory, or NULL */
     vs_tokenizer *tokenizer;
     double hp[VS_HP_COUNT];
+    bool has[VS_PART_COUNT]; /* which parts the file has: masked-word head, pooler, next-sentence classifier */
     vs_stack_state stack[2];
     vs_arena arena;
     struct vs_plan_cache *plans; /* plan.c */

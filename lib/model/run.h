@@ -29,6 +29,15 @@ typedef struct vs_site {
  * VS_OK | VS_E_UNKNOWN (suggests the nearest; or no such layer or head: how many there are). */
 vs_status vs_site_parse(vs_err *err, const vs_model *m, const char *text, size_t n, vs_site *out) VS_MUST_CHECK;
 
+/* vs_site_expand() - a list of sites as `dump` takes it: names separated by commas; a name without its index
+ * (`attentions`, `mlp_out`, `blocks.attn.hook_z`) stands for all layers; `all` for every site.  Each comes with the name
+ * it was asked for, index filled in (`attentions.0`).  Free with vs_free().  Errors as vs_site_parse(). */
+typedef struct vs_named_site {
+    vs_site site;
+    char name[64];
+} vs_named_site;
+vs_status vs_site_expand(vs_err *err, const vs_model *m, const char *text, size_t n, vs_named_site **out, size_t *count) VS_MUST_CHECK;
+
 /* vs_site_name() - the TransformerLens (brief: the short) name into buf; returns buf. */
 const char *vs_site_name(const vs_model *m, vs_site s, bool brief, char *buf, size_t size);
 
