@@ -26,7 +26,7 @@ include lib/tensor/isa.mk
 
 LIB_SRC := $(wildcard lib/*.c lib/base/*.c lib/tensor/*.c lib/io/*.c lib/text/*.c lib/model/*.c lib/arch/*.c lib/numeric/*.c lib/store/*.c lib/space/*.c lib/sql/*.c)
 APP_SRC := $(wildcard repl/*.c analogies/*.c probes/*.c datasets/*.c)
-LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(ISA_OBJ)
+LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(B)/lib/space/default_data.o $(ISA_OBJ)
 APP_OBJ := $(APP_SRC:%.c=$(B)/%.o)
 LIB     := $(B)/libvecscope.a
 APP     := $(B)/libapp.a
@@ -53,6 +53,13 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+# files that are part of the program
+DEFAULT_WORDS := datasets/default/glove-20k.bin
+$(B)/%.o: %.S
+	@mkdir -p $(@D)
+	$(call say,AS)
+	$(Q)$(CC) -DDEFAULT_WORDS='"$(DEFAULT_WORDS)"' -MMD -MP -c $< -o $@
+$(B)/lib/space/default_data.o: $(DEFAULT_WORDS)
 # where untrusted bytes are read, every narrowing is written out
 $(B)/lib/io/%.o $(B)/lib/base/json.o $(B)/lib/base/map.o: BASE_CFLAGS += -Wconversion -Wsign-conversion
 
