@@ -1,2 +1,12 @@
 # The kernels' body is compiled once for each instruction set of this architecture: ISA_OBJ.
-ISA_OBJ :=
+# Flags below are the whole difference between the objects; a set is added here, in isas.def and in lanes.h.
+ISAS.x86_64  := scalar avx2 avx512
+ISAS.aarch64 := scalar neon
+ISAS         := $(or $(ISAS.$(ARCH)),scalar)
+ISA_FLAGS.avx2   := -mavx2 -mfma -mf16c
+ISA_FLAGS.avx512 := -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mprefer-vector-width=512
+ISA_OBJ := $(ISAS:%=$(B)/lib/tensor/isa/%.o)
+
+$(B)/lib/tensor/isa/%.o: lib/tensor/isa/body.c
+	@mkdir -p $(@D)
+	$(CC) $(BASE_CFLAGS) $(CFLAGS) $(ISA_FLAGS.$*) -DVS_ISA_$* -MMD -MP -c $< -o $@

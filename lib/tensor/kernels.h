@@ -39,6 +39,12 @@ float vs_dot(const float *x, const float *y, size_t n);
 float vs_sum(const float *x, size_t n);
 float vs_sum_squares(const float *x, size_t n);
 
+/* The two halves of attention, for m [rows, n] f32 with row stride ld.
+ * vs_dot_rows() - y[r] = vs_dot(x, m[r]), the same bits.    y [rows]
+ * vs_mix_rows() - y = sum over r of p[r] m[r], from zero, in the order of r, one fused multiply-add each.    y [n] */
+void vs_dot_rows(const float *x, const float *m, size_t rows, size_t ld, size_t n, float *y);
+void vs_mix_rows(const float *p, const float *m, size_t rows, size_t ld, size_t n, float *y);
+
 /* vs_axpy() - y += a x (each element one fused multiply-add).  vs_scale_by() - x *= a. */
 void vs_axpy(float a, const float *x, float *y, size_t n);
 void vs_scale_by(float *x, float a, size_t n);

@@ -1,0 +1,44 @@
+/* kernels_table.h - what one instruction set provides; private to this room.  Meanings as in kernels.h. */
+#ifndef VS_TENSOR_KERNELS_TABLE_H
+#define VS_TENSOR_KERNELS_TABLE_H
+
+#include "kernels.h"
+
+/* Rows of W: `outs` of them, `stride` bytes apart, the first at p. */
+typedef struct vs__weights {
+    const unsigned char *p;
+    size_t stride;
+    vs_dtype dtype;
+} vs__weights;
+
+typedef struct vs__kernels {
+    const char *name;
+    void (*widen)(vs_dtype t, const void *src, float *dst, size_t n);
+    void (*matmul)(const float *x, size_t rows, size_t in, size_t ldx, vs__weights w, const float *b, float *y,
+                   size_t outs, size_t ldy);
+    float (*dot)(const float *x, const float *y, size_t n);
+    float (*sum)(const float *x, size_t n);
+    float (*sum_squares)(const float *x, size_t n);
+    void (*dot_rows)(const float *x, const float *m, size_t rows, size_t ld, size_t n, float *y);
+    void (*mix_rows)(const float *p, const float *m, size_t rows, size_t ld, size_t n, float *y);
+    void (*axpy)(float a, const float *x, float *y, size_t n);
+    void (*scale_by)(float *x, float a, size_t n);
+    void (*layer_norm)(const float *x, const float *g, const float *b, float eps, float *y, size_t n);
+    void (*rms_norm)(const float *x, const float *g, float plus, float eps, float *y, size_t n);
+    bool (*softmax)(float *x, size_t n);
+    float (*log_sum_exp)(const float *x, size_t n);
+    void (*activate)(vs_act act, const float *x, float *y, size_t n);
+    void (*mul_into)(const float *a, const float *b, float *y, size_t n);
+    void (*add_into)(const float *a, const float *b, float *y, size_t n);
+    void (*rope)(float *x, size_t H, size_t dh, size_t n, const float *cos, const float *sin);
+    size_t (*argmax)(const float *x, size_t n);
+} vs__kernels;
+
+/* vs__kernels_in_use() - the table chosen by cpu.c. */
+const vs__kernels *vs__kernels_in_use(void);
+
+#define ISA(name, available) extern const vs__kernels vs__kernels_##name;
+#include "isas.def"
+#undef ISA
+
+#endif
