@@ -21,6 +21,7 @@ endif
 BASE_CFLAGS := -std=c11 $(OPT.$(CFG)) $(WARN) -ffp-contract=off -fno-math-errno -fPIC -fopenmp -Ibuild/gen -D_POSIX_C_SOURCE=200809L
 LIBS := $(OPT.$(CFG)) -fopenmp -lsqlite3 -lgsl -lopenblas -lpcre2-8 -lutf8proc -ljansson -lm
 
+.DEFAULT_GOAL := all
 ARCH := $(shell uname -m)
 include lib/tensor/isa.mk
 

@@ -7,6 +7,6 @@ ISA_FLAGS.avx2   := -mavx2 -mfma -mf16c
 ISA_FLAGS.avx512 := -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mprefer-vector-width=512
 ISA_OBJ := $(ISAS:%=$(B)/lib/tensor/isa/%.o)
 
-$(B)/lib/tensor/isa/%.o: lib/tensor/isa/body.c
+$(ISA_OBJ): $(B)/lib/tensor/isa/%.o: lib/tensor/isa/body.c
 	@mkdir -p $(@D)
 	$(CC) $(BASE_CFLAGS) $(CFLAGS) $(ISA_FLAGS.$*) -DVS_ISA_$* -MMD -MP -c $< -o $@
