@@ -33,12 +33,13 @@ typedef enum vs_hp {
 #define VS_HP_DERIVED (-1) /* fallback: KV = H, DH = d / H, V = rows of the embedding, QUERY_SCALE = DH, TIED = no tensor */
 typedef struct vs_hp_row {
     vs_hp hp;
-    const char *hub[3];  /* config.json keys, dotted paths for nested ones */
+    const char *hub[3]; /* config.json keys, dotted paths for nested ones */
+    double hub_fallback;
     const char *gguf[2]; /* "%s.attention.head_count": %s is the architecture's GGUF name */
-    double fallback;
+    double gguf_fallback;
 } vs_hp_row;
 
-/* A fallback that holds for one size of a family: `hp` is `value` where `when` equals `is` and no file says better. */
+/* What a derived number is in one size of a family: `hp` is `value` where `when` equals `is`. */
 typedef struct vs_hp_case {
     vs_hp hp, when;
     double is, value;
@@ -79,7 +80,7 @@ typedef struct vs_arch {
     const char *name;
     const char *hub_types[4];  /* config.json "model_type" */
     const char *hub_nested;    /* object of config.json that holds the text model's settings, where there is one */
-    const char *hub_prefix[5]; /* tensors may carry or lack these prefixes: "bert.", ""; ended by NULL */
+    const char *hub_prefix[6]; /* tensors may carry or lack these prefixes: "bert.", ""; ended by NULL */
     const char *hub_ignore[6]; /* tensors that are no weights of ours; * matches anything; ended by NULL */
     const char *hub_act[2];    /* config.json keys of the non-linearity's name */
     const char *hub_layer_types; /* key of the list that says which layers have a window */

@@ -1,0 +1,135 @@
+/* arch_gemma3.c - Gemma 3 (Gemma Team 2025, "Gemma 3 Technical Report"): a decoder with RMS norms before and after each
+ * branch, grouped attention with normed queries and keys, and five windowed layers to one that sees everything.
+ *
+ * The hub stores a norm's gain as g and applies 1 + g; GGUF files hold 1 + g already. */
+#include "arch_list.h"
+
+static const vs_hp_row hps[] = {
+    {VS_HP_D, {"hidden_size"}, 2304, {"%s.embedding_length"}, VS_HP_NEEDED},
+    {VS_HP_L, {"num_hidden_layers"}, 26, {"%s.block_count"}, VS_HP_NEEDED},
+    {VS_HP_H, {"num_attention_heads"}, 8, {"%s.attention.head_count"}, VS_HP_NEEDED},
+    {VS_HP_KV, {"num_key_value_heads"}, 4, {"%s.attention.head_count_kv"}, VS_HP_DERIVED},
+    {VS_HP_DH, {"head_dim"}, 256, {"%s.attention.key_length"}, VS_HP_DERIVED},
+    {VS_HP_F, {"intermediate_size"}, 9216, {"%s.feed_forward_length"}, VS_HP_NEEDED},
+    {VS_HP_V, {"vocab_size"}, 262208, {"%s.vocab_size"}, VS_HP_DERIVED},
+    {VS_HP_CONTEXT, {"max_position_embeddings"}, 131072, {"%s.context_length"}, VS_HP_NEEDED},
+    {VS_HP_EPS, {"rms_norm_eps"}, 1e-6, {"%s.attention.layer_norm_rms_epsilon"}, VS_HP_NEEDED},
+    {VS_HP_ROPE_THETA, {"rope_parameters.full_attention.rope_theta", "rope_theta"}, 1e6, {"%s.rope.freq_base"}, 1e6},
+    {VS_HP_ROPE_THETA_LOCAL,
+     {"rope_parameters.sliding_attention.rope_theta", "rope_local_base_freq"},
+     1e4,
+     {"%s.rope.freq_base_swa", "%s.rope.local.freq_base"},
+     1e4},
+    {VS_HP_ROPE_FACTOR,
+     {"rope_parameters.full_attention.factor", "rope_scaling.factor"},
+     1,
+     {"%s.rope.scaling.factor", "%s.rope.scale_linear"},
+     1},
+    {VS_HP_WINDOW, {"sliding_window"}, 4096, {"%s.attention.sliding_window"}, VS_HP_NEEDED},
+    {VS_HP_WINDOW_PATTERN,
+     {"sliding_window_pattern", "_sliding_window_pattern"},
+     6,
+     {"%s.attention.sliding_window_pattern"},
+     6},
+    {VS_HP_QUERY_SCALE, {"query_pre_attn_scalar"}, 256, {NULL}, VS_HP_DERIVED},
+    {VS_HP_LOGIT_CAP, {"final_logit_softcapping"}, 0, {"%s.final_logit_softcapping"}, 0},
+    {VS_HP_TIED, {"tie_word_embeddings"}, 1, {NULL}, VS_HP_DERIVED},
+    {VS_HP_COUNT, {NULL}, 0, {NULL}, 0},
+};
+
+/* The 27B model scales by d / H = 168 where the others scale by the head width; its GGUF files do not say so. */
+static const vs_hp_case cases[] = {
+    {VS_HP_QUERY_SCALE, VS_HP_L, 62, 168},
+    {VS_HP_COUNT, VS_HP_COUNT, 0, 0},
+};
+
+static const vs_only hub_only[] = {
+    {"attn_logit_softcapping", {NULL}},
+    {"use_bidirectional_attention", {NULL}},
+    {"rope_parameters.full_attention.rope_type", {"default", "linear"}},
+    {"rope_parameters.sliding_attention.rope_type", {"default"}},
+    {"rope_scaling.rope_type", {"default", "linear"}},
+    {"rope_scaling.type", {"default", "linear"}},
+    {NULL, {NULL}},
+};
+
+static const vs_only gguf_only[] = {
+    {"%s.attn_logit_softcapping", {NULL}},
+    {"%s.rope.scaling.type", {"none", "linear"}},
+    {NULL, {NULL}},
+};
+
+static const vs_bind hub[] = {
+    {VS_ROLE_EMBED, "embed_tokens.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_ATTN_NORM, "layers.%d.input_layernorm.weight", VS_PART_BODY, VS_PLUS_ONE, NULL},
+    {VS_ROLE_WQ, "layers.%d.self_attn.q_proj.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_BQ, "layers.%d.self_attn.q_proj.bias", VS_PART_OPTIONAL, VS_AS_IS, NULL},
+    {VS_ROLE_WK, "layers.%d.self_attn.k_proj.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_BK, "layers.%d.self_attn.k_proj.bias", VS_PART_OPTIONAL, VS_AS_IS, NULL},
+    {VS_ROLE_WV, "layers.%d.self_attn.v_proj.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_BV, "layers.%d.self_attn.v_proj.bias", VS_PART_OPTIONAL, VS_AS_IS, NULL},
+    {VS_ROLE_Q_NORM, "layers.%d.self_attn.q_norm.weight", VS_PART_BODY, VS_PLUS_ONE, NULL},
+    {VS_ROLE_K_NORM, "layers.%d.self_attn.k_norm.weight", VS_PART_BODY, VS_PLUS_ONE, NULL},
+    {VS_ROLE_WO, "layers.%d.self_attn.o_proj.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_BO, "layers.%d.self_attn.o_proj.bias", VS_PART_OPTIONAL, VS_AS_IS, NULL},
+    {VS_ROLE_ATTN_BRANCH, "layers.%d.post_attention_layernorm.weight", VS_PART_BODY, VS_PLUS_ONE, NULL},
+    {VS_ROLE_MLP_NORM, "layers.%d.pre_feedforward_layernorm.weight", VS_PART_BODY, VS_PLUS_ONE, NULL},
+    {VS_ROLE_W_GATE, "layers.%d.mlp.gate_proj.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_W_UP, "layers.%d.mlp.up_proj.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_W_DOWN, "layers.%d.mlp.down_proj.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_MLP_BRANCH, "layers.%d.post_feedforward_layernorm.weight", VS_PART_BODY, VS_PLUS_ONE, NULL},
+    {VS_ROLE_FINAL_NORM, "norm.weight", VS_PART_BODY, VS_PLUS_ONE, NULL},
+    {VS_ROLE_UNEMBED, "lm_head.weight", VS_PART_OPTIONAL, VS_AS_IS, NULL},
+    {VS_ROLE_COUNT, NULL, VS_PART_BODY, VS_AS_IS, NULL},
+};
+
+static const vs_bind gguf[] = {
+    {VS_ROLE_EMBED, "token_embd.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_ATTN_NORM, "blk.%d.attn_norm.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_WQ, "blk.%d.attn_q.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_WK, "blk.%d.attn_k.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_WV, "blk.%d.attn_v.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_Q_NORM, "blk.%d.attn_q_norm.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_K_NORM, "blk.%d.attn_k_norm.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_WO, "blk.%d.attn_output.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_ATTN_BRANCH, "blk.%d.post_attention_norm.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_MLP_NORM, "blk.%d.ffn_norm.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_W_GATE, "blk.%d.ffn_gate.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_W_UP, "blk.%d.ffn_up.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_W_DOWN, "blk.%d.ffn_down.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_MLP_BRANCH, "blk.%d.post_ffw_norm.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_FINAL_NORM, "output_norm.weight", VS_PART_BODY, VS_AS_IS, NULL},
+    {VS_ROLE_UNEMBED, "output.weight", VS_PART_OPTIONAL, VS_AS_IS, NULL},
+    {VS_ROLE_COUNT, NULL, VS_PART_BODY, VS_AS_IS, NULL},
+};
+
+const vs_arch vs_arch_gemma3 = {
+    .name = "gemma3",
+    .hub_types = {"gemma3_text", "gemma3"},
+    .hub_nested = "text_config",
+    .hub_prefix = {"model.", "", "language_model.model.", "language_model.", "model.language_model."},
+    .hub_ignore = {"*rotary_emb.inv_freq", "*vision_tower.*", "*multi_modal_projector.*"},
+    .hub_act = {"hidden_activation", "hidden_act"},
+    .hub_layer_types = "layer_types",
+    .hub_only = hub_only,
+    .gguf_name = "gemma3",
+    .gguf_only = gguf_only,
+    .hps = hps,
+    .cases = cases,
+    .n_stacks = 1,
+    .stack = {{
+        .name = "decoder",
+        .sub = {{VS_SUB_SELF, .pre = true, .branch = true}, {VS_SUB_MLP, .pre = true, .branch = true}},
+        .norm = VS_NORM_RMS,
+        .act = VS_ACT_GELU_TANH,
+        .causal = true,
+        .gated = true,
+        .qk_norm = true,
+        .embed_scale = true,
+        .final_norm = true,
+        .pos = VS_POS_ROPE,
+        .local = true,
+        .hub = hub,
+        .gguf = gguf,
+    }},
+};

@@ -1,0 +1,264 @@
+/* config.c - see config.h. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../base/json.h"
+
+enum { KEY_MAX = 128, CONFIG_MAX = 16 << 20 };
+
+/* A value of either format, as far as a model's description needs it. */
+typedef enum fact_kind { FACT_NONE, FACT_NUMBER, FACT_FLAG, FACT_TEXT, FACT_LIST, FACT_OTHER } fact_kind;
+typedef struct fact {
+    fact_kind kind;
+    double num;    /* NUMBER; FLAG: 0 or 1 */
+    const char *s; /* TEXT: n bytes, not NUL-terminated */
+    size_t n;      /* TEXT: bytes; LIST: elements */
+    const json_t *json;
+    vs_meta meta;
+} fact;
+
+const char *vs__fill(const char *pattern, const char *with, char *buf, size_t size) {
+    const char *at = strchr(pattern, '%');
+    if (!at) snprintf(buf, size, "%s", pattern);
+    else snprintf(buf, size, "%.*s%s%s", (int)(at - pattern), pattern, with, at + 2);
+    return buf;
+}
+
+static fact fact_of_json(const json_t *j) {
+    fact f = {.kind = FACT_OTHER, .json = j};
+    if (!j || json_is_null(j)) f.kind = FACT_NONE;
+    else if (json_is_number(j)) f.kind = FACT_NUMBER, f.num = json_number_value(j);
+    else if (json_is_boolean(j)) f.kind = FACT_FLAG, f.num = json_is_true(j) ? 1 : 0;
+    else if (json_is_string(j)) f.kind = FACT_TEXT, f.s = json_string_value(j), f.n = json_string_length(j);
+    else if (json_is_array(j)) f.kind = FACT_LIST, f.n = json_array_size(j);
+    return f;
+}
+
+static fact fact_of_meta(vs_meta m) {
+    fact f = {.kind = FACT_OTHER, .meta = m};
+    switch (m.type) {
+    case VS_META_NONE: f.kind = FACT_NONE; break;
+    case VS_META_UINT:
+    case VS_META_INT:
+    case VS_META_FLOAT: f.kind = FACT_NUMBER, f.num = m.f; break;
+    case VS_META_BOOL: f.kind = FACT_FLAG, f.num = m.u ? 1 : 0; break;
+    case VS_META_STR: f.kind = FACT_TEXT, f.s = m.s, f.n = m.n; break;
+    case VS_META_ARRAY: f.kind = FACT_LIST, f.n = m.n; break;
+    }
+    return f;
+}
+
+static fact fact_at(const fact *list, size_t i) {
+    return list->json ? fact_of_json(json_array_get(list->json, i)) : fact_of_meta(vs_meta_at(&list->meta, i));
+}
+
+static bool text_is(const fact *f, const char *s) {
+    return f->kind == FACT_TEXT && f->n == strlen(s) && memcmp(f->s, s, f->n) == 0;
+}
+
+/* The value at a dotted path of an object; NULL where a step is missing or no object. */
+static const json_t *at_path(const json_t *j, const char *path) {
+    char step[KEY_MAX];
+    while (j && *path) {
+        size_t n = strcspn(path, ".");
+        if (n >= sizeof step) return NULL;
+        memcpy(step, path, n);
+        step[n] = '\0';
+        j = json_object_get(j, step);
+        path += n + (path[n] == '.');
+    }
+    return j;
+}
+
+static fact find(const vs_config *c, const char *key) {
+    if (c->gguf) {
+        char full[KEY_MAX];
+        return fact_of_meta(vs_file_meta(c->gguf, vs__fill(key, c->arch ? c->arch->gguf_name : "", full, sizeof full)));
+    }
+    fact f = fact_of_json(at_path(c->top, key));
+    return f.kind == FACT_NONE && c->top != c->root ? fact_of_json(at_path(c->root, key)) : f;
+}
+
+/* Which settings a family is built for; the first that differs is named. */
+static vs_status check_only(vs_err *err, const vs_config *c) {
+    const vs_only *only = c->gguf ? c->arch->gguf_only : c->arch->hub_only;
+    for (; only && only->key; only++) {
+        fact f = find(c, only->key);
+        if (f.kind == FACT_NONE || (f.kind == FACT_FLAG && f.num == 0)) continue;
+        bool known = false;
+        for (size_t i = 0; i < sizeof only->values / sizeof *only->values; i++)
+            known = known || (only->values[i] && text_is(&f, only->values[i]));
+        if (known) continue;
+        char key[KEY_MAX], value[64] = "a value that is set";
+        vs__fill(only->key, c->gguf ? c->arch->gguf_name : "", key, sizeof key);
+        if (f.kind == FACT_TEXT) snprintf(value, sizeof value, "\"%.*s\"", (int)(f.n < 40 ? f.n : 40), f.s);
+        else if (f.kind == FACT_FLAG) snprintf(value, sizeof value, "true");
+        else if (f.kind == FACT_NUMBER) snprintf(value, sizeof value, "%g", f.num);
+        return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s is %s; for %s vecscope has %s", c->where, key, value, c->arch->name,
+                       only->values[0] ? only->values[0] : "only models without it");
+    }
+    return VS_OK;
+}
+
+static vs_status unknown_arch(vs_err *err, const char *where, const char *key, const fact *f) {
+    char names[256] = "";
+    for (size_t i = 0, n = 0; vs_arch_list[i] && n < sizeof names; i++)
+        n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", i ? ", " : "", vs_arch_list[i]->name);
+    if (f->kind != FACT_TEXT) return vs_fail(err, VS_E_FORMAT, "%s: no text %s says what model this is", where, key);
+    return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s is \"%.*s\"; vecscope has %s", where, key, (int)(f->n < 60 ? f->n : 60),
+                   f->s, names);
+}
+
+vs_status vs__config_json(vs_err *err, const char *where, const char *text, size_t n, vs_config *out) {
+    *out = (vs_config){.where = where};
+    json_t *root;
+    VS_TRY(vs_json_parse(err, where, text, n, CONFIG_MAX, &root));
+    out->root = out->top = root;
+    if (!json_is_object(root)) return vs_fail(err, VS_E_FORMAT, "%s: not a JSON object", where);
+    fact type = find(out, "model_type");
+    for (size_t i = 0; vs_arch_list[i] && !out->arch; i++)
+        for (size_t k = 0; k < 4 && vs_arch_list[i]->hub_types[k]; k++)
+            if (text_is(&type, vs_arch_list[i]->hub_types[k])) out->arch = vs_arch_list[i];
+    if (!out->arch || !out->arch->stack[0].hub) return unknown_arch(err, where, "model_type", &type);
+    json_t *inner = out->arch->hub_nested ? json_object_get(root, out->arch->hub_nested) : NULL;
+    if (json_is_object(inner)) out->top = inner;
+    return check_only(err, out);
+}
+
+vs_status vs__config_gguf(vs_err *err, const vs_file *f, vs_config *out) {
+    *out = (vs_config){.where = vs_file_path(f), .gguf = f};
+    fact type = find(out, "general.architecture");
+    for (size_t i = 0; vs_arch_list[i] && !out->arch; i++)
+        if (vs_arch_list[i]->gguf_name && text_is(&type, vs_arch_list[i]->gguf_name)) out->arch = vs_arch_list[i];
+    if (!out->arch || !out->arch->stack[0].gguf) return unknown_arch(err, out->where, "general.architecture", &type);
+    return check_only(err, out);
+}
+
+void vs__config_close(vs_config *c) {
+    json_decref(c->root);
+    *c = (vs_config){0};
+}
+
+typedef enum hp_kind { HP_COUNT, HP_POSITIVE, HP_EPSILON, HP_CAP, HP_FLAG } hp_kind;
+static const struct {
+    hp_kind kind;
+    const char *words;
+} hp_rows[VS_HP_COUNT] = {
+#define HP(name, kind, words) {HP_##kind, words},
+#include "hps.def"
+#undef HP
+};
+
+/* NULL where x is such a number; else what it should be. */
+static const char *wrong_number(hp_kind kind, double x) {
+    const double most = 2147483647; /* sizes of one axis: far above any model, far below overflow */
+    switch (kind) {
+    case HP_COUNT: return x >= 1 && x <= most && x == floor(x) ? NULL : "a whole number from 1 to 2147483647";
+    case HP_POSITIVE: return x > 0 && x <= 1e30 ? NULL : "a positive number";
+    case HP_EPSILON: return x >= 0 && x < 1 ? NULL : "a number from 0 to 1";
+    case HP_CAP: return x >= 0 && x <= 1e30 ? NULL : "a number of at least 0";
+    case HP_FLAG: return x == 0 || x == 1 ? NULL : "true or false";
+    }
+    return NULL;
+}
+
+static vs_status read_number(vs_err *err, const vs_config *c, const vs_hp_row *row, double *out) {
+    const char *const *keys = c->gguf ? row->gguf : row->hub;
+    size_t n_keys = c->gguf ? sizeof row->gguf / sizeof *row->gguf : sizeof row->hub / sizeof *row->hub;
+    const char *words = hp_rows[row->hp].words;
+    for (size_t i = 0; i < n_keys && keys[i]; i++) {
+        fact f = find(c, keys[i]);
+        if (f.kind == FACT_NONE || (f.kind == FACT_LIST && row->hp == VS_HP_WINDOW_PATTERN)) continue;
+        hp_kind kind = hp_rows[row->hp].kind;
+        const char *want = f.kind == (kind == HP_FLAG ? FACT_FLAG : FACT_NUMBER) ? wrong_number(kind, f.num)
+                           : kind == HP_FLAG                                     ? "true or false"
+                                                                                 : "a number";
+        if (want) {
+            char key[KEY_MAX], value[40] = "";
+            if (f.kind == FACT_NUMBER) snprintf(value, sizeof value, " is %.17g, which", f.num);
+            vs__fill(keys[i], c->gguf ? c->arch->gguf_name : "", key, sizeof key);
+            return vs_fail(err, VS_E_FORMAT, "%s: %s (%s)%s is not %s", c->where, key, words, value, want);
+        }
+        *out = f.num;
+        return VS_OK;
+    }
+    *out = c->gguf ? row->gguf_fallback : row->hub_fallback;
+    if (!isnan(*out)) return VS_OK;
+    char key[KEY_MAX];
+    return vs_fail(err, VS_E_FORMAT, "%s: no %s (%s)", c->where, vs__fill(keys[0], c->arch->gguf_name, key, sizeof key),
+                   words);
+}
+
+vs_status vs__config_numbers(vs_err *err, const vs_config *c, double hp[VS_HP_COUNT]) {
+    for (int i = 0; i < VS_HP_COUNT; i++) hp[i] = 0;
+    for (const vs_hp_row *row = c->arch->hps; row->hp != VS_HP_COUNT; row++) VS_TRY(read_number(err, c, row, &hp[row->hp]));
+    for (const vs_hp_case *k = c->arch->cases; k && k->hp != VS_HP_COUNT; k++)
+        if (hp[k->hp] == VS_HP_DERIVED && hp[k->when] == k->is) hp[k->hp] = k->value;
+    return VS_OK;
+}
+
+/* Hugging Face's names of non-linearities (its ACT2FN table). */
+static const struct {
+    const char *name;
+    vs_act act;
+} acts[] = {
+    {"gelu_tanh", VS_ACT_GELU_TANH}, {"gelu_pytorch_tanh", VS_ACT_GELU_TANH}, {"gelu_new", VS_ACT_GELU_TANH},
+    {"gelu", VS_ACT_GELU},           {"relu", VS_ACT_RELU},                   {"silu", VS_ACT_SILU},
+    {"swish", VS_ACT_SILU},          {"tanh", VS_ACT_TANH},
+};
+
+const char *vs__act_name(vs_act a) {
+    for (size_t i = 0; i < sizeof acts / sizeof *acts; i++)
+        if (acts[i].act == a) return acts[i].name;
+    return "?";
+}
+
+vs_status vs__config_act(vs_err *err, const vs_config *c, const vs_stack *s, vs_act *out) {
+    *out = s->act;
+    for (size_t k = 0; !c->gguf && k < 2 && c->arch->hub_act[k]; k++) {
+        fact f = find(c, c->arch->hub_act[k]);
+        if (f.kind == FACT_NONE) continue;
+        for (size_t i = 0; i < sizeof acts / sizeof *acts; i++)
+            if (text_is(&f, acts[i].name)) {
+                *out = acts[i].act;
+                return VS_OK;
+            }
+        return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s \"%.*s\" is no non-linearity that vecscope has", c->where,
+                       c->arch->hub_act[k], f.kind == FACT_TEXT ? (int)(f.n < 40 ? f.n : 40) : 0, f.s ? f.s : "");
+    }
+    return VS_OK;
+}
+
+/* The list that says which layers have a window: words in config.json, flags in newer GGUF files. */
+static fact window_list(const vs_config *c) {
+    const char *key = c->arch->hub_layer_types;
+    if (c->gguf) {
+        key = NULL;
+        for (const vs_hp_row *row = c->arch->hps; row->hp != VS_HP_COUNT; row++)
+            if (row->hp == VS_HP_WINDOW_PATTERN) key = row->gguf[0];
+    }
+    return key ? find(c, key) : (fact){0};
+}
+
+vs_status vs__config_windowed(vs_err *err, const vs_config *c, size_t L, double pattern, bool *windowed) {
+    fact list = window_list(c);
+    if (list.kind != FACT_LIST) {
+        size_t every = pattern >= 1 ? (size_t)pattern : 1;
+        for (size_t l = 0; l < L; l++) windowed[l] = (l + 1) % every != 0;
+        return VS_OK;
+    }
+    if (list.n != L)
+        return vs_fail(err, VS_E_FORMAT, "%s: the list of layer types has %zu entries, the model %zu layers", c->where,
+                       list.n, L);
+    for (size_t l = 0; l < L; l++) {
+        fact f = fact_at(&list, l);
+        if (text_is(&f, "sliding_attention") || (f.kind == FACT_FLAG && f.num == 1)) windowed[l] = true;
+        else if (text_is(&f, "full_attention") || f.kind == FACT_FLAG) windowed[l] = false;
+        else
+            return vs_fail(err, VS_E_UNSUPPORTED, "%s: layer %zu is neither \"sliding_attention\" nor \"full_attention\"",
+                           c->where, l);
+    }
+    return VS_OK;
+}

@@ -1,0 +1,41 @@
+/* config.h - what a model's file says about itself: config.json or a GGUF file's metadata behind one look-up; for lib/model
+ * only. */
+#ifndef VS_MODEL_CONFIG_H
+#define VS_MODEL_CONFIG_H
+
+#include "../io/format.h"
+#include "arch.h"
+
+typedef struct vs_config {
+    const char *where;   /* for messages */
+    const vs_file *gguf; /* or NULL */
+    void *root, *top;    /* jansson: the document, and the object with the text model's settings */
+    const vs_arch *arch;
+} vs_config;
+
+/* vs__config_json() - parse config.json (n bytes, borrowed during the call) and find its architecture.
+ * vs__config_gguf() - the same over a GGUF file, which must outlive *out.
+ * VS_OK | VS_E_FORMAT | VS_E_UNSUPPORTED (no such architecture: names those there are; a setting we do not have).
+ * vs__config_close() in any case. */
+vs_status vs__config_json(vs_err *err, const char *where, const char *text, size_t n, vs_config *out) VS_MUST_CHECK;
+vs_status vs__config_gguf(vs_err *err, const vs_file *f, vs_config *out) VS_MUST_CHECK;
+void vs__config_close(vs_config *c);
+
+/* vs__config_numbers() - every number of hps.def, checked, into hp; those to derive come out as VS_HP_DERIVED, those
+ * that the architecture does not have as 0.  VS_OK | VS_E_FORMAT (missing, or not such a number). */
+vs_status vs__config_numbers(vs_err *err, const vs_config *c, double hp[VS_HP_COUNT]) VS_MUST_CHECK;
+
+/* vs__config_act() - the non-linearity: the file's, else the stack's own.  VS_OK | VS_E_UNSUPPORTED. */
+vs_status vs__config_act(vs_err *err, const vs_config *c, const vs_stack *s, vs_act *out) VS_MUST_CHECK;
+
+/* vs__config_windowed() - whether each of L layers sees only a window: the list in the file, else every
+ * `pattern`-th sees everything.  VS_OK | VS_E_FORMAT (a list of another length or with other words). */
+vs_status vs__config_windowed(vs_err *err, const vs_config *c, size_t L, double pattern, bool *windowed) VS_MUST_CHECK;
+
+/* vs__fill() - pattern with its one %s or %d replaced by `with`, into buf; returns buf, cut where it does not fit. */
+const char *vs__fill(const char *pattern, const char *with, char *buf, size_t size);
+
+/* vs__act_name() - "gelu_tanh". */
+const char *vs__act_name(vs_act a);
+
+#endif

@@ -1,0 +1,131 @@
+/* vocab.c - a model's tokenizer, loaded on first need: tokenizer.json of a hub directory, or a GGUF file's keys. */
+#include <string.h>
+
+#include "../base/map.h"
+#include "../io/hub.h"
+#include "model_impl.h"
+
+/* An array of GGUF strings as pointers into the mapped file; both in the model's arena.  Absent: *n = 0. */
+static vs_status read_strings(vs_err *err, vs_model *m, const char *key, const char *const **s, const uint32_t **len,
+                              size_t *n) {
+    vs_meta list = vs_file_meta(m->file, key);
+    *n = 0;
+    if (list.type == VS_META_NONE) return VS_OK;
+    if (list.type != VS_META_ARRAY || list.elem != VS_META_STR)
+        return vs_fail(err, VS_E_FORMAT, "%s: %s is not a list of texts", m->info.path, key);
+    const char **p = vs_arena_alloc(&m->arena, list.n, sizeof *p);
+    uint32_t *k = vs_arena_alloc(&m->arena, list.n, sizeof *k);
+    if (!p || !k) return vs_fail(err, VS_E_NOMEM, "%s: %s", m->info.path, key);
+    for (size_t i = 0; i < list.n; i++) {
+        vs_meta e = vs_meta_at(&list, i);
+        if (e.n > UINT32_MAX) return vs_fail(err, VS_E_FORMAT, "%s: %s[%zu] is %zu bytes long", m->info.path, key, i, e.n);
+        p[i] = e.s;
+        k[i] = (uint32_t)e.n;
+    }
+    *s = p;
+    *len = k;
+    *n = list.n;
+    return VS_OK;
+}
+
+/* A list of numbers that has an entry for each piece. */
+static vs_status find_numbers(vs_err *err, const vs_model *m, const char *key, size_t count, vs_meta *list) {
+    *list = vs_file_meta(m->file, key);
+    if (list->type == VS_META_NONE) return VS_OK;
+    bool number = list->elem == VS_META_FLOAT || list->elem == VS_META_INT || list->elem == VS_META_UINT;
+    if (list->type != VS_META_ARRAY || !number || list->n != count)
+        return vs_fail(err, VS_E_FORMAT, "%s: %s is not a list of %zu numbers", m->info.path, key, count);
+    return VS_OK;
+}
+
+static vs_status read_scores(vs_err *err, vs_model *m, size_t count, const float **out) {
+    vs_meta list;
+    VS_TRY(find_numbers(err, m, "tokenizer.ggml.scores", count, &list));
+    if (list.type == VS_META_NONE) return VS_OK;
+    float *score = vs_arena_alloc(&m->arena, count, sizeof *score);
+    if (!score) return vs_fail(err, VS_E_NOMEM, "%s: the scores of %zu pieces", m->info.path, count);
+    for (size_t i = 0; i < count; i++) score[i] = (float)vs_meta_at(&list, i).f;
+    *out = score;
+    return VS_OK;
+}
+
+static vs_status read_types(vs_err *err, vs_model *m, size_t count, const int32_t **out) {
+    vs_meta list;
+    VS_TRY(find_numbers(err, m, "tokenizer.ggml.token_type", count, &list));
+    if (list.type == VS_META_NONE) return VS_OK;
+    int32_t *type = vs_arena_alloc(&m->arena, count, sizeof *type);
+    if (!type) return vs_fail(err, VS_E_NOMEM, "%s: the types of %zu pieces", m->info.path, count);
+    for (size_t i = 0; i < count; i++) {
+        double t = vs_meta_at(&list, i).f;
+        type[i] = t >= 0 && t <= 100 ? (int32_t)t : 0;
+    }
+    *out = type;
+    return VS_OK;
+}
+
+static vs_status read_id(vs_err *err, const vs_model *m, const char *key, size_t count, int32_t *out) {
+    vs_meta v = vs_file_meta(m->file, key);
+    *out = -1;
+    if (v.type == VS_META_NONE) return VS_OK;
+    bool number = v.type == VS_META_UINT || v.type == VS_META_INT;
+    if (!number || v.f < 0 || v.f >= (double)count)
+        return vs_fail(err, VS_E_FORMAT, "%s: %s is no id of the %zu pieces", m->info.path, key, count);
+    *out = (int32_t)v.f;
+    return VS_OK;
+}
+
+static bool read_flag(const vs_model *m, const char *key, bool fallback) {
+    vs_meta v = vs_file_meta(m->file, key);
+    return v.type == VS_META_BOOL ? v.u != 0 : fallback;
+}
+
+static vs_status read_text(vs_err *err, vs_model *m, const char *key, const char **out) {
+    vs_meta v = vs_file_meta(m->file, key);
+    *out = vs_arena_strndup(&m->arena, v.type == VS_META_STR ? v.s : "", v.type == VS_META_STR ? v.n : 0);
+    return *out ? VS_OK : vs_fail(err, VS_E_NOMEM, "%s: %s", m->info.path, key);
+}
+
+static vs_status read_gguf(vs_err *err, vs_model *m) {
+    vs_vocab_source v = {0};
+    VS_TRY(read_text(err, m, "tokenizer.ggml.model", &v.model));
+    if (!*v.model) return vs_fail(err, VS_E_UNSUPPORTED, "%s: the file has no tokenizer", m->info.path);
+    VS_TRY(read_text(err, m, "tokenizer.ggml.pre", &v.pre));
+    VS_TRY(read_strings(err, m, "tokenizer.ggml.tokens", &v.piece, &v.piece_len, &v.count));
+    if (v.count > INT32_MAX) return vs_fail(err, VS_E_FORMAT, "%s: %zu pieces", m->info.path, v.count);
+    VS_TRY(read_strings(err, m, "tokenizer.ggml.merges", &v.merge, &v.merge_len, &v.merge_count));
+    VS_TRY(read_scores(err, m, v.count, &v.score));
+    VS_TRY(read_types(err, m, v.count, &v.type));
+    const struct {
+        const char *key;
+        int32_t *id;
+    } ids[] = {
+        {"tokenizer.ggml.bos_token_id", &v.bos},          {"tokenizer.ggml.eos_token_id", &v.eos},
+        {"tokenizer.ggml.unknown_token_id", &v.unk},      {"tokenizer.ggml.padding_token_id", &v.pad},
+        {"tokenizer.ggml.seperator_token_id", &v.sep},    {"tokenizer.ggml.cls_token_id", &v.cls},
+        {"tokenizer.ggml.mask_token_id", &v.mask},
+    };
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) VS_TRY(read_id(err, m, ids[i].key, v.count, ids[i].id));
+    bool pieces = strcmp(v.model, "llama") == 0; /* SentencePiece: the start token and a blank in front unless said otherwise */
+    v.add_bos = read_flag(m, "tokenizer.ggml.add_bos_token", pieces);
+    v.add_eos = read_flag(m, "tokenizer.ggml.add_eos_token", false);
+    v.add_space_prefix = read_flag(m, "tokenizer.ggml.add_space_prefix", pieces);
+    vs_status s = vs_tokenizer_from_vocab(err, &v, &m->tokenizer);
+    return s == VS_OK ? VS_OK : vs_fail_in(err, "%s", m->info.path);
+}
+
+static vs_status read_json(vs_err *err, vs_model *m) {
+    if (!m->hub->tokenizer)
+        return vs_fail(err, VS_E_UNSUPPORTED, "%s: there is no tokenizer.json in the directory", m->info.path);
+    vs_map map;
+    VS_TRY(vs_map_open(err, m->hub->tokenizer, &map));
+    vs_status s = vs_tokenizer_from_json(err, (const char *)map.bytes, map.size, &m->tokenizer);
+    if (s != VS_OK) s = vs_fail_in(err, "%s", m->hub->tokenizer);
+    vs_map_close(&map);
+    return s;
+}
+
+vs_status vs_model_tokenizer(vs_err *err, vs_model *m, const vs_tokenizer **out) {
+    if (!m->tokenizer) VS_TRY(m->hub ? read_json(err, m) : read_gguf(err, m));
+    *out = m->tokenizer;
+    return VS_OK;
+}

@@ -1,0 +1,132 @@
+/* weights.c - the weights by role, and the last steps of a pass by themselves. */
+#include <string.h>
+
+#include "../tensor/kernels.h"
+#include "model_impl.h"
+
+static const bool per_layer[VS_ROLE_COUNT] = {
+#define ROLE(name, layered, shape, words) [VS_ROLE_##name] = layered,
+#include "roles.def"
+#undef ROLE
+};
+
+static const char *const role_names[VS_ROLE_COUNT] = {
+#define ROLE(name, layered, shape, words) [VS_ROLE_##name] = #name,
+#include "roles.def"
+#undef ROLE
+};
+
+static const vs_weight *weight(const vs_model *m, vs_role role, int stack, int layer) {
+    if ((unsigned)role >= VS_ROLE_COUNT || stack < 0 || stack >= m->arch->n_stacks) return NULL;
+    const vs_stack_state *s = &m->stack[stack];
+    if (!per_layer[role]) return s->w[role].t.data ? &s->w[role] : NULL;
+    if (layer < 0 || (size_t)layer >= s->L) return NULL;
+    return s->layer[layer].w[role].t.data ? &s->layer[layer].w[role] : NULL;
+}
+
+const vs_tensor *vs_model_weight(const vs_model *m, vs_role role, int stack, int layer) {
+    const vs_weight *w = weight(m, role, stack, layer);
+    return w ? &w->t : NULL;
+}
+
+static vs_status need(vs_err *err, const vs_model *m, vs_role role, int layer, const vs_weight **out) {
+    *out = weight(m, role, m->arch->n_stacks - 1, layer);
+    if (*out) return VS_OK;
+    size_t L = m->stack[m->arch->n_stacks - 1].L;
+    if ((unsigned)role < VS_ROLE_COUNT && per_layer[role] && (layer < 0 || (size_t)layer >= L))
+        return vs_fail(err, VS_E_RANGE, "%s has layers 0 to %zu, not %d", m->info.name, L - 1, layer);
+    return vs_fail(err, VS_E_UNSUPPORTED, "%s has no %s", m->info.name, vs_role_words(role));
+}
+
+vs_status vs_model_row(vs_err *err, const vs_model *m, vs_role role, int layer, size_t row, float *out) {
+    const vs_weight *w;
+    VS_TRY(need(err, m, role, layer, &w));
+    if (row >= vs_tensor_rows(&w->t))
+        return vs_fail(err, VS_E_RANGE, "%s: row %zu of %zu (%s)", role_names[role], row, vs_tensor_rows(&w->t),
+                       vs_role_words(role));
+    if (!w->vec) return vs_tensor_row_f32(err, &w->t, row, out);
+    memcpy(out, w->vec, vs_tensor_cols(&w->t) * sizeof *out);
+    return VS_OK;
+}
+
+/* A column crosses every row: of a quantised row only the block that holds it is widened. */
+vs_status vs_model_column(vs_err *err, const vs_model *m, vs_role role, int layer, size_t col, float *out) {
+    const vs_weight *w;
+    VS_TRY(need(err, m, role, layer, &w));
+    const vs_tensor *t = &w->t;
+    if (col >= vs_tensor_cols(t))
+        return vs_fail(err, VS_E_RANGE, "%s: column %zu of %zu (%s)", role_names[role], col, vs_tensor_cols(t),
+                       vs_role_words(role));
+    if (w->vec) {
+        out[0] = w->vec[col];
+        return VS_OK;
+    }
+    float block[256];
+    const vs_dtype_info *type = vs_dtype_of(t->dtype);
+    if (type->block > sizeof block / sizeof *block)
+        return vs_fail(err, VS_E_UNSUPPORTED, "%s: blocks of %zu", role_names[role], type->block);
+    for (size_t r = 0, n = vs_tensor_rows(t); r < n; r++) {
+        const unsigned char *row = vs_tensor_row(t, r);
+        vs_widen(t->dtype, row + col / type->block * type->block_bytes, block, type->block);
+        out[r] = block[col % type->block];
+    }
+    return VS_OK;
+}
+
+vs_status vs_model_final_norm(vs_err *err, const vs_model *m, const float *x, size_t n, float *y) {
+    (void)err;
+    const vs_stack_state *s = &m->stack[m->arch->n_stacks - 1];
+    size_t d = (size_t)m->hp[VS_HP_D];
+    const float *g = s->w[VS_ROLE_FINAL_NORM].vec, *b = s->w[VS_ROLE_FINAL_NORM_B].vec;
+    if (!s->spec->final_norm) {
+        if (y != x) memmove(y, x, n * d * sizeof *y);
+        return VS_OK;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (s->spec->norm == VS_NORM_RMS) vs_rms_norm(x + i * d, g, 0, s->eps, y + i * d, d);
+        else vs_layer_norm(x + i * d, g, b, s->eps, y + i * d, d);
+    }
+    return VS_OK;
+}
+
+/* The masked-word head up to the unembedding: dense, non-linearity, norm (Devlin et al. 2019, BertLMPredictionHead). */
+static vs_status head_transform(vs_err *err, const vs_stack_state *s, const float *x, size_t n, size_t d, float *y) {
+    VS_TRY(vs_matmul(err, x, n, d, d, &s->w[VS_ROLE_HEAD_W].t, s->w[VS_ROLE_HEAD_B].vec, y, d, d));
+    for (size_t i = 0; i < n; i++) {
+        vs_activate(s->act, y + i * d, y + i * d, d);
+        vs_layer_norm(y + i * d, s->w[VS_ROLE_HEAD_NORM].vec, s->w[VS_ROLE_HEAD_NORM_B].vec, s->eps, y + i * d, d);
+    }
+    return VS_OK;
+}
+
+vs_status vs_model_unembed(vs_err *err, const vs_model *m, const float *x, size_t n, float *logits) {
+    if (!m->info.has_logits)
+        return vs_fail(err, VS_E_UNSUPPORTED, "%s has no head that gives words", m->info.name);
+    const vs_stack_state *s = &m->stack[m->arch->n_stacks - 1];
+    size_t d = (size_t)m->hp[VS_HP_D], V = m->info.V, count;
+    float *y = vs_mul(n, d, &count) ? vs_alloc(count, sizeof *y) : NULL;
+    if (!y) return vs_fail(err, VS_E_NOMEM, "%zu vectors to unembed", n);
+    vs_status st = vs_model_final_norm(err, m, x, n, y);
+    if (st == VS_OK && m->has[VS_PART_HEAD]) st = head_transform(err, s, x, n, d, y);
+    if (st == VS_OK) st = vs_matmul(err, y, n, d, d, &s->w[VS_ROLE_UNEMBED].t, s->w[VS_ROLE_UNEMBED_B].vec, logits, V, V);
+    vs_free(y);
+    if (st != VS_OK || m->info.logit_cap == 0) return st;
+    for (size_t i = 0; i < n; i++) {
+        vs_scale_by(logits + i * V, 1 / m->info.logit_cap, V);
+        vs_activate(VS_ACT_TANH, logits + i * V, logits + i * V, V);
+        vs_scale_by(logits + i * V, m->info.logit_cap, V);
+    }
+    return VS_OK;
+}
+
+size_t vs_model_params_of(const vs_model *m, vs_role role) {
+    size_t n = 0;
+    for (int i = 0; i < m->arch->n_stacks; i++) {
+        size_t times = (unsigned)role < VS_ROLE_COUNT && per_layer[role] ? m->stack[i].L : 1;
+        for (size_t l = 0; l < times; l++) {
+            const vs_tensor *t = vs_model_weight(m, role, i, (int)l);
+            if (t && !(role == VS_ROLE_UNEMBED && m->info.tied)) n += vs_tensor_count(t);
+        }
+    }
+    return n;
+}
