@@ -177,8 +177,11 @@ vs_status vs__file_add(vs_err *err, vs_file *f, const char *name, vs_dtype t, in
     if (f->tensors == f->tensor_room) return vs_fail(err, VS_E_STATE, "%s: no room was reserved for %s", f->path, name);
     vs__entry *e = &f->tensor[f->tensors];
     *e = (vs__entry){.name = name, .offset = offset};
-    if (vs_tensor_over(err, NULL, t, ndim, shape, &e->tensor, &e->bytes) != VS_OK)
-        return vs_fail_in(err, "%s: tensor %s", f->path, vs__show(name, strlen(name)).s);
+    vs_status s = vs_tensor_over(err, NULL, t, ndim, shape, &e->tensor, &e->bytes);
+    if (s != VS_OK) {
+        vs_fail_in(err, "%s: tensor %s", f->path, vs__show(name, strlen(name)).s);
+        return s;
+    }
     f->tensors++;
     return VS_OK;
 }

@@ -23,7 +23,7 @@ const char *vs_file_path(const vs_file *f);   /* borrowed until close */
 size_t vs_file_size(const vs_file *f);        /* bytes */
 uint64_t vs_file_header_hash(const vs_file *f); /* of everything before the tensor data */
 
-/* The tensors in file order.  vs_file_find() by name, NULL when there is none.  Borrowed until close. */
+/* The tensors in file order; an npy's only one is named "array".  vs_file_find() by name, NULL when there is none.  Borrowed until close. */
 size_t vs_file_tensor_count(const vs_file *f);
 const vs_tensor *vs_file_tensor(const vs_file *f, size_t i, const char **name);
 const vs_tensor *vs_file_find(const vs_file *f, const char *name);
@@ -61,9 +61,12 @@ void vs_writer_abort(vs_writer *w);                                    /* NULL i
 
 /* Word vectors: word2vec (binary, text with a header), GloVe (no header), fastText .vec, npy with a word list beside it
  * (NAME.npy + NAME.words.txt or words.txt).  Rows come out one by one; a bad row is an error naming its line.
- *   keys are UTF-8, borrowed until the next call; vec [dim] f32 borrowed likewise. */
+ *   keys are UTF-8 (bytes that are not become U+FFFD), never empty, borrowed until the next call; a word may come twice;
+ *   vec [dim] f32, finite, borrowed likewise.  A text row's last dim fields are its vector: GloVe's words hold blanks. */
 typedef struct vs_words vs_words;
 vs_status vs_words_open(vs_err *err, const char *path, vs_words **out) VS_MUST_CHECK;
+/* vs_words_open_bytes() - the same over borrowed bytes (word2vec or text); name is for messages. */
+vs_status vs_words_open_bytes(vs_err *err, const char *name, const void *bytes, size_t size, vs_words **out) VS_MUST_CHECK;
 size_t vs_words_dim(const vs_words *w);
 size_t vs_words_rows_hint(const vs_words *w); /* 0: unknown */
 /* VS_OK with *key = NULL at the end. */

@@ -1,0 +1,235 @@
+/* words.c - see format.h: choosing a reader, what all of them check, and the array with its list. */
+#include "words.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST_DIM = 65536, KEY_BYTES = 65535 };
+
+static const vs__words_kind *const kinds[] = {
+#define WORDS(name, words) &vs__words_##name,
+#include "words.def"
+#undef WORDS
+};
+
+/* ---- for all kinds ---- */
+
+static const char *unit(const vs_words *w) { return w->kind == &vs__words_text ? "line" : "row"; }
+
+static bool read_count(const vs_map *m, size_t *at, uint64_t *out) {
+    size_t from = *at;
+    for (*out = 0; *at < m->size && m->bytes[*at] >= '0' && m->bytes[*at] <= '9' && *at - from < 18; ++*at)
+        *out = *out * 10 + (uint64_t)(m->bytes[*at] - '0');
+    return *at > from;
+}
+
+bool vs__words_header(const vs_map *m, uint64_t *rows, uint64_t *dim, size_t *at) {
+    size_t i = m->size >= 3 && !memcmp(m->bytes, "\xEF\xBB\xBF", 3) ? 3 : 0; /* a byte order mark says nothing */
+    *at = i;
+    if (!read_count(m, &i, rows)) return false;
+    if (i == m->size || (m->bytes[i] != ' ' && m->bytes[i] != '\t')) return false;
+    i++;
+    if (!read_count(m, &i, dim)) return false;
+    while (i < m->size && (m->bytes[i] == ' ' || m->bytes[i] == '\r')) i++;
+    if (i == m->size || m->bytes[i] != '\n') return false;
+    *at = i + 1;
+    return true;
+}
+
+vs_status vs__words_key(vs_err *err, vs_words *w, const char **key, size_t *n) {
+    if (!*n) return vs_fail(err, VS_E_FORMAT, "%s: %s %zu has no word", w->path, unit(w), w->line);
+    if (*n > KEY_BYTES)
+        return vs_fail(err, VS_E_FORMAT, "%s: %s %zu: a word of %zu bytes, at most %d", w->path, unit(w), w->line, *n,
+                       KEY_BYTES);
+    if (memchr(*key, '\0', *n) || memchr(*key, '\n', *n))
+        return vs_fail(err, VS_E_FORMAT, "%s: %s %zu: a NUL or a line break in the word %s", w->path, unit(w), w->line,
+                       vs__show(*key, *n).s);
+    size_t bad;
+    if (vs_utf8_valid(*key, *n, &bad)) return VS_OK;
+    vs_buf_clear(&w->key);
+    for (size_t i = 0; i < *n;) vs_buf_put_utf8(&w->key, vs_utf8_next(*key, *n, &i, NULL));
+    if (w->key.failed) return vs_fail(err, VS_E_NOMEM, "%s: no memory for a word", w->path);
+    *key = w->key.s;
+    *n = w->key.len;
+    return VS_OK;
+}
+
+vs_status vs__words_check(vs_err *err, const vs_words *w, const char *key, size_t n) {
+    float sum = 0; /* x - x is 0, and NaN where x is not finite: one pass without branches */
+    for (size_t k = 0; k < w->dim; k++) sum += w->vec[k] - w->vec[k];
+    if (sum == 0) return VS_OK;
+    size_t k = 0;
+    while (k + 1 < w->dim && isfinite(w->vec[k])) k++;
+    return vs_fail(err, VS_E_NUMERIC, "%s: %s %zu (%s): value %zu is %g; want finite numbers", w->path, unit(w),
+                   w->line, vs__show(key, n).s, k, (double)w->vec[k]);
+}
+
+static vs_status open_kind(vs_err *err, vs_words *w) {
+    if (!w->map.size) return vs_fail(err, VS_E_FORMAT, "%s: the file is empty", w->path);
+    size_t i = 0;
+    while (!kinds[i]->probe(w)) i++; /* text, the last row, takes anything */
+    w->kind = kinds[i];
+    VS_TRY(w->kind->open(err, w));
+    if (!w->dim || w->dim > MOST_DIM)
+        return vs_fail(err, VS_E_FORMAT, "%s: vectors of %zu numbers, want 1 to %d", w->path, w->dim, MOST_DIM);
+    w->vec = vs_alloc(w->dim, sizeof *w->vec);
+    return w->vec ? VS_OK : vs_fail(err, VS_E_NOMEM, "%s: no memory for a row", w->path);
+}
+
+vs_status vs__words_over(vs_err *err, const char *path, vs_map map, vs_map list, vs_words **out) {
+    *out = NULL;
+    vs_words *w = vs_zalloc(1, sizeof *w);
+    char *copy = vs_strdup(path);
+    if (!w || !copy) {
+        vs_free(w);
+        vs_free(copy);
+        vs_map_close(&map);
+        vs_map_close(&list);
+        return vs_fail(err, VS_E_NOMEM, "%s: no memory to open it", path);
+    }
+    w->path = copy;
+    w->map = map;
+    w->list = list;
+    vs_status s = open_kind(err, w);
+    if (s != VS_OK)
+        vs_words_close(w);
+    else
+        *out = w;
+    return s;
+}
+
+void vs_words_close(vs_words *w) {
+    if (!w) return;
+    vs_free(w->bytes);
+    vs_map_close(&w->map);
+    vs_map_close(&w->list);
+    vs_buf_free(&w->key);
+    vs_free(w->vec);
+    vs_free(w->path);
+    vs_free(w);
+}
+
+/* ---- opening ---- */
+
+/* The list beside DIR/NAME.npy: DIR/NAME.words.txt, else DIR/words.txt. */
+static vs_status open_list(vs_err *err, const char *path, vs_map *out) {
+    const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+    size_t dir = slash ? (size_t)(slash - path) + 1 : 0,
+           stem = dot && dot > path + dir ? (size_t)(dot - path) : strlen(path);
+    vs_buf own = {0}, common = {0};
+    vs_buf_put(&own, path, stem);
+    vs_buf_puts(&own, ".words.txt");
+    vs_buf_put(&common, path, dir);
+    vs_buf_puts(&common, "words.txt");
+    vs_status s = VS_E_NOMEM;
+    if (own.failed || common.failed) {
+        s = vs_fail(err, VS_E_NOMEM, "%s: no memory to open it", path);
+    } else if ((s = vs_map_open(err, own.s, out)) == VS_E_UNKNOWN &&
+               (s = vs_map_open(err, common.s, out)) == VS_E_UNKNOWN) {
+        s = vs_fail(err, VS_E_UNKNOWN, "%s: no words for its rows; want a word a line in %s", path, own.s);
+    }
+    vs_buf_free(&own);
+    vs_buf_free(&common);
+    return s;
+}
+
+vs_status vs_words_open(vs_err *err, const char *path, vs_words **out) {
+    *out = NULL;
+    vs_map map, list = {0};
+    VS_TRY(vs_map_open(err, path, &map));
+    if (vs__npy_probe(map.bytes, map.size)) {
+        vs_status s = open_list(err, path, &list);
+        if (s != VS_OK) {
+            vs_map_close(&map);
+            return s;
+        }
+    }
+    return vs__words_over(err, path, map, list, out);
+}
+
+vs_status vs_words_open_bytes(vs_err *err, const char *name, const void *bytes, size_t size, vs_words **out) {
+    return vs__words_over(err, name, vs_map_borrow(bytes, size), (vs_map){0}, out);
+}
+
+size_t vs_words_dim(const vs_words *w) { return w->dim; }
+size_t vs_words_rows_hint(const vs_words *w) { return w->rows; }
+uint64_t vs_words_done(const vs_words *w) { return w->at; }
+uint64_t vs_words_total(const vs_words *w) { return w->kind == &vs__words_npy ? w->list.size : w->map.size; }
+
+vs_status vs_words_next(vs_err *err, vs_words *w, const char **key, size_t *key_len, const float **vec) {
+    *key = NULL;
+    *key_len = 0;
+    *vec = w->vec;
+    vs_status s = w->kind->next(err, w, key, key_len);
+    if (s == VS_OK && *key) s = vs__words_check(err, w, *key, *key_len);
+    if (s != VS_OK) *key = NULL;
+    return s;
+}
+
+/* ---- the array with its list ---- */
+
+static bool is_npy(const vs_words *w) { return vs__npy_probe(w->map.bytes, w->map.size); }
+
+static size_t count_lines(const vs_map *m) {
+    size_t n = 0, at = 0;
+    while (at < m->size) {
+        const unsigned char *nl = memchr(m->bytes + at, '\n', m->size - at);
+        at = nl ? (size_t)(nl - m->bytes) + 1 : m->size;
+        n++;
+    }
+    return n;
+}
+
+static vs_status open_array(vs_err *err, vs_words *w) {
+    vs__npy *a = &w->array;
+    char shape[96];
+    VS_TRY(vs__npy_read(err, w->path, w->map.bytes, w->map.size, a));
+    if (a->ndim != 2 || !a->shape[0] || !a->shape[1])
+        return vs_fail(err, VS_E_SHAPE, "%s: want an array [words, numbers], the file has %s", w->path,
+                       vs_shape_text(a->shape, a->ndim, shape, sizeof shape));
+    if (a->dtype != VS_F32 && a->dtype != VS_F16 && a->dtype != VS_F64)
+        return vs_fail(err, VS_E_UNSUPPORTED, "%s: want f16, f32 or f64 numbers, the file has %s", w->path,
+                       vs_dtype_of(a->dtype)->name);
+    size_t bytes, left = w->map.size - a->head, lines = count_lines(&w->list);
+    vs_tensor whole;
+    if (vs_tensor_over(err, NULL, a->dtype, 2, a->shape, &whole, &bytes) != VS_OK || bytes != left)
+        return vs_fail(err, VS_E_FORMAT, "%s: want the numbers of %s, the file has %zu bytes of them", w->path,
+                       vs_shape_text(a->shape, 2, shape, sizeof shape), left);
+    if (lines != a->shape[0])
+        return vs_fail(err, VS_E_SHAPE, "%s: %zu rows, but the list beside it has %zu words", w->path, a->shape[0],
+                       lines);
+    w->rows = a->shape[0];
+    w->dim = a->shape[1];
+    w->bytes = vs_alloc(w->dim, vs_dtype_of(a->dtype)->block_bytes);
+    return w->bytes ? VS_OK : vs_fail(err, VS_E_NOMEM, "%s: no memory for a row", w->path);
+}
+
+/* Row r of the array into w->bytes.  In Fortran order (GloVe is handed around so) its numbers lie a column apart. */
+static void copy_row(vs_words *w, size_t r) {
+    const unsigned char *data = w->map.bytes + w->array.head;
+    size_t size = vs_dtype_of(w->array.dtype)->block_bytes;
+    if (!w->array.fortran) {
+        memcpy(w->bytes, data + r * w->dim * size, w->dim * size);
+        return;
+    }
+    for (size_t k = 0; k < w->dim; k++) memcpy(w->bytes + k * size, data + (k * w->rows + r) * size, size);
+}
+
+static vs_status next_row(vs_err *err, vs_words *w, const char **key, size_t *n) {
+    if (w->line == w->rows) return VS_OK;
+    const char *s = (const char *)w->list.bytes + w->at, *nl = memchr(s, '\n', w->list.size - w->at);
+    *n = nl ? (size_t)(nl - s) : w->list.size - w->at;
+    w->at += *n + (nl != NULL);
+    w->line++;
+    if (*n && s[*n - 1] == '\r') --*n;
+    VS_TRY(vs__words_key(err, w, &s, n));
+    *key = s;
+    copy_row(w, w->line - 1);
+    vs_tensor row;
+    VS_TRY(vs_tensor_over(err, w->bytes, w->array.dtype, 1, &w->dim, &row, NULL));
+    return vs_tensor_row_f32(err, &row, 0, w->vec);
+}
+
+const vs__words_kind vs__words_npy = {.name = "npy", .probe = is_npy, .open = open_array, .next = next_row};

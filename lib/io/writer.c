@@ -1,0 +1,244 @@
+/* writer.c - see format.h: the order of calls, the buffer, the file that is renamed when it is whole. */
+#include "writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BUFFER = 256 * 1024 };
+
+static const vs__format *const formats[] = {
+#define FORMAT(name, words) &vs__format_##name,
+#include "formats.def"
+#undef FORMAT
+};
+
+/* ---- bytes ---- */
+
+static vs_status io_failed(vs_err *err, vs_writer *w, const char *what) {
+    w->failed = vs_fail(err, VS_E_IO, "%s: cannot %s: %s", w->path, what, strerror(errno));
+    return w->failed;
+}
+
+static vs_status write_all(vs_err *err, vs_writer *w, const unsigned char *p, size_t n) {
+    while (n) {
+        ssize_t k = write(w->fd, p, n);
+        if (k < 0 && errno == EINTR) continue;
+        if (k < 0) return io_failed(err, w, "write");
+        p += k;
+        n -= (size_t)k;
+    }
+    return VS_OK;
+}
+
+static vs_status flush(vs_err *err, vs_writer *w) {
+    size_t n = w->held;
+    w->held = 0;
+    return write_all(err, w, w->buf, n);
+}
+
+vs_status vs__writer_bytes(vs_err *err, vs_writer *w, const void *p, size_t n) {
+    w->at += n;
+    if (n > BUFFER - w->held) VS_TRY(flush(err, w));
+    if (n >= BUFFER) return write_all(err, w, p, n);
+    memcpy(w->buf + w->held, p, n);
+    w->held += n;
+    return VS_OK;
+}
+
+vs_status vs__writer_patch(vs_err *err, vs_writer *w, uint64_t at, const void *p, size_t n) {
+    uint64_t written = w->at - w->held;
+    if (at >= written) {
+        memcpy(w->buf + (at - written), p, n);
+        return VS_OK;
+    }
+    if (at + n > written) VS_TRY(flush(err, w));
+    ssize_t k = pwrite(w->fd, p, n, (off_t)at);
+    return k == (ssize_t)n ? VS_OK : io_failed(err, w, "write");
+}
+
+/* ---- opening, closing ---- */
+
+static void free_writer(vs_writer *w) {
+    if (w->fd >= 0) close(w->fd);
+    for (size_t i = 0; i < w->outs; i++) vs_free(w->out[i].name);
+    vs_free(w->out);
+    vs_dict_free(&w->names);
+    vs_free(w->buf);
+    vs_free(w->path);
+    vs_free(w->part);
+    vs_free(w);
+}
+
+void vs_writer_abort(vs_writer *w) {
+    if (!w) return;
+    if (w->fd >= 0) (void)unlink(w->part);
+    free_writer(w);
+}
+
+static const vs__writer_kind *find_kind(const char *format) {
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (!strcmp(formats[i]->name, format)) return formats[i]->writer;
+    return NULL;
+}
+
+static vs_status open_part(vs_err *err, vs_writer *w, const char *path) {
+    vs_buf part = {0};
+    vs_buf_printf(&part, "%s.part", path);
+    w->part = part.s;
+    w->path = vs_strdup(path);
+    w->buf = vs_alloc(BUFFER, 1);
+    if (part.failed || !w->path || !w->buf) return vs_fail(err, VS_E_NOMEM, "%s: no memory to write it", path);
+    w->fd = open(w->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    return w->fd >= 0 ? VS_OK : vs_fail(err, VS_E_IO, "%s: cannot create: %s", w->part, strerror(errno));
+}
+
+vs_status vs_writer_open(vs_err *err, const char *path, const char *format, vs_writer **out) {
+    *out = NULL;
+    const vs__writer_kind *kind = find_kind(format);
+    if (!kind) return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s is not written; want safetensors or npz", path, format);
+    vs_writer *w = vs_zalloc(1, sizeof *w);
+    if (!w) return vs_fail(err, VS_E_NOMEM, "%s: no memory to write it", path);
+    w->kind = kind;
+    w->fd = -1;
+    vs_status s = open_part(err, w, path);
+    if (s != VS_OK)
+        vs_writer_abort(w);
+    else
+        *out = w;
+    return s;
+}
+
+/* ---- tensors ---- */
+
+static vs_status check_name(vs_err *err, const vs_writer *w, const char *name) {
+    size_t n = strlen(name), bad;
+    bool ok = n && vs_utf8_valid(name, n, &bad);
+    for (size_t i = 0; ok && i < n; i++) ok = (unsigned char)name[i] >= 0x20 && name[i] != 0x7F;
+    if (ok) return VS_OK;
+    return vs_fail(err, VS_E_FORMAT, "%s: \"%s\" cannot name a tensor; want UTF-8 without control characters", w->path,
+                   vs__show(name, n).s);
+}
+
+static vs_status fill_out(vs_err *err, vs_writer *w, vs__out *t, const char *name, vs_dtype dtype, int ndim,
+                          const size_t *shape) {
+    vs_tensor view;
+    *t = (vs__out){.dtype = dtype, .ndim = ndim};
+    vs_status s = vs_tensor_over(err, NULL, dtype, ndim, shape, &view, &t->bytes);
+    if (s != VS_OK) {
+        vs_fail_in(err, "%s: tensor %s", w->path, vs__show(name, strlen(name)).s);
+        return s;
+    }
+    memcpy(t->shape, view.shape, sizeof t->shape);
+    t->name = vs_strdup(name);
+    if (!t->name)
+        return vs_fail(err, VS_E_NOMEM, "%s: no memory for tensor %s", w->path, vs__show(name, strlen(name)).s);
+    bool added = false;
+    if (w->kind->check) s = w->kind->check(err, w, t);
+    if (s == VS_OK) s = vs_dict_add(err, &w->names, t->name, strlen(t->name), (uint32_t)w->outs, &added);
+    if (s == VS_OK && !added)
+        s = vs_fail(err, VS_E_SHAPE, "%s: tensor %s is declared twice", w->path, vs__show(name, strlen(name)).s);
+    if (s != VS_OK) vs_free(t->name);
+    return s;
+}
+
+vs_status vs_writer_declare(vs_err *err, vs_writer *w, const char *name, vs_dtype t, int ndim, const size_t *shape) {
+    if (w->begun)
+        return vs_fail(err, VS_E_STATE, "%s: tensor %s is declared after the first data", w->path,
+                       vs__show(name, strlen(name)).s);
+    VS_TRY(check_name(err, w, name));
+    if (w->outs == w->room) {
+        size_t room = w->room ? 2 * w->room : 16;
+        vs__out *bigger = vs_grow(w->out, w->outs, room, sizeof *bigger);
+        if (!bigger) return vs_fail(err, VS_E_NOMEM, "%s: no memory for %zu tensors", w->path, room);
+        w->out = bigger;
+        w->room = room;
+    }
+    VS_TRY(fill_out(err, w, &w->out[w->outs], name, t, ndim, shape));
+    w->outs++;
+    return VS_OK;
+}
+
+static vs_status open_tensor(vs_err *err, vs_writer *w) {
+    if (w->now == w->outs || !w->kind->open) return VS_OK;
+    return w->kind->open(err, w, &w->out[w->now]);
+}
+
+/* Close the tensors whose data are whole, one after the other: some have none. */
+static vs_status step(vs_err *err, vs_writer *w) {
+    while (w->now < w->outs && w->out[w->now].done == w->out[w->now].bytes) {
+        if (w->kind->close) VS_TRY(w->kind->close(err, w, &w->out[w->now]));
+        w->now++;
+        VS_TRY(open_tensor(err, w));
+    }
+    return VS_OK;
+}
+
+static vs_status begin(vs_err *err, vs_writer *w) {
+    if (w->begun) return VS_OK;
+    w->begun = true;
+    if (w->kind->begin) VS_TRY(w->kind->begin(err, w));
+    VS_TRY(open_tensor(err, w));
+    return step(err, w);
+}
+
+static vs_status put(vs_err *err, vs_writer *w, const unsigned char *p, size_t bytes) {
+    VS_TRY(begin(err, w));
+    while (bytes) {
+        if (w->now == w->outs) return vs_fail(err, VS_E_STATE, "%s: %zu bytes more than were declared", w->path, bytes);
+        vs__out *t = &w->out[w->now];
+        size_t n = bytes < t->bytes - t->done ? bytes : t->bytes - t->done;
+        if (w->kind->data) w->kind->data(t, p, n);
+        VS_TRY(vs__writer_bytes(err, w, p, n));
+        t->done += n;
+        p += n;
+        bytes -= n;
+        VS_TRY(step(err, w));
+    }
+    return VS_OK;
+}
+
+static vs_status failed_before(vs_err *err, const vs_writer *w) {
+    return vs_fail(err, w->failed, "%s: writing it failed before: %s", w->path, vs_status_words(w->failed));
+}
+
+vs_status vs_writer_put(vs_err *err, vs_writer *w, const void *data, size_t bytes) {
+    if (w->failed) return failed_before(err, w);
+    w->failed = put(err, w, data, bytes);
+    return w->failed;
+}
+
+static vs_status sync_dir(vs_err *err, vs_writer *w) {
+    char *slash = strrchr(w->part, '/');
+    if (slash) slash[slash == w->part] = '\0';
+    int fd = open(slash ? w->part : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return VS_OK; /* a directory that may be written but not read: the rename stands all the same */
+    int bad = fsync(fd);
+    close(fd);
+    return bad && errno != EINVAL ? io_failed(err, w, "sync its directory") : VS_OK;
+}
+
+static vs_status finish(vs_err *err, vs_writer *w) {
+    if (w->failed) return failed_before(err, w);
+    VS_TRY(begin(err, w));
+    if (w->now < w->outs) {
+        const vs__out *t = &w->out[w->now];
+        return vs_fail(err, VS_E_STATE, "%s: tensor %s lacks %zu of its %zu bytes", w->path,
+                       vs__show(t->name, strlen(t->name)).s, t->bytes - t->done, t->bytes);
+    }
+    if (w->kind->end) VS_TRY(w->kind->end(err, w));
+    VS_TRY(flush(err, w));
+    if (fsync(w->fd) != 0) return io_failed(err, w, "write");
+    if (rename(w->part, w->path) != 0) return io_failed(err, w, "rename");
+    close(w->fd);
+    w->fd = -1; /* nothing left for abort to unlink */
+    return sync_dir(err, w);
+}
+
+vs_status vs_writer_commit(vs_err *err, vs_writer *w) {
+    vs_status s = finish(err, w);
+    vs_writer_abort(w);
+    return s;
+}

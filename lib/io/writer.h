@@ -1,0 +1,46 @@
+/* writer.h - what writes tensors: one stream of bytes, one kind of container; internal to io. */
+#ifndef VS_IO_WRITER_H
+#define VS_IO_WRITER_H
+
+#include "file.h"
+
+typedef struct vs__out {
+    char *name;
+    vs_dtype dtype;
+    int ndim;
+    size_t shape[VS_MAX_DIMS];
+    size_t bytes, done; /* of its data; how many were put */
+    uint64_t at;        /* npz: where its record begins in the file */
+    uint32_t crc;       /* npz: of its header and its data */
+    size_t head;        /* npz: bytes of its npy header */
+} vs__out;
+
+struct vs_writer {
+    const vs__writer_kind *kind;
+    char *path, *part; /* part: the name until commit */
+    int fd;
+    bool begun;
+    vs_status failed;       /* the first failure; nothing is written after it */
+    vs__out *out;           /* as declared */
+    size_t outs, room, now; /* now: the tensor that is being put */
+    vs_dict names;
+    uint64_t at; /* bytes written so far, those in buf included */
+    unsigned char *buf;
+    size_t held; /* bytes in buf */
+};
+
+struct vs__writer_kind {
+    vs_status (*check)(vs_err *err, const vs_writer *w,
+                       const vs__out *t);                      /* may refuse a tensor when it is declared; or NULL */
+    vs_status (*begin)(vs_err *err, vs_writer *w);             /* every tensor is declared; or NULL */
+    vs_status (*open)(vs_err *err, vs_writer *w, vs__out *t);  /* before a tensor's data; or NULL */
+    void (*data)(vs__out *t, const void *p, size_t n);         /* sees the data pass; or NULL */
+    vs_status (*close)(vs_err *err, vs_writer *w, vs__out *t); /* after its data; or NULL */
+    vs_status (*end)(vs_err *err, vs_writer *w);               /* after the last; or NULL */
+};
+
+/* vs__writer_bytes() - append to the file.  vs__writer_patch() - overwrite bytes that were appended before. */
+vs_status vs__writer_bytes(vs_err *err, vs_writer *w, const void *p, size_t n) VS_MUST_CHECK;
+vs_status vs__writer_patch(vs_err *err, vs_writer *w, uint64_t at, const void *p, size_t n) VS_MUST_CHECK;
+
+#endif
