@@ -134,7 +134,8 @@ typedef struct vs_sampling {
     float top_p;       /* 1: all */
     uint64_t seed;
 } vs_sampling;
-/* vs_sample() - one token; *state is advanced (seed it once with sampling->seed); the same draws on every machine. */
+/* vs_sample() - one token; *state is advanced (seed it once with sampling->seed); the same draws on every machine.
+ * -1 where no logit is finite, or memory is short. */
 int32_t vs_sample(const vs_sampling *how, const float *logits, size_t V, uint64_t *state);
 
 /* vs_top_k() - the k largest of x[n], best first, ties to the lower index: idx[k].  Returns how many (min(k, n)). */
