@@ -28,7 +28,7 @@ include lib/tensor/isa.mk
 LIB_SRC := $(wildcard lib/*.c lib/base/*.c lib/tensor/*.c lib/io/*.c lib/text/*.c lib/model/*.c lib/arch/*.c lib/numeric/*.c lib/store/*.c lib/space/*.c lib/sql/*.c)
 APP_SRC := $(wildcard repl/*.c analogies/*.c probes/*.c datasets/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(B)/lib/space/default_data.o $(ISA_OBJ)
-APP_OBJ := $(APP_SRC:%.c=$(B)/%.o)
+APP_OBJ := $(APP_SRC:%.c=$(B)/%.o) $(B)/datasets/fetch_script.o
 LIB     := $(B)/libvecscope.a
 APP     := $(B)/libapp.a
 PROGRAM := $(if $(wildcard repl/main.c),$(B)/vecscope)
@@ -36,7 +36,7 @@ TESTS      := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c tests/fixture
 TESTS_REAL := $(patsubst %.c,$(B)/%,$(wildcard tests/real/test_*.c)) $(wildcard tests/real/test_*.sh)
 
 .DEFAULT_GOAL := all
-.PHONY: all lib deps fetch run test test-real check lint asan format install uninstall clean help
+.PHONY: all lib deps fetch run test tests test-real check lint asan format install uninstall clean help
 
 all: $(PROGRAM) lib ## build ./vecscope and the library
 ifneq ($(PROGRAM),)
@@ -56,11 +56,13 @@ $(B)/%.o: %.c
 	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 # files that are part of the program
 DEFAULT_WORDS := datasets/default/glove-20k.bin
+FETCH_SCRIPT  := datasets/fetch.py
 $(B)/%.o: %.S
 	@mkdir -p $(@D)
 	$(call say,AS)
-	$(Q)$(CC) -DDEFAULT_WORDS='"$(DEFAULT_WORDS)"' -MMD -MP -c $< -o $@
+	$(Q)$(CC) -DDEFAULT_WORDS='"$(DEFAULT_WORDS)"' -DFETCH_SCRIPT='"$(FETCH_SCRIPT)"' -MMD -MP -c $< -o $@
 $(B)/lib/space/default_data.o: $(DEFAULT_WORDS)
+$(B)/datasets/fetch_script.o: $(FETCH_SCRIPT)
 # where untrusted bytes are read, every narrowing is written out
 $(B)/lib/io/%.o $(B)/lib/base/json.o $(B)/lib/base/map.o: BASE_CFLAGS += -Wconversion -Wsign-conversion
 
@@ -102,10 +104,14 @@ run: deps ## install what is missing, build, fetch the models, open the prompt
 	else echo "opening the built-in words instead; make run again to fetch the rest"; exec ./vecscope; fi
 
 export VECSCOPE = $(B)/vecscope
-test: all $(TESTS) ## every test that needs no download; ends with "N passed, N failed"
+test: ## every test that needs no download; ends with "N passed, N failed"
+	@bash .ci/deps.sh build test fetch
+	@$(MAKE) --no-print-directory tests
+tests: all $(TESTS)
 	@tests/run.sh $(TESTS)
 
-test-real: all $(TESTS_REAL) ## the tests on the real models (make fetch first)
+test-real: all $(TESTS_REAL) ## the tests on the real models; they have to be there (make fetch)
+	@$(PROGRAM) fetch --check || { echo "test-real needs the models of the catalogue: make fetch"; echo "0 passed, 1 failed"; exit 1; }
 	@tests/run.sh $(TESTS_REAL)
 
 check: test lint ## test and lint

@@ -27,8 +27,9 @@ vs_status vs_packed_open(vs_err *err, const void *bytes, size_t n, vs_packed *ou
     out->codes = vs_read_bytes(&c, codes);
     out->keys = vs_read_bytes(&c, keys);
     if (c.failed || c.at != c.size || dim == 0)
-        return vs_fail(err, VS_E_FORMAT, "packed words: %zu rows of %zu numbers and %zu bytes of keys do not make %zu bytes",
-                       rows, dim, keys, n);
+        return vs_fail(err, VS_E_FORMAT,
+                       "packed words: %zu rows of %zu numbers and %zu bytes of keys do not make %zu bytes", rows, dim,
+                       keys, n);
     out->keys_end = out->keys + keys;
     out->rows = rows;
     out->dim = dim;

@@ -13,7 +13,8 @@
 
 #include "../base/status.h"
 
-/* A reader: its fields are checked against each other by vs_packed_open(); read rows and dim, leave the others alone. */
+/* A reader: its fields are checked against each other by vs_packed_open(); read rows and dim, leave the others alone.
+ */
 typedef struct vs_packed {
     size_t rows, dim;
     size_t at; /* the row that comes next */

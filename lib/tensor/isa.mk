@@ -9,4 +9,5 @@ ISA_OBJ := $(ISAS:%=$(B)/lib/tensor/isa/%.o)
 
 $(ISA_OBJ): $(B)/lib/tensor/isa/%.o: lib/tensor/isa/body.c
 	@mkdir -p $(@D)
-	$(CC) $(BASE_CFLAGS) $(CFLAGS) $(ISA_FLAGS.$*) -DVS_ISA_$* -MMD -MP -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) $(ISA_FLAGS.$*) -DVS_ISA_$* -MMD -MP -c $< -o $@

@@ -95,9 +95,9 @@ static void nothing_after_the_last(void **state) {
 }
 
 /* Two rows of three numbers: "a" and "bc". */
-static const unsigned char small[] = {'V', 'S', 'W', 'O', 'R', 'D', 'S', '1', 2, 0, 0,    0,    3,    0, 0, 0,    5,   0, 0,
-                                      0,   0,   0,   0,   63,  0,   0,   0,   64, 1, 0xff, 0x7f, 2,   3, 4, 'a', 0, 'b', 'c',
-                                      0};
+static const unsigned char small[] = {'V', 'S', 'W', 'O',  'R',  'D', 'S', '1', 2,   0, 0,   0,   3,
+                                      0,   0,   0,   5,    0,    0,   0,   0,   0,   0, 63,  0,   0,
+                                      0,   64,  1,   0xff, 0x7f, 2,   3,   4,   'a', 0, 'b', 'c', 0};
 
 static void by_hand(void **state) {
     (void)state;
