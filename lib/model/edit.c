@@ -1,0 +1,178 @@
+/* edit.c - interventions: nodes that change some positions of a slot, or mask edges of attention. */
+#include "../base/dict.h"
+#include "exec.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Where a vector is put: one text's part of a slot, head by head. */
+typedef struct view {
+    float *at;
+    size_t row, head;    /* steps, in floats */
+    size_t heads, width;
+    size_t first, count; /* its rows are the positions [first, first + count) */
+} view;
+
+static view view_of(const vs_exec *x, int slot, size_t seq) {
+    const vs_slot *s = &x->plan->slot[slot];
+    float *base = vs__slot(x, slot);
+    size_t T = vs__seq_rows(x, seq), S = T + x->prior, row = s->heads * s->width;
+    if (s->kind == VS_ROWS_EDGES)
+        return (view){base + s->heads * x->plan->edges[seq], S, T * S, s->heads, S, x->prior, T};
+    if (s->kind == VS_ROWS_ALL)
+        return (view){base + x->plan->starts[seq] * row, row, s->width, s->heads, s->width, x->prior, T};
+    return (view){base + seq * row, row, s->width, s->heads, s->width, s->kind == VS_ROWS_LAST ? S - 1 : 0, 1};
+}
+
+/* Positions [*from, *to) of a text of S that `at` names; false when there are none. */
+static bool resolve(vs_positions at, size_t S, size_t *from, size_t *to) {
+    int64_t a = at.all ? 0 : at.from, b = at.all ? (int64_t)S - 1 : at.to;
+    if (a < 0) a += (int64_t)S;
+    if (b < 0) b += (int64_t)S;
+    if (a < 0 && b >= 0 && !at.all) a = 0;
+    if (b >= (int64_t)S) b = (int64_t)S - 1;
+    *from = (size_t)(a < 0 ? 0 : a);
+    *to = (size_t)(b + 1 < 0 ? 0 : b + 1);
+    return a >= 0 && a <= b;
+}
+
+static vs_status hits_nothing(vs_err *err, const vs_exec *x, const vs_edit *e, const char *why) {
+    char name[96];
+    return vs_fail(err, VS_E_STATE, "the edit of %s hits nothing: %s",
+                   vs_site_name(x->m, e->site, true, name, sizeof name), why);
+}
+
+/* One position: vec continues from head to head.  Returns the squared length of the difference. */
+static double change_row(const vs_edit *e, const view *v, float *row, const float *vec, float norm2) {
+    size_t h0 = e->site.head < 0 ? 0 : (size_t)e->site.head, h1 = e->site.head < 0 ? v->heads : h0 + 1;
+    float along = 0;
+    double sum = 0;
+    if (e->kind == VS_EDIT_PROJECT) {
+        for (size_t h = h0; h < h1; h++) along += vs_dot(row + h * v->head, vec + (h - h0) * v->width, v->width);
+        along /= norm2;
+    }
+    for (size_t h = h0; h < h1; h++) {
+        float *y = row + h * v->head;
+        const float *u = vec ? vec + (h - h0) * v->width : NULL;
+        for (size_t i = 0; i < v->width; i++) {
+            float old = y[i];
+            switch (e->kind) {
+            case VS_EDIT_SET: y[i] = u ? u[i] : 0; break;
+            case VS_EDIT_ADD: y[i] = old + e->factor * u[i]; break;
+            case VS_EDIT_SCALE: y[i] = old * e->factor; break;
+            case VS_EDIT_PROJECT: y[i] = old - along * u[i]; break;
+            case VS_EDIT_CUT: break;
+            }
+            double diff = (double)y[i] - (double)old;
+            sum += diff * diff;
+        }
+    }
+    return sum;
+}
+
+/* The vector for the j-th position of `at`, checked against the view's width and the first text's positions. */
+static vs_status vector_for(vs_err *err, const vs_exec *x, const vs_edit *e, const view *v, size_t j, const float **vec) {
+    size_t width = (e->site.head < 0 ? v->heads : 1) * v->width, from, to;
+    char name[96];
+    *vec = e->vec;
+    if (!e->vec) return VS_OK;
+    if (e->width != width)
+        return vs_fail(err, VS_E_SHAPE, "%s: the vector of an edit has %zu numbers, want %zu",
+                       vs_site_name(x->m, e->site, true, name, sizeof name), e->width, width);
+    if (!e->per_row) return VS_OK;
+    if (!resolve(e->at, vs__seq_rows(x, 0) + x->prior, &from, &to) || j >= to - from)
+        return vs_fail(err, VS_E_SHAPE, "%s: an edit with a vector for each position has none for position %zu of a longer text",
+                       vs_site_name(x->m, e->site, true, name, sizeof name), j);
+    *vec = e->vec + j * width;
+    return VS_OK;
+}
+
+vs_status vs__forward_edit(vs_err *err, const vs_exec *x, const vs_node *n) {
+    const vs_edit *e = &x->rq->edits[n->edit];
+    vs_edit_effect *effect = &x->pass->effects[n->edit];
+    float *in = vs__slot(x, n->in[0]), *out = vs__slot(x, n->out);
+    if (in != out) memcpy(out, in, x->plan->slot[n->out].size * sizeof *out);
+    double sum = 0;
+    bool before = false; /* its positions lie in the cached rows: it was done when they were made */
+    for (size_t seq = 0; seq < x->plan->n_seqs; seq++) {
+        view v = view_of(x, n->out, seq);
+        size_t from, to;
+        if (!resolve(e->at, vs__seq_rows(x, seq) + x->prior, &from, &to)) continue;
+        before |= from < x->prior;
+        for (size_t pos = from < v.first ? v.first : from; pos < to && pos < v.first + v.count; pos++) {
+            const float *vec;
+            VS_TRY(vector_for(err, x, e, &v, pos - from, &vec));
+            float norm2 = 0;
+            if (e->kind == VS_EDIT_PROJECT) {
+                norm2 = vs_sum_squares(vec, e->width);
+                if (!(norm2 > 0) || !isfinite(norm2))
+                    return vs_fail(err, VS_E_NUMERIC, "project: the direction has no length");
+            }
+            sum += change_row(e, &v, v.at + (pos - v.first) * v.row, vec, norm2);
+            effect->hits++;
+        }
+    }
+    effect->change = sqrt(sum);
+    return effect->hits || before ? VS_OK : hits_nothing(err, x, e, "no text has such a position");
+}
+
+/* Cut keys [k0, k1) out of a row of scores [S]; *sum grows by the squared difference that this makes to the pattern. */
+static vs_status cut_row(vs_err *err, const vs_exec *x, const vs_node *n, size_t pos, float *row, size_t S, size_t k0,
+                         size_t k1, double *sum) {
+    size_t lo, hi;
+    vs__visible(n, pos, S, &lo, &hi);
+    float *was = vs__scratch(x, 0), *is = was + S;
+    memcpy(was, row + lo, (hi - lo) * sizeof *was);
+    for (size_t k = k0; k < k1; k++) row[k] = -INFINITY;
+    memcpy(is, row + lo, (hi - lo) * sizeof *is);
+    bool some = vs_softmax(was, hi - lo);
+    if (!vs_softmax(is, hi - lo))
+        return vs_fail(err, VS_E_NUMERIC, "cut in layer %d: every key of position %zu is masked", n->site.layer, pos);
+    for (size_t k = 0; k < hi - lo && some; k++) *sum += ((double)is[k] - (double)was[k]) * ((double)is[k] - (double)was[k]);
+    return VS_OK;
+}
+
+vs_status vs__forward_cut(vs_err *err, const vs_exec *x, const vs_node *n) {
+    const vs_edit *e = &x->rq->edits[n->edit];
+    vs_edit_effect *effect = &x->pass->effects[n->edit];
+    float *in = vs__slot(x, n->in[0]), *out = vs__slot(x, n->out);
+    if (in != out) memcpy(out, in, x->plan->slot[n->out].size * sizeof *out);
+    double sum = 0;
+    bool before = false;
+    for (size_t seq = 0; seq < x->plan->n_seqs; seq++) {
+        view v = view_of(x, n->out, seq);
+        size_t S = v.width, from, to, k0, k1;
+        size_t h0 = e->site.head < 0 ? 0 : (size_t)e->site.head, h1 = e->site.head < 0 ? v.heads : h0 + 1;
+        if (!resolve(e->at, S, &from, &to) || !resolve(e->keys, S, &k0, &k1)) continue;
+        before |= from < x->prior;
+        for (size_t pos = from < v.first ? v.first : from; pos < to; pos++) {
+            size_t lo, hi;
+            vs__visible(n, pos, S, &lo, &hi);
+            size_t a = k0 > lo ? k0 : lo, b = k1 < hi ? k1 : hi;
+            for (size_t h = h0; a < b && h < h1; h++) {
+                VS_TRY(cut_row(err, x, n, pos, v.at + h * v.head + (pos - v.first) * v.row, S, a, b, &sum));
+                effect->hits += b - a;
+            }
+        }
+    }
+    effect->change = sqrt(sum);
+    return effect->hits || before ? VS_OK : hits_nothing(err, x, e, "no such query sees such a key");
+}
+
+/* What distinguishes the edits of one request from those of another, vectors included. */
+uint64_t vs__edits_hash(const vs_request *rq) {
+    uint64_t h = 0;
+    for (size_t i = 0; i < rq->n_edits; i++) {
+        const vs_edit *e = &rq->edits[i];
+        uint32_t factor;
+        memcpy(&factor, &e->factor, sizeof factor);
+        size_t rows = e->per_row && e->at.to >= e->at.from ? (size_t)(e->at.to - e->at.from) + 1 : 1;
+        uint64_t v[16] = {h, (uint64_t)e->kind, (uint64_t)e->site.kind, (uint64_t)(int64_t)e->site.layer,
+                          (uint64_t)(int64_t)e->site.head, e->site.stack, e->site.cross, e->at.all,
+                          (uint64_t)(int64_t)e->at.from, (uint64_t)(int64_t)e->at.to, e->keys.all,
+                          (uint64_t)(int64_t)e->keys.from, (uint64_t)(int64_t)e->keys.to, factor, e->per_row,
+                          e->vec ? vs_hash(e->vec, e->width * rows * sizeof *e->vec) : 0};
+        h = vs_hash(v, sizeof v);
+    }
+    return h;
+}

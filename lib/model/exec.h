@@ -1,0 +1,71 @@
+/* exec.h - a pass while it runs, and what its operations need; for lib/model only. */
+#ifndef VS_MODEL_EXEC_H
+#define VS_MODEL_EXEC_H
+
+#include "plan.h"
+
+struct vs_pass {
+    vs_plan *plan;
+    const vs_model *m;
+    float *mem;              /* [plan->kept] the kept slots */
+    vs_edit_effect *effects; /* [plan->n_edits] */
+};
+
+struct vs_kv {
+    const vs_model *m;
+    size_t L, width, capacity, rows; /* width: KV * dh */
+    uint64_t edits;                  /* the edits its rows were made under */
+    float *mem;                      /* [L][keys, values][capacity][width] */
+};
+
+typedef struct vs_exec {
+    vs_model *m;
+    const vs_request *rq;
+    const vs_plan *plan;
+    vs_pass *pass;
+    vs_plan_cache *cache;
+    size_t prior;        /* rows of the text before these, in the cache of keys and values */
+    size_t scratch_each; /* floats of scratch for each worker: two rows of scores, or a weight's row */
+} vs_exec;
+
+typedef vs_status vs_op_fn(vs_err *err, const vs_exec *x, const vs_node *n);
+#define OP(name, fn, in_place, root, words) vs_op_fn vs__forward_##fn;
+#include "ops.def"
+#undef OP
+extern vs_op_fn *const vs__forward[VS_OP_COUNT];
+
+/* The floats of a slot. */
+static inline float *vs__slot(const vs_exec *x, int slot) {
+    const vs_slot *s = &x->plan->slot[slot];
+    return (s->kept ? x->pass->mem : x->cache->work) + s->offset;
+}
+static inline float *vs__scratch(const vs_exec *x, int worker) {
+    return x->cache->scratch + (size_t)worker * x->scratch_each;
+}
+
+/* Rows and cached-plus-own positions of text i. */
+static inline size_t vs__seq_rows(const vs_exec *x, size_t i) { return x->plan->starts[i + 1] - x->plan->starts[i]; }
+
+/* vs__visible() - the keys [*lo, *hi) of S that the query at a position may see. */
+static inline void vs__visible(const vs_node *n, size_t pos, size_t S, size_t *lo, size_t *hi) {
+    *lo = n->n && pos + 1 > n->n ? pos + 1 - n->n : 0;
+    *hi = n->causal ? pos + 1 : n->n && S - pos > n->n ? pos + n->n : S;
+}
+
+/* vs__rope_at() - cos [n/2] then sin [n/2] of a position for a ROPE node; the tables are ready before a pass runs. */
+const float *vs__rope_at(const vs_exec *x, const vs_node *n, size_t pos);
+
+/* vs__pass_destroy() - free a pass that holds no plan any more. */
+void vs__pass_destroy(vs_pass *p);
+
+/* edit.c */
+uint64_t vs__edits_hash(const vs_request *rq);
+
+/* kv.c */
+vs_status vs__kv_check(vs_err *err, const vs_model *m, const vs_request *rq) VS_MUST_CHECK;
+void vs__kv_advance(vs_kv *kv, const vs_request *rq);
+static inline float *vs__kv_rows_of(const vs_kv *kv, int layer, bool values) {
+    return kv->mem + ((size_t)layer * 2 + values) * kv->capacity * kv->width;
+}
+
+#endif

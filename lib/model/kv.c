@@ -1,0 +1,67 @@
+/* kv.c - keys and values of the rows that a causal model has seen. */
+#include "exec.h"
+
+#include <string.h>
+
+vs_status vs_kv_new(vs_err *err, const vs_model *m, size_t capacity, vs_kv **out) {
+    const vs_stack_info *si = &m->info.stack[0];
+    size_t n;
+    *out = NULL;
+    if (m->arch->n_stacks > 1 || !si->causal)
+        return vs_fail(err, VS_E_UNSUPPORTED, "%s reads the whole text at once: it has no use for a cache", m->info.name);
+    if (!capacity || (m->info.context && capacity > m->info.context))
+        return vs_fail(err, VS_E_RANGE, "a cache of %zu tokens: want 1 to the context of %zu", capacity, m->info.context);
+    vs_kv *kv = vs_zalloc(1, sizeof *kv);
+    if (!kv) return vs_fail(err, VS_E_NOMEM, "cache");
+    *kv = (vs_kv){.m = m, .L = si->L, .width = si->KV * si->dh, .capacity = capacity};
+    if (vs_mul(kv->L * 2, capacity, &n) && vs_mul(n, kv->width, &n)) kv->mem = vs_alloc(n, sizeof *kv->mem);
+    if (!kv->mem) {
+        vs_free(kv);
+        return vs_fail(err, VS_E_NOMEM, "a cache of %zu tokens", capacity);
+    }
+    *out = kv;
+    return VS_OK;
+}
+
+void vs_kv_free(vs_kv *kv) {
+    if (kv) vs_free(kv->mem);
+    vs_free(kv);
+}
+
+size_t vs_kv_rows(const vs_kv *kv) { return kv->rows; }
+
+void vs_kv_truncate(vs_kv *kv, size_t rows) {
+    if (rows < kv->rows) kv->rows = rows;
+}
+
+vs_status vs__kv_check(vs_err *err, const vs_model *m, const vs_request *rq) {
+    const vs_kv *kv = rq->kv;
+    if (kv->m != m) return vs_fail(err, VS_E_STATE, "the cache belongs to another model");
+    if (rq->in.starts && rq->in.n_seqs != 1)
+        return vs_fail(err, VS_E_UNSUPPORTED, "a cache holds one text, the pass has %zu", rq->in.n_seqs);
+    if (rq->mask == VS_MASK_FULL) return vs_fail(err, VS_E_STATE, "a cache serves causal attention only");
+    if (rq->stop_layer) return vs_fail(err, VS_E_STATE, "a cache holds every layer: a pass with it cannot stop early");
+    for (size_t i = 0; i < rq->n_edits; i++)
+        if (rq->edits[i].per_row && (rq->edits[i].at.all || rq->edits[i].at.from < 0 || rq->edits[i].at.to < 0))
+            return vs_fail(err, VS_E_UNSUPPORTED, "edit %zu: vectors for single positions of a growing text need fixed positions", i);
+    if (rq->in.rows > kv->capacity - kv->rows)
+        return vs_fail(err, VS_E_RANGE, "the cache has room for %zu tokens, %zu of them taken: %zu more do not fit",
+                       kv->capacity, kv->rows, rq->in.rows);
+    if (kv->rows && kv->edits != vs__edits_hash(rq))
+        return vs_fail(err, VS_E_STATE, "the cache was made under other edits: it does not serve this pass");
+    return VS_OK;
+}
+
+void vs__kv_advance(vs_kv *kv, const vs_request *rq) {
+    if (!kv->rows) kv->edits = vs__edits_hash(rq);
+    kv->rows += rq->in.rows;
+}
+
+vs_status vs__forward_store(vs_err *err, const vs_exec *x, const vs_node *n) {
+    (void)err;
+    vs_kv *kv = x->rq->kv;
+    for (int values = 0; values < 2; values++)
+        memcpy(vs__kv_rows_of(kv, n->site.layer, values) + x->prior * kv->width, vs__slot(x, n->in[values]),
+               x->plan->rows * kv->width * sizeof(float));
+    return VS_OK;
+}

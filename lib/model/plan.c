@@ -1,0 +1,478 @@
+/* plan.c - from an architecture's description and a request to a flat list of nodes.
+ *
+ * The only place that knows how a transformer's block goes.  A failure is remembered in
+ * the builder and turns every later step into a no-op, so that the steps read as the
+ * model does; it is looked at once, at the end. */
+#include "plan.h"
+
+#include <string.h>
+
+static const struct {
+    const char *name;
+    bool in_place, root;
+} op_info[VS_OP_COUNT] = {
+#define OP(name, fn, in_place, root, words) [VS_OP_##name] = {#name, in_place, root},
+#include "ops.def"
+#undef OP
+};
+const char *vs__op_name(vs_op op) { return op_info[op].name; }
+bool vs__op_in_place(vs_op op) { return op_info[op].in_place; }
+bool vs__op_root(vs_op op) { return op_info[op].root; }
+
+typedef struct builder {
+    vs_err *err;
+    vs_status status;
+    const vs_model *m;
+    const vs_request *rq;
+    vs_plan *p;
+    const vs_stack *spec;
+    const vs_stack_state *st;
+    const vs_stack_info *si;
+    uint8_t stack;
+    int layer; /* -1 outside the blocks */
+    bool *edit_placed, *keep_placed;
+} builder;
+
+/* ---- arrays ---- */
+
+static bool grow(builder *b, void **array, size_t n, size_t *cap, size_t size) {
+    if (n < *cap) return true;
+    size_t want = *cap ? *cap * 2 : 64;
+    void *q = vs_grow(*array, n, want, size);
+    if (!q) {
+        b->status = vs_fail(b->err, VS_E_NOMEM, "plan of %zu operations", n);
+        return false;
+    }
+    *array = q;
+    *cap = want;
+    return true;
+}
+
+static int new_slot(builder *b, vs_slot s) {
+    vs_plan *p = b->p;
+    void *array = p->slot;
+    if (!grow(b, &array, p->n_slots, &p->cap_slots, sizeof *p->slot)) return VS_NONE;
+    p->slot = array;
+    bool sized = s.kind == VS_ROWS_EDGES
+                     ? vs_mul(s.heads, p->edges[p->n_seqs], &s.size)
+                     : vs_mul(s.heads, s.width, &s.size) && vs_mul(s.size, s.rows, &s.size);
+    if (!sized || s.size > SIZE_MAX / 64) {
+        b->status = vs_fail(b->err, VS_E_NOMEM, "a slot of %zu rows overflows", s.rows);
+        return VS_NONE;
+    }
+    p->slot[p->n_slots] = s;
+    return (int)p->n_slots++;
+}
+
+/* Append node n, writing a fresh slot of the given shape. */
+static int emit(builder *b, vs_node n, vs_slot shape) {
+    vs_plan *p = b->p;
+    void *array = p->node;
+    if (b->status != VS_OK) return VS_NONE;
+    if (n.w && !n.w->t.data) {
+        b->status = vs_fail(b->err, VS_E_UNSUPPORTED, "layer %d: the model has no %s", b->layer, vs_role_words(n.role));
+        return VS_NONE;
+    }
+    if (!grow(b, &array, p->n_nodes, &p->cap_nodes, sizeof *p->node)) return VS_NONE;
+    p->node = array;
+    n.out = new_slot(b, shape);
+    if (n.out == VS_NONE) return VS_NONE;
+    n.site.stack = b->stack;
+    n.site.layer = (int16_t)b->layer;
+    p->node[p->n_nodes++] = n;
+    return n.out;
+}
+
+static vs_slot shape_of(const builder *b, int slot) { return slot == VS_NONE ? (vs_slot){0} : b->p->slot[slot]; }
+static vs_slot rows_of(const builder *b, size_t heads, size_t width) {
+    return (vs_slot){.kind = VS_ROWS_ALL, .rows = b->p->rows, .heads = heads, .width = width};
+}
+static vs_slot like(const builder *b, int slot, size_t heads, size_t width) {
+    vs_slot s = shape_of(b, slot);
+    return (vs_slot){.kind = s.kind, .rows = s.rows, .heads = heads, .width = width};
+}
+
+static vs_node node(vs_op op, int in0, int in1, int in2) {
+    return (vs_node){.op = op, .site = {.kind = VS_SITE_COUNT, .head = -1}, .in = {in0, in1, in2}, .role = VS_ROLE_COUNT};
+}
+
+/* ---- weights ---- */
+
+static const vs_weight *weight(const builder *b, vs_role role) {
+    return b->layer >= 0 ? &b->st->layer[b->layer].w[role] : &b->st->w[role];
+}
+static const vs_weight *optional(const builder *b, vs_role role) {
+    const vs_weight *w = weight(b, role);
+    return w->t.data ? w : NULL;
+}
+
+/* ---- steps ---- */
+
+static int linear(builder *b, int x, vs_role w, vs_role bias, size_t heads, size_t width) {
+    vs_node n = node(VS_OP_LINEAR, x, VS_NONE, VS_NONE);
+    n.w = weight(b, w);
+    n.b = bias == VS_ROLE_COUNT ? NULL : optional(b, bias);
+    n.role = w;
+    return emit(b, n, like(b, x, heads, width));
+}
+
+static int norm_as(builder *b, int x, vs_role g, vs_role bias, bool rms) {
+    vs_slot s = shape_of(b, x);
+    vs_node n = node(VS_OP_NORM, x, VS_NONE, VS_NONE);
+    n.w = weight(b, g);
+    n.b = bias == VS_ROLE_COUNT ? NULL : optional(b, bias);
+    n.role = g;
+    n.rms = rms;
+    n.f = b->st->eps;
+    return emit(b, n, s);
+}
+static int norm(builder *b, int x, vs_role g, vs_role bias) { return norm_as(b, x, g, bias, b->spec->norm == VS_NORM_RMS); }
+
+static int add(builder *b, int x, int y) { return emit(b, node(VS_OP_ADD, x, y, VS_NONE), shape_of(b, x)); }
+
+static int act(builder *b, int x, vs_act kind) {
+    vs_node n = node(VS_OP_ACT, x, VS_NONE, VS_NONE);
+    n.act = kind;
+    return emit(b, n, shape_of(b, x));
+}
+
+static int rows_picked(builder *b, int x, vs_op op) {
+    vs_slot s = shape_of(b, x);
+    s.kind = op == VS_OP_LAST ? VS_ROWS_LAST : VS_ROWS_FIRST;
+    s.rows = b->p->n_seqs;
+    return emit(b, node(op, x, VS_NONE, VS_NONE), s);
+}
+
+/* ---- sites ---- */
+
+static vs_site site_at(const builder *b, vs_site_kind kind, int layer) {
+    return (vs_site){.kind = kind, .layer = (int16_t)layer, .head = -1, .stack = b->stack};
+}
+static bool same_site(vs_site a, vs_site b) {
+    return a.kind == b.kind && a.layer == b.layer && a.stack == b.stack && a.cross == b.cross;
+}
+/* Edges are cut in the scores, whichever of the two sites names them. */
+static vs_site edited_site(const vs_edit *e) {
+    vs_site s = e->site;
+    if (e->kind == VS_EDIT_CUT && s.kind == VS_SITE_PATTERN) s.kind = VS_SITE_SCORES;
+    return s;
+}
+static bool edited(const builder *b, vs_site s) {
+    for (size_t i = 0; i < b->rq->n_edits; i++)
+        if (same_site(edited_site(&b->rq->edits[i]), s)) return true;
+    return false;
+}
+static bool kept(const builder *b, vs_site s) {
+    if (s.kind == VS_SITE_LOGITS && b->rq->logits != VS_LOGITS_NONE) return true;
+    for (size_t i = 0; i < b->rq->n_keep; i++)
+        if (same_site(b->rq->keep[i], s)) return true;
+    return false;
+}
+static bool wanted(const builder *b, vs_site_kind kind, int layer) {
+    vs_site s = site_at(b, kind, layer);
+    return kept(b, s) || edited(b, s);
+}
+
+static void check_edit(builder *b, const vs_edit *e, const vs_slot *s, bool edges) {
+    char name[96];
+    vs_site_name(b->m, e->site, true, name, sizeof name);
+    if (e->site.head >= 0 && (size_t)e->site.head >= s->heads)
+        b->status = vs_fail(b->err, VS_E_RANGE, "%s: heads are 0 to %zu", name, s->heads - 1);
+    else if (e->kind == VS_EDIT_CUT && !edges)
+        b->status = vs_fail(b->err, VS_E_USAGE, "cut %s: only attention has edges to cut: name its scores or pattern", name);
+    else if (!edges && (e->vec || e->kind == VS_EDIT_ADD || e->kind == VS_EDIT_PROJECT)) {
+        size_t want = e->site.head >= 0 ? s->width : s->heads * s->width;
+        if (!e->vec || e->width != want)
+            b->status = vs_fail(b->err, VS_E_SHAPE, "%s: the vector of an edit has %zu numbers, want %zu", name,
+                                e->vec ? e->width : 0, want);
+    }
+}
+
+/* The value in `slot` is what the sites name: put their edits after it, in the order given, and keep it where asked.
+ * Returns the slot that holds the value from here on. */
+static int mark(builder *b, int slot, const vs_site *sites, size_t n_sites, const vs_node *attention) {
+    vs_plan *p = b->p;
+    for (size_t i = 0; i < b->rq->n_edits && b->status == VS_OK; i++) {
+        const vs_edit *e = &b->rq->edits[i];
+        for (size_t k = 0; k < n_sites; k++) {
+            if (!same_site(edited_site(e), sites[k])) continue;
+            vs_slot s = p->slot[slot];
+            check_edit(b, e, &s, s.kind == VS_ROWS_EDGES);
+            vs_node n = node(e->kind == VS_EDIT_CUT ? VS_OP_CUT : VS_OP_EDIT, slot, VS_NONE, VS_NONE);
+            n.edit = i;
+            if (attention) n.n = attention->n, n.causal = attention->causal;
+            b->edit_placed[i] = true;
+            slot = emit(b, n, s);
+            if (slot == VS_NONE) return VS_NONE;
+            p->node[p->n_nodes - 1].site = e->site;
+            break;
+        }
+    }
+    for (size_t k = 0; k < n_sites && b->status == VS_OK; k++) {
+        if (p->n_nodes && p->node[p->n_nodes - 1].out == slot && p->node[p->n_nodes - 1].site.kind == VS_SITE_COUNT)
+            p->node[p->n_nodes - 1].site = sites[k];
+        if (!kept(b, sites[k])) continue;
+        void *array = p->mark;
+        if (!grow(b, &array, p->n_marks, &p->cap_marks, sizeof *p->mark)) return VS_NONE;
+        p->mark = array;
+        p->mark[p->n_marks++] = (vs_mark){sites[k], slot};
+        p->slot[slot].kept = true;
+        for (size_t i = 0; i < b->rq->n_keep; i++)
+            if (same_site(b->rq->keep[i], sites[k])) b->keep_placed[i] = true;
+    }
+    return slot;
+}
+static int mark1(builder *b, int slot, vs_site_kind kind) {
+    vs_site s = site_at(b, kind, b->layer);
+    return mark(b, slot, &s, 1, NULL);
+}
+static int mark2(builder *b, int slot, vs_site one, vs_site other) {
+    vs_site s[2] = {one, other};
+    return mark(b, slot, s, 2, NULL);
+}
+static int mark_attention(builder *b, int slot, vs_site_kind kind, const vs_node *attention) {
+    vs_site s = site_at(b, kind, b->layer);
+    return mark(b, slot, &s, 1, attention);
+}
+
+/* ---- the parts of a transformer ---- */
+
+static int embeddings(builder *b) {
+    vs_node n = node(VS_OP_EMBED, VS_NONE, VS_NONE, VS_NONE);
+    size_t d = b->si->d;
+    n.w = weight(b, n.role = VS_ROLE_EMBED);
+    n.f = b->st->embed_scale;
+    int x = mark1(b, emit(b, n, rows_of(b, 1, d)), VS_SITE_EMBED);
+    if (b->spec->pos == VS_POS_LEARNED) {
+        n = node(VS_OP_POS, VS_NONE, VS_NONE, VS_NONE);
+        n.w = weight(b, n.role = VS_ROLE_POS);
+        n.n = (size_t)b->spec->pos_offset;
+        x = add(b, x, mark1(b, emit(b, n, rows_of(b, 1, d)), VS_SITE_POS_EMBED));
+    }
+    if (optional(b, VS_ROLE_TYPE)) {
+        n = node(VS_OP_TYPE, VS_NONE, VS_NONE, VS_NONE);
+        n.w = weight(b, n.role = VS_ROLE_TYPE);
+        x = add(b, x, mark1(b, emit(b, n, rows_of(b, 1, d)), VS_SITE_TYPE_EMBED));
+    }
+    if (b->spec->embed_norm) x = norm(b, x, VS_ROLE_EMBED_NORM, VS_ROLE_EMBED_NORM_B);
+    vs_site entering = site_at(b, VS_SITE_RESID_PRE, 0);
+    return mark(b, x, &entering, 1, NULL);
+}
+
+/* The output map of the heads; edits of what single heads add come back as a difference, so that an edit by a head's own
+ * value changes nothing at all. */
+static int output_map(builder *b, int z) {
+    size_t d = b->si->d;
+    int y = linear(b, z, VS_ROLE_WO, VS_ROLE_BO, 1, d);
+    if (!wanted(b, VS_SITE_RESULT, b->layer)) return y;
+    vs_node n = node(VS_OP_HEADS, z, VS_NONE, VS_NONE);
+    n.w = weight(b, n.role = VS_ROLE_WO);
+    int heads = emit(b, n, rows_of(b, b->si->H, d)), after = mark1(b, heads, VS_SITE_RESULT);
+    return heads == after ? y : emit(b, node(VS_OP_DELTA, y, after, heads), shape_of(b, y));
+}
+
+static int attention(builder *b, int h) {
+    const vs_layer *l = &b->st->layer[b->layer];
+    const vs_stack_info *si = b->si;
+    int q = mark1(b, linear(b, h, VS_ROLE_WQ, VS_ROLE_BQ, si->H, si->dh), VS_SITE_Q);
+    int k = mark1(b, linear(b, h, VS_ROLE_WK, VS_ROLE_BK, si->KV, si->dh), VS_SITE_K);
+    int v = mark1(b, linear(b, h, VS_ROLE_WV, VS_ROLE_BV, si->KV, si->dh), VS_SITE_V);
+    if (b->spec->qk_norm) {
+        q = mark1(b, norm(b, q, VS_ROLE_Q_NORM, VS_ROLE_COUNT), VS_SITE_Q_NORM);
+        k = mark1(b, norm(b, k, VS_ROLE_K_NORM, VS_ROLE_COUNT), VS_SITE_K_NORM);
+    }
+    if (b->spec->pos == VS_POS_ROPE) {
+        vs_node n = node(VS_OP_ROPE, q, VS_NONE, VS_NONE);
+        n.f = l->rope_theta;
+        n.by = l->rope_factor;
+        n.n = b->st->rope_dims;
+        q = mark1(b, emit(b, n, shape_of(b, q)), VS_SITE_ROT_Q);
+        n.in[0] = k;
+        k = mark1(b, emit(b, n, shape_of(b, k)), VS_SITE_ROT_K);
+    }
+    if (b->rq->kv) emit(b, node(VS_OP_STORE, k, v, VS_NONE), (vs_slot){.kind = VS_ROWS_ALL});
+    vs_node n = node(VS_OP_ATTEND, q, k, v);
+    n.f = b->st->score_scale;
+    n.causal = b->rq->mask == VS_MASK_MODEL ? b->spec->causal : b->rq->mask == VS_MASK_CAUSAL;
+    n.n = b->rq->mask == VS_MASK_FULL ? 0 : l->window;
+    int z;
+    if (wanted(b, VS_SITE_SCORES, b->layer) || wanted(b, VS_SITE_PATTERN, b->layer)) {
+        vs_slot edges = {.kind = VS_ROWS_EDGES, .heads = si->H};
+        n.op = VS_OP_SCORES, n.in[2] = VS_NONE;
+        int s = mark_attention(b, emit(b, n, edges), VS_SITE_SCORES, &n);
+        n.op = VS_OP_SOFTMAX, n.in[0] = s, n.in[1] = VS_NONE;
+        int p = emit(b, n, edges), after = mark_attention(b, p, VS_SITE_PATTERN, &n);
+        n.op = VS_OP_MIX, n.in[0] = after, n.in[1] = v, n.whole = after != p;
+        z = emit(b, n, rows_of(b, si->H, si->dh));
+    } else
+        z = emit(b, n, shape_of(b, q));
+    return output_map(b, mark1(b, z, VS_SITE_Z));
+}
+
+static int mlp(builder *b, int h) {
+    size_t f = b->si->f;
+    int x;
+    if (b->spec->gated) {
+        int gate = mark1(b, linear(b, h, VS_ROLE_W_GATE, VS_ROLE_COUNT, 1, f), VS_SITE_MLP_PRE);
+        int up = mark1(b, linear(b, h, VS_ROLE_W_UP, VS_ROLE_B_UP, 1, f), VS_SITE_MLP_UP);
+        x = act(b, gate, b->st->act);
+        x = emit(b, node(VS_OP_MUL, x, up, VS_NONE), shape_of(b, x));
+    } else
+        x = act(b, mark1(b, linear(b, h, VS_ROLE_W_UP, VS_ROLE_B_UP, 1, f), VS_SITE_MLP_PRE), b->st->act);
+    return linear(b, mark1(b, x, VS_SITE_MLP_POST), VS_ROLE_W_DOWN, VS_ROLE_B_DOWN, 1, b->si->d);
+}
+
+/* The roles and sites in which attention and MLP differ. */
+typedef struct part {
+    vs_role norm, norm_b, branch, post, post_b;
+    vs_site_kind normed, raw, out;
+} part;
+static const part parts[] = {
+    [VS_SUB_SELF] = {VS_ROLE_ATTN_NORM, VS_ROLE_ATTN_NORM_B, VS_ROLE_ATTN_BRANCH, VS_ROLE_ATTN_POST, VS_ROLE_ATTN_POST_B,
+                     VS_SITE_ATTN_NORM, VS_SITE_ATTN_RAW, VS_SITE_ATTN_OUT},
+    [VS_SUB_MLP] = {VS_ROLE_MLP_NORM, VS_ROLE_MLP_NORM_B, VS_ROLE_MLP_BRANCH, VS_ROLE_MLP_POST, VS_ROLE_MLP_POST_B,
+                    VS_SITE_MLP_NORM, VS_SITE_MLP_RAW, VS_SITE_MLP_OUT},
+};
+
+/* x <- N_post(x + N_branch(f(N_pre(source)))), for each sub-layer of the block. */
+static int block(builder *b, int x) {
+    int entering = x, l = b->layer;
+    vs_site next = site_at(b, VS_SITE_RESID_PRE, l + 1);
+    for (int i = 0; i < 3 && b->spec->sub[i].kind != VS_SUB_NONE; i++) {
+        const vs_sub *sub = &b->spec->sub[i];
+        const part *r = &parts[sub->kind];
+        bool last = i == 2 || b->spec->sub[i + 1].kind == VS_SUB_NONE;
+        vs_site sum = site_at(b, last ? VS_SITE_RESID_POST : VS_SITE_RESID_MID, l);
+        int h = sub->from_block ? entering : x;
+        if (sub->pre) h = mark1(b, norm(b, h, r->norm, r->norm_b), r->normed);
+        int y = sub->kind == VS_SUB_MLP ? mlp(b, h) : attention(b, h);
+        if (sub->branch) {
+            y = mark1(b, y, r->raw);
+            y = mark1(b, norm(b, y, r->branch, VS_ROLE_COUNT), r->out);
+        } else
+            y = mark2(b, y, site_at(b, r->raw, l), site_at(b, r->out, l));
+        x = add(b, x, y);
+        if (sub->post) {
+            x = mark(b, x, &sum, 1, NULL);
+            x = norm(b, x, r->post, r->post_b);
+            sum = last ? next : site_at(b, VS_SITE_NORM_MID, l);
+            x = mark(b, x, &sum, 1, NULL);
+        } else if (last)
+            x = mark2(b, x, sum, next);
+        else
+            x = mark(b, x, &sum, 1, NULL);
+    }
+    return x;
+}
+
+/* The final norm, and from there to logits: over every row, or the last of each text. */
+static void head(builder *b, int x) {
+    bool logits = b->m->info.has_logits && (b->rq->logits != VS_LOGITS_NONE || wanted(b, VS_SITE_LOGITS, -1));
+    bool last = b->rq->logits == VS_LOGITS_LAST, normed = wanted(b, VS_SITE_FINAL_NORM, -1);
+    const vs_model *m = b->m;
+    b->layer = -1;
+    if (m->has[VS_PART_POOLER] && (wanted(b, VS_SITE_POOLED, -1) || wanted(b, VS_SITE_NSP, -1))) {
+        int c = linear(b, rows_picked(b, x, VS_OP_FIRST), VS_ROLE_POOL_W, VS_ROLE_POOL_B, 1, b->si->d);
+        c = mark1(b, act(b, c, VS_ACT_TANH), VS_SITE_POOLED);
+        if (m->has[VS_PART_NSP] && wanted(b, VS_SITE_NSP, -1)) mark1(b, linear(b, c, VS_ROLE_NSP_W, VS_ROLE_NSP_B, 1, 2), VS_SITE_NSP);
+    }
+    if (last && !normed) x = rows_picked(b, x, VS_OP_LAST);
+    if (b->spec->final_norm && (logits || normed))
+        x = mark1(b, norm(b, x, VS_ROLE_FINAL_NORM, VS_ROLE_FINAL_NORM_B), VS_SITE_FINAL_NORM);
+    if (!logits) return;
+    if (last && normed) x = rows_picked(b, x, VS_OP_LAST);
+    if (m->has[VS_PART_HEAD]) {
+        x = act(b, linear(b, x, VS_ROLE_HEAD_W, VS_ROLE_HEAD_B, 1, b->si->d), b->st->act);
+        x = norm_as(b, x, VS_ROLE_HEAD_NORM, VS_ROLE_HEAD_NORM_B, false);
+    }
+    x = linear(b, x, VS_ROLE_UNEMBED, VS_ROLE_UNEMBED_B, 1, m->info.V);
+    if (m->info.logit_cap > 0) {
+        vs_node n = node(VS_OP_CAP, x, VS_NONE, VS_NONE);
+        n.f = m->info.logit_cap;
+        x = emit(b, n, shape_of(b, x));
+    }
+    x = mark1(b, x, VS_SITE_LOGITS);
+    b->p->logits = x;
+}
+
+static void stack(builder *b) {
+    size_t stop = b->rq->stop_layer;
+    int x = embeddings(b);
+    for (size_t l = 0; l < b->st->L && (!stop || l < stop) && b->status == VS_OK; l++) {
+        b->layer = (int)l;
+        x = block(b, x);
+    }
+    b->layer = -1;
+    if (!stop && b->status == VS_OK) head(b, x);
+}
+
+/* What was asked for and never came by is an error, with its name. */
+static void check_placed(builder *b) {
+    char name[96];
+    for (size_t i = 0; i < b->rq->n_keep && b->status == VS_OK; i++)
+        if (!b->keep_placed[i])
+            b->status = vs_fail(b->err, VS_E_STATE, "%s: this pass does not compute it",
+                                vs_site_name(b->m, b->rq->keep[i], true, name, sizeof name));
+    for (size_t i = 0; i < b->rq->n_edits && b->status == VS_OK; i++)
+        if (!b->edit_placed[i])
+            b->status = vs_fail(b->err, VS_E_STATE, "the edit of %s hits nothing: this pass does not compute it",
+                                vs_site_name(b->m, b->rq->edits[i].site, true, name, sizeof name));
+}
+
+/* The texts: their starts, the elements of their attention, and the blocks in which it is shared out: first, last, second,
+ * last but one, …, because under a causal mask late queries cost more. */
+static vs_status texts(vs_err *err, vs_plan *p, const vs_request *rq) {
+    size_t n = 0;
+    for (size_t i = 0; i < p->n_seqs; i++) {
+        size_t from = rq->in.starts ? rq->in.starts[i] : 0, to = rq->in.starts ? rq->in.starts[i + 1] : p->rows, cells;
+        size_t T = to - from;
+        if (!vs_mul(T, T + p->prior, &cells) || !vs_add(p->edges[i], cells, &p->edges[i + 1]))
+            return vs_fail(err, VS_E_RANGE, "a text of %zu rows is too long", T);
+        p->starts[i + 1] = to;
+        if (T > p->longest) p->longest = T;
+        n += (T + VS_QUERIES - 1) / VS_QUERIES;
+    }
+    p->block = vs_alloc(n, sizeof *p->block);
+    if (!p->block) return vs_fail(err, VS_E_NOMEM, "plan of %zu rows", p->rows);
+    p->n_blocks = n;
+    size_t at = 0;
+    for (size_t i = 0; i < p->n_seqs; i++)
+        for (size_t t = 0; t < p->starts[i + 1] - p->starts[i]; t += VS_QUERIES, at++)
+            p->block[at % 2 ? n - 1 - at / 2 : at / 2] = (vs_block){i, t};
+    return VS_OK;
+}
+
+vs_status vs__plan_new(vs_err *err, vs_model *m, const vs_request *rq, vs_plan **out) {
+    vs_status s = VS_OK;
+    vs_plan *p = vs_zalloc(1, sizeof *p);
+    if (!p) return vs_fail(err, VS_E_NOMEM, "plan");
+    builder b = {.err = err, .m = m, .rq = rq, .p = p, .spec = m->stack[0].spec, .st = &m->stack[0],
+                 .si = &m->info.stack[0], .layer = -1};
+    p->refs = 1;
+    p->rows = rq->in.rows;
+    p->n_seqs = rq->in.starts ? rq->in.n_seqs : 1;
+    p->n_edits = rq->n_edits;
+    p->logits = VS_NONE;
+    p->prior = rq->kv ? vs_kv_rows(rq->kv) : 0;
+    p->starts = vs_zalloc(p->n_seqs + 1, sizeof *p->starts);
+    p->edges = vs_zalloc(p->n_seqs + 1, sizeof *p->edges);
+    b.edit_placed = vs_zalloc(rq->n_edits + 1, sizeof(bool));
+    b.keep_placed = vs_zalloc(rq->n_keep + 1, sizeof(bool));
+    if (!p->starts || !p->edges || !b.edit_placed || !b.keep_placed) {
+        s = vs_fail(err, VS_E_NOMEM, "plan of %zu texts", p->n_seqs);
+        goto done;
+    }
+    VS_TRY_TO(done, texts(err, p, rq));
+    stack(&b);
+    if (b.status == VS_OK) check_placed(&b);
+    VS_TRY_TO(done, b.status);
+    VS_TRY_TO(done, vs__plan_layout(err, p));
+done:
+    vs_free(b.edit_placed);
+    vs_free(b.keep_placed);
+    if (s == VS_OK)
+        *out = p;
+    else
+        vs__plan_release(p);
+    return s;
+}

@@ -1,0 +1,122 @@
+/* plan.h - what a pass will do: a flat list of operations over slots; for lib/model only.
+ *
+ * plan.c turns an architecture's description and a request into nodes, each writing a
+ * fresh slot.  Slots share memory by last use; the slots of kept sites have their own,
+ * in the pass.  A plan depends on the request's shape alone (rows, texts, sites, edits'
+ * kinds), so it is kept and found again: a decoding step plans nothing. */
+#ifndef VS_MODEL_PLAN_H
+#define VS_MODEL_PLAN_H
+
+#include "../base/str.h"
+#include "model_impl.h"
+
+typedef enum vs_op {
+#define OP(name, fn, in_place, root, words) VS_OP_##name,
+#include "ops.def"
+#undef OP
+    VS_OP_COUNT
+} vs_op;
+
+/* Which positions the rows of a slot are. */
+typedef enum vs_slot_rows {
+    VS_ROWS_ALL,   /* every row of the pass */
+    VS_ROWS_LAST,  /* the last position of each text */
+    VS_ROWS_FIRST, /* the first position of each text */
+    VS_ROWS_EDGES  /* attention: for each text [heads, T, S] */
+} vs_slot_rows;
+
+/* A value: rows of heads * width floats (EDGES: see above, rows and width unused). */
+typedef struct vs_slot {
+    vs_slot_rows kind;
+    size_t rows, heads, width;
+    size_t size;   /* floats */
+    size_t offset; /* floats, into the workspace or, kept, into the pass's memory */
+    bool kept;
+    int last_use;  /* the last node that reads it */
+    int buffer;    /* while planning */
+} vs_slot;
+
+enum { VS_NONE = -1 };
+
+typedef struct vs_node {
+    vs_op op;
+    vs_site site;            /* what it computes and where; kind VS_SITE_COUNT: nothing that has a name */
+    int in[3], out;          /* slots, VS_NONE */
+    const vs_weight *w, *b;  /* weight or gain; bias */
+    vs_role role;            /* of w */
+    float f;                 /* NORM: epsilon; EMBED, ATTEND, SCORES: factor; ROPE: theta; CAP: the cap */
+    float by;                /* ROPE: angles are divided by it */
+    size_t n;                /* POS: offset; ROPE: elements turned; attention, CUT: the window, 0: none */
+    size_t edit;             /* EDIT, CUT: index into the request's edits */
+    vs_act act;
+    bool rms, causal;
+    bool whole;              /* MIX: the pattern was edited, so weights may lie outside what the mask lets through */
+} vs_node;
+
+/* A site and the slot that holds its final value. */
+typedef struct vs_mark {
+    vs_site site;
+    int slot;
+} vs_mark;
+
+/* Queries [t0, t0 + VS_QUERIES) of a text: the unit in which attention is shared out. */
+enum { VS_QUERIES = 16 };
+typedef struct vs_block {
+    size_t seq, t0;
+} vs_block;
+
+typedef struct vs_plan {
+    int refs;        /* the cache and every pass made by it */
+    uint64_t used;   /* the cache's clock when last used */
+    vs_buf key;      /* the request's shape */
+    vs_node *node;
+    vs_slot *slot;
+    vs_mark *mark;   /* the kept ones */
+    size_t n_nodes, n_slots, n_marks, cap_nodes, cap_slots, cap_marks;
+    size_t rows, n_seqs, prior, longest; /* prior: cached rows, where the plan opens attention, else 0 */
+    size_t *starts;  /* [n_seqs + 1] */
+    size_t *edges;   /* [n_seqs + 1] elements of one head's attention before each text */
+    vs_block *block; /* [n_blocks] ordered so that equal spans are equal work */
+    size_t n_blocks;
+    size_t work, kept; /* floats */
+    size_t n_edits;
+    int logits;        /* slot, VS_NONE */
+    struct vs_pass *spare; /* a finished pass, its memory waiting for the next */
+} vs_plan;
+
+/* Angles of the rotary embedding, computed once for each kind of layer: for each position cos [n/2], sin [n/2]. */
+typedef struct vs_rope_table {
+    float theta, by;
+    size_t dims, rows;
+    float *cs;
+} vs_rope_table;
+
+enum { VS_PLANS = 8 };
+typedef struct vs_plan_cache {
+    vs_plan *plan[VS_PLANS];
+    uint64_t clock;
+    vs_buf key;
+    float *work, *scratch; /* shared by all plans: one pass runs at a time */
+    size_t work_cap, scratch_cap;
+    vs_rope_table *rope;
+    size_t n_rope;
+} vs_plan_cache;
+
+/* vs__plan_get() - the plan of a checked request, from the model's cache or made now; borrowed until the next call
+ * (vs__plan_hold() to keep it longer).  VS_OK | VS_E_STATE (an edit or kept site that this pass does not compute) |
+ * VS_E_SHAPE (an edit's width) | VS_E_UNSUPPORTED | VS_E_NOMEM. */
+vs_status vs__plan_get(vs_err *err, vs_model *m, const vs_request *rq, vs_plan **out) VS_MUST_CHECK;
+void vs__plan_hold(vs_plan *p);
+void vs__plan_release(vs_plan *p);
+
+/* vs__plan_new() - plan.c's work: the nodes of a request, without the cache. */
+vs_status vs__plan_new(vs_err *err, vs_model *m, const vs_request *rq, vs_plan **out) VS_MUST_CHECK;
+
+/* vs__plan_layout() - layout.c: drop nodes that nothing needs, then give every slot its place in memory. */
+vs_status vs__plan_layout(vs_err *err, vs_plan *p) VS_MUST_CHECK;
+
+const char *vs__op_name(vs_op op);
+bool vs__op_in_place(vs_op op);
+bool vs__op_root(vs_op op);
+
+#endif

@@ -1,0 +1,243 @@
+/* run.c - a request checked, its plan found, its nodes run one after another. */
+#include "exec.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Memory above this is given back after a pass rather than kept for the next. */
+#define KEEP_BYTES ((size_t)64 << 20)
+
+/* ---- the request ---- */
+
+static vs_status check_rows(vs_err *err, const vs_model *m, const vs_input *in, size_t prior) {
+    if (!in->rows || !in->ids) return vs_fail(err, VS_E_RANGE, "no tokens: a pass needs at least one");
+    size_t types = m->stack[0].w[VS_ROLE_TYPE].t.data ? vs_tensor_rows(&m->stack[0].w[VS_ROLE_TYPE].t) : 1;
+    for (size_t i = 0; i < in->rows; i++) {
+        if (in->ids[i] < 0 || (size_t)in->ids[i] >= m->info.V)
+            return vs_fail(err, VS_E_RANGE, "token %zu: id %d is outside the vocabulary of %zu", i, (int)in->ids[i], m->info.V);
+        if (in->types && in->types[i] >= types)
+            return vs_fail(err, VS_E_RANGE, "token %zu: segment %d, the model has %zu", i, in->types[i], types);
+    }
+    if (in->starts) {
+        if (!in->n_seqs || in->starts[0] != 0 || in->starts[in->n_seqs] != in->rows)
+            return vs_fail(err, VS_E_RANGE, "starts of %zu texts must go from 0 to %zu", in->n_seqs, in->rows);
+        for (size_t i = 0; i < in->n_seqs; i++)
+            if (in->starts[i] >= in->starts[i + 1] || in->starts[i + 1] > in->rows)
+                return vs_fail(err, VS_E_RANGE, "text %zu: starts must increase", i);
+    }
+    size_t n_seqs = in->starts ? in->n_seqs : 1;
+    for (size_t i = 0; i < n_seqs; i++) {
+        size_t T = (in->starts ? in->starts[i + 1] - in->starts[i] : in->rows) + prior;
+        if (m->info.context && T > m->info.context)
+            return vs_fail(err, VS_E_RANGE, "a text of %zu tokens is beyond the context of %zu", T, m->info.context);
+    }
+    return VS_OK;
+}
+
+static vs_status check(vs_err *err, const vs_model *m, const vs_request *rq) {
+    if (m->arch->n_stacks > 1 || rq->decoder.rows)
+        return vs_fail(err, VS_E_UNSUPPORTED, "%s: a pass through two stacks", m->info.arch);
+    if (rq->logits != VS_LOGITS_NONE && !m->info.has_logits)
+        return vs_fail(err, VS_E_UNSUPPORTED, "%s has no head that gives words", m->info.name);
+    if (rq->stop_layer > m->stack[0].L)
+        return vs_fail(err, VS_E_RANGE, "stop after %zu blocks: the model has %zu", rq->stop_layer, m->stack[0].L);
+    if (rq->stop_layer && rq->logits != VS_LOGITS_NONE)
+        return vs_fail(err, VS_E_USAGE, "a pass that stops after block %zu has no logits", rq->stop_layer);
+    for (size_t i = 0; i < rq->n_edits; i++)
+        if (!isfinite(rq->edits[i].factor)) return vs_fail(err, VS_E_NUMERIC, "edit %zu: its factor is not finite", i);
+    if (rq->kv) VS_TRY(vs__kv_check(err, m, rq));
+    return check_rows(err, m, &rq->in, rq->kv ? rq->kv->rows : 0);
+}
+
+/* ---- memory ---- */
+
+static vs_status reserve(vs_err *err, float **mem, size_t *cap, size_t want) {
+    if (want <= *cap) return VS_OK;
+    float *p = vs_alloc(want, sizeof *p);
+    if (!p) return vs_fail(err, VS_E_NOMEM, "%zu MB for a pass", want * sizeof *p >> 20);
+    vs_free(*mem);
+    *mem = p;
+    *cap = want;
+    return VS_OK;
+}
+
+void vs__pass_destroy(vs_pass *p) {
+    if (!p) return;
+    vs_free(p->mem);
+    vs_free(p->effects);
+    vs_free(p);
+}
+
+static vs_status new_pass(vs_err *err, const vs_model *m, vs_plan *plan, vs_pass **out) {
+    vs_pass *p = plan->spare;
+    plan->spare = NULL;
+    if (!p) {
+        p = vs_zalloc(1, sizeof *p);
+        if (p) p->mem = vs_alloc(plan->kept, sizeof *p->mem);
+        if (p) p->effects = vs_alloc(plan->n_edits, sizeof *p->effects);
+        if (!p || !p->mem || !p->effects) {
+            vs__pass_destroy(p);
+            return vs_fail(err, VS_E_NOMEM, "%zu MB for what a pass keeps", plan->kept * sizeof(float) >> 20);
+        }
+    }
+    memset(p->effects, 0, plan->n_edits * sizeof *p->effects);
+    p->m = m;
+    p->plan = plan;
+    vs__plan_hold(plan);
+    *out = p;
+    return VS_OK;
+}
+
+void vs_pass_free(vs_pass *p) {
+    if (!p) return;
+    vs_plan *plan = p->plan;
+    if (!plan->spare && plan->refs > 1 && plan->kept * sizeof(float) <= KEEP_BYTES)
+        plan->spare = p;
+    else
+        vs__pass_destroy(p);
+    vs__plan_release(plan);
+}
+
+/* ---- rotary angles ---- */
+
+/* The table for theta and dims, with at least `rows` positions.  The angles are rounded to single precision where
+ * Hugging Face rounds them, so that long texts agree too. */
+static vs_status rope_ready(vs_err *err, vs_plan_cache *c, float theta, float by, size_t dims, size_t rows) {
+    vs_rope_table *t = NULL;
+    for (size_t i = 0; i < c->n_rope; i++)
+        if (c->rope[i].theta == theta && c->rope[i].by == by && c->rope[i].dims == dims) t = &c->rope[i];
+    if (!t) {
+        vs_rope_table *grown = vs_grow(c->rope, c->n_rope, c->n_rope + 1, sizeof *grown);
+        if (!grown) return vs_fail(err, VS_E_NOMEM, "rotary angles");
+        c->rope = grown;
+        t = &c->rope[c->n_rope++];
+        *t = (vs_rope_table){.theta = theta, .by = by, .dims = dims};
+    }
+    if (t->rows >= rows) return VS_OK;
+    size_t want = t->rows ? t->rows : 128, half = dims / 2;
+    while (want < rows) want *= 2;
+    float *cs = vs_grow(t->cs, t->rows * dims, want * dims, sizeof *cs);
+    if (!cs) return vs_fail(err, VS_E_NOMEM, "rotary angles of %zu positions", want);
+    t->cs = cs;
+    for (size_t i = 0; i < half; i++) {
+        float turn = (float)(1.0 / pow((double)theta, 2.0 * (double)i / (double)dims)) / by;
+        for (size_t pos = t->rows; pos < want; pos++) {
+            float angle = (float)pos * turn;
+            cs[pos * dims + i] = (float)cos((double)angle);
+            cs[pos * dims + half + i] = (float)sin((double)angle);
+        }
+    }
+    t->rows = want;
+    return VS_OK;
+}
+
+const float *vs__rope_at(const vs_exec *x, const vs_node *n, size_t pos) {
+    const vs_plan_cache *c = x->cache;
+    for (size_t i = 0; i < c->n_rope; i++)
+        if (c->rope[i].theta == n->f && c->rope[i].by == n->by && c->rope[i].dims == n->n) return c->rope[i].cs + pos * n->n;
+    return NULL;
+}
+
+/* ---- the pass ---- */
+
+/* Everything that a pass may need beside its kept slots, so that no node allocates. */
+static vs_status prepare(vs_err *err, vs_exec *x) {
+    vs_plan_cache *c = x->cache;
+    const vs_stack_info *si = &x->m->info.stack[0];
+    size_t positions = x->plan->longest + x->prior, row = si->H * si->dh;
+    x->scratch_each = ((2 * positions > row ? 2 * positions : row) + 15) / 16 * 16;
+    VS_TRY(reserve(err, &c->work, &c->work_cap, x->plan->work));
+    VS_TRY(reserve(err, &c->scratch, &c->scratch_cap, x->scratch_each * (size_t)vs_threads()));
+    for (size_t i = 0; i < x->plan->n_nodes; i++) {
+        const vs_node *n = &x->plan->node[i];
+        if (n->op == VS_OP_ROPE) VS_TRY(rope_ready(err, c, n->f, n->by, n->n, positions));
+    }
+    return VS_OK;
+}
+
+static vs_status run_nodes(vs_err *err, const vs_exec *x) {
+    for (size_t i = 0; i < x->plan->n_nodes; i++) {
+        const vs_node *n = &x->plan->node[i];
+        if (vs_interrupted()) return vs_fail(err, VS_E_STOPPED, "stopped in layer %d", n->site.layer);
+        VS_TRY(vs__forward[n->op](err, x, n));
+    }
+    return VS_OK;
+}
+
+vs_status vs_run(vs_err *err, vs_model *m, const vs_request *rq, vs_pass **out) {
+    *out = NULL;
+    VS_TRY(check(err, m, rq));
+    vs_plan *plan;
+    vs_pass *pass = NULL;
+    VS_TRY(vs__plan_get(err, m, rq, &plan));
+    VS_TRY(new_pass(err, m, plan, &pass));
+    vs_plan_cache *c = m->plans;
+    vs_exec x = {.m = m, .rq = rq, .plan = plan, .pass = pass, .cache = c, .prior = rq->kv ? rq->kv->rows : 0};
+    vs_status s = prepare(err, &x);
+    if (s == VS_OK) s = run_nodes(err, &x);
+    if (c->work_cap * sizeof(float) > KEEP_BYTES) {
+        vs_free(c->work);
+        c->work = NULL;
+        c->work_cap = 0;
+    }
+    if (s != VS_OK) {
+        vs_pass_free(pass);
+        return s;
+    }
+    if (rq->kv) vs__kv_advance(rq->kv, rq);
+    *out = pass;
+    return VS_OK;
+}
+
+/* ---- what a pass holds ---- */
+
+static const vs_slot *find(const vs_pass *p, vs_site s) {
+    for (size_t i = 0; i < p->plan->n_marks; i++) {
+        vs_site at = p->plan->mark[i].site;
+        if (at.kind == s.kind && at.layer == s.layer && at.stack == s.stack && at.cross == s.cross)
+            return &p->plan->slot[p->plan->mark[i].slot];
+    }
+    return NULL;
+}
+
+vs_status vs_pass_site(vs_err *err, const vs_pass *p, vs_site s, size_t seq, vs_tensor *out) {
+    const vs_plan *plan = p->plan;
+    const vs_slot *slot = find(p, s);
+    char name[96];
+    if (!slot)
+        return vs_fail(err, VS_E_STATE, "%s was not kept in this pass", vs_site_name(p->m, s, true, name, sizeof name));
+    if (s.head >= 0 && (size_t)s.head >= slot->heads)
+        return vs_fail(err, VS_E_RANGE, "%s: heads are 0 to %zu", vs_site_name(p->m, s, true, name, sizeof name),
+                       slot->heads - 1);
+    const float *data = p->mem + slot->offset;
+    size_t shape[3] = {slot->rows, slot->heads, slot->width};
+    if (slot->kind == VS_ROWS_EDGES) {
+        if (seq >= plan->n_seqs) return vs_fail(err, VS_E_RANGE, "text %zu: the pass has %zu", seq, plan->n_seqs);
+        size_t T = plan->starts[seq + 1] - plan->starts[seq], S = T + plan->prior;
+        data += slot->heads * plan->edges[seq];
+        shape[0] = slot->heads, shape[1] = T, shape[2] = S;
+        if (s.head >= 0) return vs_tensor_over(err, data + (size_t)s.head * T * S, VS_F32, 2, shape + 1, out, NULL);
+        return vs_tensor_over(err, data, VS_F32, 3, shape, out, NULL);
+    }
+    if (slot->heads == 1) {
+        shape[1] = slot->width;
+        return vs_tensor_over(err, data, VS_F32, 2, shape, out, NULL);
+    }
+    VS_TRY(vs_tensor_over(err, data, VS_F32, 3, shape, out, NULL));
+    if (s.head >= 0) {
+        out->data = data + (size_t)s.head * slot->width;
+        out->ndim = 2;
+        out->shape[1] = out->shape[2];
+        out->stride[1] = out->stride[2];
+    }
+    return VS_OK;
+}
+
+const float *vs_pass_logits(const vs_pass *p, size_t *rows) {
+    const vs_slot *s = p->plan->logits == VS_NONE ? NULL : &p->plan->slot[p->plan->logits];
+    if (rows) *rows = s ? s->rows : 0;
+    return s ? p->mem + s->offset : NULL;
+}
+
+const vs_edit_effect *vs_pass_effects(const vs_pass *p) { return p->effects; }
+size_t vs_pass_bytes(const vs_pass *p) { return (p->plan->kept + p->plan->work) * sizeof(float); }
