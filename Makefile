@@ -19,7 +19,8 @@ CC := clang
 endif
 # no contraction: a fused multiply-add is written where it is meant (tensor/kernels.h, "the same bits, always")
 BASE_CFLAGS := -std=c11 $(OPT.$(CFG)) $(WARN) -ffp-contract=off -fno-math-errno -fPIC -fopenmp -Ibuild/gen -D_POSIX_C_SOURCE=200809L
-LIBS := $(OPT.$(CFG)) -fopenmp -lsqlite3 -lgsl -lopenblas -lpcre2-8 -lutf8proc -ljansson -lm
+FOREIGN := -fopenmp -lsqlite3 -lgsl -lopenblas -lpcre2-8 -lutf8proc -ljansson -lm
+LIBS := $(OPT.$(CFG)) $(FOREIGN)
 
 .DEFAULT_GOAL := all
 ARCH := $(shell uname -m)
@@ -35,7 +36,6 @@ PROGRAM := $(if $(wildcard repl/main.c),$(B)/vecscope)
 TESTS      := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c tests/fixtures/test_*.c)) $(filter-out tests/real/%,$(wildcard tests/*/test_*.sh))
 TESTS_REAL := $(patsubst %.c,$(B)/%,$(wildcard tests/real/test_*.c)) $(wildcard tests/real/test_*.sh)
 
-.DEFAULT_GOAL := all
 .PHONY: all lib deps fetch run test tests test-real check lint asan format install uninstall clean help
 
 all: $(PROGRAM) lib ## build ./vecscope and the library
@@ -125,19 +125,19 @@ asan: ## make test under the address and undefined-behaviour sanitizers
 format: ## clang-format over every C file
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
-install: all ## into $(DESTDIR)$(PREFIX): program, library, headers, pkg-config file
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include/vecscope)
-	install -m 755 $(B)/vecscope $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/
-	install -m 755 $(B)/libvecscope.so $(DESTDIR)$(PREFIX)/lib/
-	find lib \( -name '*.h' -o -name '*.def' \) -printf '%P\n' | while read -r f; do install -D -m 644 lib/$$f $(DESTDIR)$(PREFIX)/include/vecscope/$$f; done
-	printf 'Name: vecscope\nDescription: exploring the vector spaces of language models\nVersion: %s\nCflags: -I%s\nLibs: -L%s -lvecscope\nLibs.private: %s\n' \
-	    '$(VERSION)' '$(PREFIX)/include/vecscope' '$(PREFIX)/lib' '-fopenmp -lsqlite3 -lgsl -lopenblas -lpcre2-8 -lutf8proc -ljansson -lm' \
-	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/vecscope.pc
+VERSION  := $(shell sed -n 's/^.define VS_VERSION "\(.*\)"/\1/p' lib/vecscope.h)
+DEST     := $(DESTDIR)$(PREFIX)
+INSTALLED = bin/vecscope lib/libvecscope.a lib/libvecscope.so lib/pkgconfig/vecscope.pc include/vecscope
+install: all ## program, library, headers and pkg-config file into $(DESTDIR)$(PREFIX)
+	install -D -m 755 $(PROGRAM) $(DEST)/bin/vecscope
+	install -D -m 644 $(LIB) $(DEST)/lib/libvecscope.a
+	install -D -m 755 $(B)/libvecscope.so $(DEST)/lib/libvecscope.so
+	@mkdir -p $(DEST)/lib/pkgconfig
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(FOREIGN)|' lib/vecscope.pc.in > $(DEST)/lib/pkgconfig/vecscope.pc
+	cd lib && find . \( -name '*.h' -o -name '*.def' \) -exec install -D -m 644 {} $(abspath $(DEST))/include/vecscope/{} \;
 
 uninstall: ## remove what install put there
-	rm -rf $(DESTDIR)$(PREFIX)/include/vecscope
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/vecscope lib/libvecscope.a lib/libvecscope.so lib/pkgconfig/vecscope.pc)
+	rm -rf $(INSTALLED:%=$(DEST)/%)
 
 clean: ## remove what was built
 	rm -rf build vecscope

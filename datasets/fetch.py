@@ -29,8 +29,8 @@ import zipfile
 
 MB = 1e6
 BLOCK = 1 << 20
-OFFLINE = ("NewConnectionError", "NameResolutionError", "Temporary failure", "Network is unreachable", "ConnectTimeout",
-           "Max retries exceeded", "ProxyError", "Connection refused", "Connection reset", "ReadTimeout", "SSLError")
+OFFLINE = ("NewConnectionError", "NameResolutionError", "Temporary failure in name resolution", "Network is unreachable",
+           "ConnectTimeout", "ProxyError", "Connection refused", "Connection reset", "Read timed out")
 
 
 class Failed(Exception):
@@ -134,6 +134,8 @@ def pip_download(requirement, to, temporary, tick):
     if child.returncode:
         if "No module named pip" in text:
             raise Failed("needs pip: apt-get install python3-pip (or make deps)")
+        if "CERTIFICATE_VERIFY_FAILED" in text:
+            raise Failed("pip does not trust the certificate that it was shown; PIP_CERT names a file of those to trust")
         if any(sign in text for sign in OFFLINE):
             raise Failed("no network", 3)
         lines = [line for line in text.splitlines() if line.startswith("ERROR")] or text.splitlines() or ["it says nothing"]

@@ -93,6 +93,7 @@ pick '^lib/.*\.c$' '^lib/base/alloc\.c$' | search '\b(malloc|calloc|realloc|alig
 
 names=$(pick '^lib/arch/arch_[a-z0-9]+\.c$' | sed 's:.*/arch_\(.*\)\.c:\1:' | paste -sd'|')
 [ -z "$names" ] || pick '^(lib|repl|probes|analogies)/.*\.(c|h|def)$' '^lib/(arch|text)/' | search "\"($names)\"" |
+    grep -vE "^[^:]*:[0-9]+:( \*|.*/\*.*\"($names)\")" |
     rule "no architecture's name outside its file"
 
 pick '(\.(c|h|def|sh|py|md|sql|S)|Makefile|/run)$' '^tests/(data/|lint\.sh$)' | search '\b(TODO|FIXME|XXX|HACK)\b' |
