@@ -34,13 +34,14 @@ typedef struct vs_vocab_source {
 vs_status vs_tokenizer_from_vocab(vs_err *err, const vs_vocab_source *src, vs_tokenizer **out) VS_MUST_CHECK;
 void vs_tokenizer_free(vs_tokenizer *t);
 
-/* The tokens of a text.  begin/end are byte offsets into that text (of the second text where type is 1 and a pair was
- * given); special tokens put in by the template have begin = end = 0 and special = 1. */
+/* The tokens of a text.  begin/end are byte offsets into the text that the token is of; special tokens put in by the
+ * template have begin = end = 0 and special = 1. */
 typedef struct vs_tokens {
     size_t n;
     int32_t *id;
     uint32_t *begin, *end;
-    uint8_t *type;    /* 0: first text, 1: second */
+    uint8_t *type;    /* what a model's type embedding takes: by the template (0 throughout in many) */
+    uint8_t *text;    /* 0: of the first text, 1: of the second */
     uint8_t *special; /* put in by the template, not found in the text */
 } vs_tokens;
 void vs_tokens_free(vs_tokens *t);

@@ -1,0 +1,89 @@
+/* chars.c - classes of characters, as the reference's tables have them (char_classes.def says why these are not the
+ * installed utf8proc's). */
+#include <utf8proc.h>
+
+#include "tokenizer_impl.h"
+
+typedef struct span {
+    uint32_t first, last;
+} span;
+
+static const span marks[] = {
+#define MARK(first, last) {first, last},
+#include "char_classes.def"
+};
+static const span punctuation[] = {
+#define PUNCTUATION(first, last) {first, last},
+#include "char_classes.def"
+};
+static const span others[] = {
+#define OTHER(first, last) {first, last},
+#include "char_classes.def"
+};
+static const span late[] = {
+#define LATE(first, last) {first, last},
+#include "char_classes.def"
+};
+static const struct {
+    uint32_t from, to;
+} lowers[] = {
+#define LOWER(from, to) {from, to},
+#include "char_classes.def"
+};
+
+static bool in(const span *table, size_t n, uint32_t cp) {
+    size_t lo = 0, hi = n;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (cp > table[mid].last) lo = mid + 1;
+        else if (cp < table[mid].first) hi = mid;
+        else return true;
+    }
+    return false;
+}
+#define IN(table, cp) in(table, sizeof table / sizeof *table, cp)
+
+bool vs__is_space(uint32_t cp) {
+    return cp == ' ' || (cp >= 9 && cp <= 13) || cp == 0x85 || cp == 0xA0 || cp == 0x1680 ||
+           (cp >= 0x2000 && cp <= 0x200A) || cp == 0x2028 || cp == 0x2029 || cp == 0x202F || cp == 0x205F ||
+           cp == 0x3000;
+}
+
+bool vs__is_other(uint32_t cp) { return (cp < ' ' || cp >= 0x7F) && cp != '\t' && cp != '\n' && cp != '\r' && IN(others, cp); }
+bool vs__is_punctuation(uint32_t cp) { return IN(punctuation, cp); }
+bool vs__is_nonspacing(uint32_t cp) { return cp >= 0x300 && IN(marks, cp); }
+bool vs__is_mark(uint32_t cp) {
+    utf8proc_category_t c = utf8proc_category((utf8proc_int32_t)cp);
+    return c >= UTF8PROC_CATEGORY_MN && c <= UTF8PROC_CATEGORY_ME && !vs__is_late(cp);
+}
+bool vs__is_number(uint32_t cp) {
+    utf8proc_category_t c = utf8proc_category((utf8proc_int32_t)cp);
+    return c >= UTF8PROC_CATEGORY_ND && c <= UTF8PROC_CATEGORY_NO;
+}
+bool vs__is_late(uint32_t cp) { return cp >= 0x300 && IN(late, cp); }
+
+bool vs__is_cjk(uint32_t cp) {
+    return cp >= 0x3400 &&
+           ((cp >= 0x4E00 && cp <= 0x9FFF) || cp <= 0x4DBF || (cp >= 0x20000 && cp <= 0x2A6DF) ||
+            (cp >= 0x2A700 && cp <= 0x2B73F) || (cp >= 0x2B740 && cp <= 0x2B81F) || (cp >= 0x2B920 && cp <= 0x2CEAF) ||
+            (cp >= 0xF900 && cp <= 0xFAFF) || (cp >= 0x2F800 && cp <= 0x2FA1F));
+}
+
+bool vs__is_word(uint32_t cp) {
+    utf8proc_category_t c = utf8proc_category((utf8proc_int32_t)cp);
+    return (c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_ND) || c == UTF8PROC_CATEGORY_NL || c == UTF8PROC_CATEGORY_PC ||
+           cp == 0x200C || cp == 0x200D;
+}
+
+size_t vs__lower(uint32_t cp, uint32_t out[2]) {
+    if (cp == 0x130) { /* İ: the one character whose lower case is two */
+        out[0] = 'i';
+        out[1] = 0x307;
+        return 2;
+    }
+    out[0] = cp < 128 ? (cp >= 'A' && cp <= 'Z' ? cp + 32 : cp) : (uint32_t)utf8proc_tolower((utf8proc_int32_t)cp);
+    if (out[0] == cp && cp >= lowers[0].from)
+        for (size_t i = 0; i < sizeof lowers / sizeof *lowers; i++)
+            if (lowers[i].from == cp) out[0] = lowers[i].to;
+    return 1;
+}

@@ -1,0 +1,255 @@
+/* decode.c - pieces back to text: the decoder's steps over a list of strings. */
+#include <string.h>
+
+#include "tokenizer_impl.h"
+
+/* Strings one after another; end[i] is where the i-th ends. */
+typedef struct strings {
+    vs_buf text;
+    size_t *end;
+    size_t n, cap;
+} strings;
+
+static void close_string(strings *l) {
+    if (l->n == l->cap) {
+        size_t cap = l->cap ? l->cap * 2 : 64;
+        size_t *p = vs_grow(l->end, l->n, cap, sizeof *p);
+        if (!p) {
+            l->text.failed = true;
+            return;
+        }
+        l->end = p;
+        l->cap = cap;
+    }
+    l->end[l->n++] = l->text.len;
+}
+
+static const char *string_at(const strings *l, size_t i, size_t *n) {
+    size_t begin = i ? l->end[i - 1] : 0;
+    *n = l->end[i] - begin;
+    return l->text.s ? l->text.s + begin : "";
+}
+
+static void strings_free(strings *l) {
+    vs_buf_free(&l->text);
+    vs_free(l->end);
+    *l = (strings){0};
+}
+
+int vs__byte_of_piece(const char *s, size_t n) {
+    if (n != 6 || memcmp(s, "<0x", 3) || s[5] != '>') return -1;
+    int v = 0;
+    for (size_t i = 3; i < 5; i++) {
+        int d = s[i] >= '0' && s[i] <= '9' ? s[i] - '0' : s[i] >= 'A' && s[i] <= 'F' ? s[i] - 'A' + 10 : s[i] >= 'a' && s[i] <= 'f' ? s[i] - 'a' + 10 : -1;
+        if (d < 0) return -1;
+        v = v * 16 + d;
+    }
+    return v;
+}
+
+/* s[n] with every part that is not UTF-8 as U+FFFD: one for each longest beginning of a character, else for each byte. */
+static void put_lossy(vs_buf *out, const char *s, size_t n) {
+    for (size_t i = 0; i < n;) {
+        size_t start = i;
+        bool bad = false;
+        vs_utf8_next(s, n, &i, &bad);
+        if (!bad) {
+            vs_buf_put(out, s + start, i - start);
+            continue;
+        }
+        unsigned char lead = (unsigned char)s[start], second = start + 1 < n ? (unsigned char)s[start + 1] : 0;
+        size_t want = lead >= 0xC2 && lead < 0xE0 ? 2 : lead >= 0xE0 && lead < 0xF0 ? 3 : lead >= 0xF0 && lead < 0xF5 ? 4 : 1;
+        unsigned char least = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80, most = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+        if (want > 1 && second >= least && second <= most) {
+            i = start + 2;
+            while (i < n && i < start + want && ((unsigned char)s[i] & 0xC0) == 0x80) i++;
+        }
+        vs_buf_put_utf8(out, 0xFFFD);
+    }
+}
+
+static void put_replaced(vs_buf *out, const char *s, size_t n, const char *what, size_t nw, const char *by, size_t nb) {
+    for (size_t i = 0; i < n;) {
+        if (nw && n - i >= nw && s[i] == what[0] && !memcmp(s + i, what, nw)) {
+            vs_buf_put(out, by, nb);
+            i += nw;
+        } else {
+            vs_buf_putc(out, s[i++]);
+        }
+    }
+}
+
+static void bytes_end(strings *out, vs_buf *run) {
+    if (!run->len) return;
+    if (vs_utf8_valid(run->s, run->len, NULL)) {
+        vs_buf_put(&out->text, run->s, run->len);
+        close_string(out);
+    } else {
+        for (size_t i = 0; i < run->len; i++) {
+            vs_buf_put_utf8(&out->text, 0xFFFD);
+            close_string(out);
+        }
+    }
+    vs_buf_clear(run);
+}
+
+static void byte_fallback(const strings *in, strings *out) {
+    vs_buf run = {0};
+    for (size_t i = 0; i < in->n; i++) {
+        size_t n;
+        const char *s = string_at(in, i, &n);
+        int b = vs__byte_of_piece(s, n);
+        if (b >= 0) {
+            vs_buf_putc(&run, (char)b);
+            continue;
+        }
+        bytes_end(out, &run);
+        vs_buf_put(&out->text, s, n);
+        close_string(out);
+    }
+    bytes_end(out, &run);
+    out->text.failed = out->text.failed || run.failed;
+    vs_buf_free(&run);
+}
+
+static void strip(const vs__decode_step *d, const char *s, size_t n, vs_buf *out) {
+    size_t begin = 0, end = n;
+    for (size_t k = 0; k < d->start && end - begin >= d->an && !memcmp(s + begin, d->a, d->an); k++) begin += d->an;
+    for (size_t k = 0; k < d->stop && end - begin >= d->an && !memcmp(s + end - d->an, d->a, d->an); k++) end -= d->an;
+    vs_buf_put(out, s + begin, end - begin);
+}
+
+/* Every piece as bytes where all its characters are of GPT-2's alphabet, as it is otherwise. */
+static void from_alphabet(const char *s, size_t n, vs_buf *out) {
+    size_t before = out->len;
+    for (size_t i = 0; i < n;) {
+        int b = vs__char_to_byte(vs_utf8_next(s, n, &i, NULL));
+        if (b < 0) {
+            out->len = before;
+            vs_buf_put(out, s, n);
+            return;
+        }
+        vs_buf_putc(out, (char)b);
+    }
+}
+
+/* What English spelling wants of blanks; the reference does these one after another on each piece. */
+static void clean_up(const char *s, size_t n, vs_buf *out) {
+    static const char *const rule[][2] = {{" .", "."},     {" ?", "?"},      {" !", "!"},          {" ,", ","},
+                                          {" ' ", "'"},    {" n't", "n't"},  {" 'm", "'m"},        {" do not", " don't"},
+                                          {" 's", "'s"},   {" 've", "'ve"},  {" 're", "'re"}};
+    vs_buf a = {0}, b = {0};
+    vs_buf_put(&a, s, n);
+    for (size_t k = 0; k < sizeof rule / sizeof *rule; k++) {
+        vs_buf_clear(&b);
+        if (a.len) put_replaced(&b, a.s, a.len, rule[k][0], strlen(rule[k][0]), rule[k][1], strlen(rule[k][1]));
+        vs_buf t = a;
+        a = b;
+        b = t;
+    }
+    if (a.len) vs_buf_put(out, a.s, a.len);
+    out->failed = out->failed || a.failed || b.failed;
+    vs_buf_free(&a);
+    vs_buf_free(&b);
+}
+
+static void wordpiece(const vs__decode_step *d, size_t i, const char *s, size_t n, vs_buf *out) {
+    vs_buf word = {0};
+    if (i && n >= d->an && !memcmp(s, d->a, d->an)) {
+        s += d->an;
+        n -= d->an;
+    } else if (i) {
+        vs_buf_putc(&word, ' ');
+    }
+    vs_buf_put(&word, s, n);
+    if (d->flag && word.len && memchr(word.s, ' ', word.len)) clean_up(word.s, word.len, out);
+    else if (word.len) vs_buf_put(out, word.s, word.len);
+    out->failed = out->failed || word.failed;
+    vs_buf_free(&word);
+}
+
+static vs_status replace(vs_err *err, const vs__decode_step *d, const char *s, size_t n, vs_buf *out) {
+    if (!d->pattern.re) {
+        put_replaced(out, s, n, d->pattern.literal, d->pattern.n, d->a, d->an);
+        return VS_OK;
+    }
+    vs__match *m = NULL;
+    size_t count = 0, cap = 0;
+    vs_status st = vs__pattern_matches(err, &d->pattern, s, n, &m, &count, &cap);
+    for (size_t i = 0; st == VS_OK && i < count; i++)
+        if (m[i].is_match) vs_buf_put(out, d->a, d->an);
+        else vs_buf_put(out, s + m[i].begin, m[i].end - m[i].begin);
+    vs_free(m);
+    return st;
+}
+
+static vs_status step_one(vs_err *err, const vs__decode_step *d, const strings *in, strings *out) {
+    if (d->kind == VS__DECODE_BYTE_FALLBACK) {
+        byte_fallback(in, out);
+        return VS_OK;
+    }
+    for (size_t i = 0; i < in->n; i++) {
+        size_t n;
+        const char *s = string_at(in, i, &n);
+        switch (d->kind) {
+        case VS__DECODE_REPLACE: VS_TRY(replace(err, d, s, n, &out->text)); break;
+        case VS__DECODE_STRIP: strip(d, s, n, &out->text); break;
+        case VS__DECODE_BYTES: from_alphabet(s, n, &out->text); break;
+        case VS__DECODE_WORDPIECE: wordpiece(d, i, s, n, &out->text); break;
+        case VS__DECODE_METASPACE: put_replaced(&out->text, s, n, d->a, d->an, " ", i || !d->flag); break;
+        case VS__DECODE_SUFFIX: put_replaced(&out->text, s, n, d->a, d->an, " ", i + 1 < in->n); break;
+        default: vs_buf_put(&out->text, s, n); /* VS__DECODE_FUSE */
+        }
+        if (d->kind != VS__DECODE_FUSE && d->kind != VS__DECODE_BYTES) close_string(out);
+    }
+    if (d->kind == VS__DECODE_BYTES) {
+        vs_buf bytes = out->text;
+        out->text = (vs_buf){0};
+        put_lossy(&out->text, bytes.s ? bytes.s : "", bytes.len);
+        out->text.failed = out->text.failed || bytes.failed;
+        vs_buf_free(&bytes);
+    }
+    if (d->kind == VS__DECODE_FUSE || d->kind == VS__DECODE_BYTES) close_string(out);
+    return VS_OK;
+}
+
+/* The strings that the decoder starts from. */
+static vs_status collect(vs_err *err, const vs_tokenizer *t, const int32_t *ids, size_t n, bool skip_special, strings *out) {
+    for (size_t i = 0; i < n; i++) {
+        if (ids[i] < 0 || (size_t)ids[i] >= t->vocab.count)
+            return vs_fail(err, VS_E_RANGE, "token %zu: id %d is not in the vocabulary of %zu", i, ids[i], t->vocab.count);
+        const vs__piece *p = &t->vocab.piece[ids[i]];
+        if (!p->s || (skip_special && (p->flags & VS__PIECE_SPECIAL))) continue;
+        if (t->join_with_blanks && out->n) vs_buf_putc(&out->text, ' ');
+        vs_buf_put(&out->text, p->s, p->len);
+        close_string(out);
+    }
+    return VS_OK;
+}
+
+vs_status vs_detokenize(vs_err *err, const vs_tokenizer *t, const int32_t *ids, size_t n, bool skip_special, vs_buf *out) {
+    strings a = {0}, b = {0};
+    vs_status s = collect(err, t, ids, n, skip_special, &a);
+    for (size_t k = 0; s == VS_OK && k < t->decode_count && !a.text.failed; k++) {
+        s = step_one(err, &t->decode[k], &a, &b);
+        strings_free(&a);
+        a = b;
+        b = (strings){0};
+    }
+    if (s == VS_OK && !a.text.failed && a.text.len) put_lossy(out, a.text.s, a.text.len); /* pieces of a file may be anything */
+    if (s == VS_OK && (a.text.failed || out->failed)) s = vs_fail(err, VS_E_NOMEM, "no memory to decode %zu tokens", n);
+    strings_free(&a);
+    return s;
+}
+
+void vs_piece_text(const vs_tokenizer *t, int32_t id, vs_buf *out) {
+    size_t n;
+    const char *s = vs_piece(t, id, &n);
+    if (!s) return;
+    bool plain = t->spelling == VS__SPELL_PLAIN || (t->vocab.piece[id].flags & VS__PIECE_SPECIAL);
+    int b = t->spelling == VS__SPELL_METASPACE ? vs__byte_of_piece(s, n) : -1;
+    if (b >= 0) vs_buf_putc(out, (char)b);
+    else if (plain) vs_buf_put(out, s, n);
+    else if (t->spelling == VS__SPELL_BYTES) from_alphabet(s, n, out);
+    else put_replaced(out, s, n, "\xE2\x96\x81", 3, " ", 1);
+}

@@ -1,0 +1,124 @@
+/* pattern.c - where a literal or a regular expression occurs. */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <string.h>
+
+#include "tokenizer_impl.h"
+
+/* The reference's engine takes White_Space for \s; PCRE2 would add U+180E. */
+#define SPACES "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
+
+/* \s and \S spelled out; inside a class \S stays (no class within a class). */
+static void respell(const char *re, size_t n, vs_buf *out) {
+    bool in_class = false;
+    for (size_t i = 0; i < n; i++) {
+        if (re[i] == '\\' && i + 1 < n) {
+            char c = re[++i];
+            if (c == 's') vs_buf_puts(out, in_class ? SPACES : "[" SPACES "]");
+            else if (c == 'S' && !in_class) vs_buf_puts(out, "[^" SPACES "]");
+            else vs_buf_put(out, re + i - 1, 2);
+            continue;
+        }
+        if (re[i] == '[') in_class = true;
+        if (re[i] == ']') in_class = false;
+        vs_buf_putc(out, re[i]);
+    }
+}
+
+vs_status vs__pattern_regex(vs_err *err, vs__pattern *p, const char *re, size_t n) {
+    vs_buf text = {0};
+    respell(re, n, &text);
+    if (text.failed) {
+        vs_buf_free(&text);
+        return vs_fail(err, VS_E_NOMEM, "no memory for a pattern of %zu bytes", n);
+    }
+    int code;
+    PCRE2_SIZE at;
+    p->re = pcre2_compile((PCRE2_SPTR)(text.s ? text.s : ""), text.len, PCRE2_UTF | PCRE2_UCP, &code, &at, NULL);
+    vs_buf_free(&text);
+    if (!p->re) {
+        unsigned char why[128];
+        pcre2_get_error_message(code, why, sizeof why);
+        return vs_fail(err, VS_E_FORMAT, "pattern '%.*s': %s", n > 80 ? 80 : (int)n, re, (char *)why);
+    }
+    pcre2_jit_compile(p->re, PCRE2_JIT_COMPLETE); /* where it is not to be had, the interpreter matches */
+    return VS_OK;
+}
+
+vs_status vs__match_push(vs_err *err, vs__match **m, size_t *count, size_t *cap, vs__match v) {
+    if (*count == *cap) {
+        size_t more = *cap ? *cap * 2 : 64;
+        vs__match *p = vs_grow(*m, *count, more, sizeof *p);
+        if (!p) return vs_fail(err, VS_E_NOMEM, "no memory for %zu parts of a text", more);
+        *m = p;
+        *cap = more;
+    }
+    (*m)[(*count)++] = v;
+    return VS_OK;
+}
+
+static bool literal_next(const vs__pattern *p, const char *s, size_t n, size_t at, size_t *begin) {
+    while (at < n && n - at >= p->n) {
+        const char *hit = memchr(s + at, p->literal[0], n - at - p->n + 1);
+        if (!hit) return false;
+        at = (size_t)(hit - s);
+        if (!memcmp(hit, p->literal, p->n)) {
+            *begin = at;
+            return true;
+        }
+        at++;
+    }
+    return false;
+}
+
+static vs_status regex_next(vs_err *err, const vs__pattern *p, pcre2_match_data *data, const char *s, size_t n, size_t at,
+                            vs__match *out) {
+    int rc = pcre2_match(p->re, (PCRE2_SPTR)s, n, at, PCRE2_NO_UTF_CHECK, data, NULL);
+    if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
+        rc = pcre2_match(p->re, (PCRE2_SPTR)s, n, at, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, data, NULL);
+    out->is_match = rc > 0;
+    if (rc == PCRE2_ERROR_NOMEMORY) return vs_fail(err, VS_E_NOMEM, "no memory to match a pattern");
+    if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
+        return vs_fail(err, VS_E_UNSUPPORTED, "the tokenizer's pattern gives up at byte %zu of the text (code %d)", at, rc);
+    if (rc > 0) {
+        const PCRE2_SIZE *v = pcre2_get_ovector_pointer(data);
+        out->begin = v[0];
+        out->end = v[1] < v[0] ? v[0] : v[1]; /* \K in a lookahead can turn them round */
+    }
+    return VS_OK;
+}
+
+vs_status vs__pattern_matches(vs_err *err, const vs__pattern *p, const char *s, size_t n, vs__match **m, size_t *count,
+                              size_t *cap) {
+    pcre2_match_data *data = NULL;
+    if (p->re) {
+        data = pcre2_match_data_create_from_pattern(p->re, NULL);
+        if (!data) return vs_fail(err, VS_E_NOMEM, "no memory to match a pattern");
+    }
+    vs_status st = VS_OK;
+    size_t done = 0, at = 0; /* done: covered so far; at: where the search goes on */
+    while (at < n) {
+        vs__match hit = {.is_match = false};
+        if (p->re) {
+            st = regex_next(err, p, data, s, n, at, &hit);
+        } else if (p->n && literal_next(p, s, n, at, &hit.begin)) {
+            hit.is_match = true;
+            hit.end = hit.begin + p->n;
+        }
+        if (st != VS_OK || !hit.is_match) break;
+        if (hit.begin > done) st = vs__match_push(err, m, count, cap, (vs__match){done, hit.begin, false});
+        if (st == VS_OK && hit.end > done) st = vs__match_push(err, m, count, cap, hit);
+        if (st != VS_OK) break;
+        done = hit.end > done ? hit.end : done;
+        at = hit.end;
+        if (hit.begin == hit.end && at < n) vs_utf8_next(s, n, &at, NULL);
+    }
+    if (st == VS_OK && done < n) st = vs__match_push(err, m, count, cap, (vs__match){done, n, false});
+    if (data) pcre2_match_data_free(data);
+    return st;
+}
+
+void vs__pattern_free(vs__pattern *p) {
+    if (p->re) pcre2_code_free(p->re);
+    p->re = NULL;
+}

@@ -1,0 +1,233 @@
+/* tok_bpe.c - byte-pair encoding: the pair of lowest rank is joined, the leftmost of equals first, until none is left.
+ *
+ * Pairs and their ranks come either from a list of merges, or from the vocabulary alone: two neighbours may be joined
+ * when their joined spelling is a piece, in the order of the joined pieces (their ids, or a rank by score), and of
+ * several ways to one piece the one with the longest left part first.  That is the list of merges that the reference
+ * derives from a SentencePiece vocabulary; looking pairs up by spelling saves making it (half a million rows).
+ * A heap over the candidates: O(n log n) for n characters. */
+#include <string.h>
+
+#include "tokenizer_impl.h"
+
+enum { NONE = -1 };
+
+typedef struct symbol {
+    int32_t id, prev, next; /* NONE at the ends */
+    uint32_t at;            /* where its text begins */
+    uint32_t len;           /* bytes of the text; 0: merged away */
+    uint32_t literal;       /* the text spells the piece (not so for <0x0A>, <unk>) */
+} symbol;
+
+typedef struct candidate {
+    uint64_t rank;
+    uint32_t id;  /* what the pair becomes */
+    int32_t left; /* index of the left symbol */
+} candidate;
+
+typedef struct heap {
+    candidate *c;
+    size_t n;
+} heap;
+
+static bool before(const candidate *a, const candidate *b) {
+    if (a->rank != b->rank) return a->rank < b->rank;
+    if (a->id != b->id) return a->id < b->id;
+    return a->left < b->left;
+}
+
+static void heap_push(heap *h, candidate c) {
+    size_t i = h->n++;
+    for (; i > 0 && before(&c, &h->c[(i - 1) / 4]); i = (i - 1) / 4) h->c[i] = h->c[(i - 1) / 4];
+    h->c[i] = c;
+}
+
+static candidate heap_pop(heap *h) {
+    candidate top = h->c[0], last = h->c[--h->n];
+    size_t i = 0;
+    for (;;) {
+        size_t child = 4 * i + 1, best = child;
+        if (child >= h->n) break;
+        for (size_t k = child + 1; k < child + 4 && k < h->n; k++)
+            if (before(&h->c[k], &h->c[best])) best = k;
+        if (!before(&h->c[best], &last)) break;
+        h->c[i] = h->c[best];
+        i = best;
+    }
+    h->c[i] = last;
+    return top;
+}
+
+/* ---- pairs ---- */
+
+static uint64_t pair_hash(uint32_t left, uint32_t right) {
+    uint64_t h = ((uint64_t)left << 32 | right) * 0x9fb21c651e98df25ULL;
+    return h ^ h >> 29;
+}
+
+vs_status vs__bpe_merges(vs_err *err, vs__bpe *m, size_t count) {
+    size_t slots = 16;
+    while (slots < count * 2 && slots <= SIZE_MAX / 4) slots *= 2;
+    m->merge = vs_alloc(slots, sizeof *m->merge);
+    if (!m->merge) return vs_fail(err, VS_E_NOMEM, "no memory for %zu merges", count);
+    for (size_t i = 0; i < slots; i++) m->merge[i].rank = UINT32_MAX; /* an empty slot */
+    m->mask = slots - 1;
+    return VS_OK;
+}
+
+static vs__merge *pair_find(const vs__bpe *m, uint32_t left, uint32_t right) {
+    for (size_t i = pair_hash(left, right) & m->mask;; i = (i + 1) & m->mask) {
+        vs__merge *e = &m->merge[i];
+        if (e->rank == UINT32_MAX || (e->left == left && e->right == right)) return e;
+    }
+}
+
+void vs__bpe_merge_put(vs__bpe *m, vs__merge merge) { *pair_find(m, merge.left, merge.right) = merge; }
+
+static uint32_t characters(const char *s, size_t n) {
+    uint32_t count = 0;
+    for (size_t i = 0; i < n; i++) count += ((unsigned char)s[i] & 0xC0) != 0x80;
+    return count < UINT16_MAX ? count : UINT16_MAX;
+}
+
+/* The piece that left and right spell together, or NONE. */
+static int32_t joined(const vs_tokenizer *t, const char *text, const symbol *left, const symbol *right) {
+    const vs__piece *l = &t->vocab.piece[left->id], *r = &t->vocab.piece[right->id];
+    size_t n = (size_t)l->len + r->len;
+    if (n > t->vocab.max_len) return NONE;
+    if (left->literal && right->literal && left->at + left->len == right->at) return vs__vocab_find(&t->vocab, text + left->at, n);
+    char small[256];
+    if (n > sizeof small) return NONE;
+    memcpy(small, l->s, l->len);
+    memcpy(small + l->len, r->s, r->len);
+    return vs__vocab_find(&t->vocab, small, n);
+}
+
+static bool pair(const vs_tokenizer *t, const char *text, const symbol *left, const symbol *right, candidate *out) {
+    const vs__bpe *m = &t->bpe;
+    if (m->merge) {
+        const vs__merge *e = pair_find(m, (uint32_t)left->id, (uint32_t)right->id);
+        if (e->rank == UINT32_MAX) return false;
+        out->rank = e->rank;
+        out->id = e->id;
+        return true;
+    }
+    int32_t id = joined(t, text, left, right);
+    if (id == NONE) return false;
+    const vs__piece *l = &t->vocab.piece[left->id], *r = &t->vocab.piece[right->id];
+    uint64_t rank = m->rank ? m->rank[id] : (uint32_t)id;
+    out->rank = rank << 32 | (uint64_t)(UINT16_MAX - characters(l->s, l->len)) << 16 | (UINT16_MAX - characters(r->s, r->len));
+    out->id = (uint32_t)id;
+    return true;
+}
+
+/* ---- a word ---- */
+
+typedef struct word {
+    symbol *s;
+    size_t n;
+} word;
+
+static void add(word *w, int32_t id, size_t at, size_t len, bool literal) {
+    w->s[w->n] = (symbol){.id = id, .prev = (int32_t)w->n - 1, .next = NONE, .at = (uint32_t)at, .len = (uint32_t)len, .literal = literal};
+    if (w->n) w->s[w->n - 1].next = (int32_t)w->n;
+    w->n++;
+}
+
+/* Characters of the vocabulary; others as their bytes where there are such pieces, else unknown. */
+static void split(const vs_tokenizer *t, const char *s, size_t n, word *w) {
+    const vs__bpe *m = &t->bpe;
+    size_t unk_len = 0, unk_at = 0; /* an unknown token that is still growing */
+    for (size_t i = 0, next; i < n; i = next) {
+        next = i;
+        uint32_t cp = vs_utf8_next(s, n, &next, NULL);
+        int32_t id = cp < 128 ? m->ascii[cp] : vs__vocab_find(&t->vocab, s + i, next - i);
+        if (id != NONE) {
+            if (unk_len) add(w, t->unk, unk_at, unk_len, false);
+            unk_len = 0;
+            add(w, id, i, next - i, true);
+            continue;
+        }
+        bool bytes = m->byte_fallback;
+        for (size_t k = i; k < next; k++) bytes = bytes && m->byte[(unsigned char)s[k]] != NONE;
+        if (bytes) {
+            for (size_t k = i; k < next; k++) add(w, m->byte[(unsigned char)s[k]], k, 1, false);
+        } else if (t->unk >= 0) {
+            if (unk_len && !m->fuse_unk) {
+                add(w, t->unk, unk_at, unk_len, false);
+                unk_len = 0;
+            }
+            if (!unk_len) unk_at = i;
+            unk_len += next - i;
+        }
+    }
+    if (unk_len) add(w, t->unk, unk_at, unk_len, false);
+}
+
+static void merge(const vs_tokenizer *t, const char *text, word *w, heap *h) {
+    candidate c;
+    for (size_t i = 0; i + 1 < w->n; i++)
+        if (pair(t, text, &w->s[i], &w->s[i + 1], &c)) {
+            c.left = (int32_t)i;
+            heap_push(h, c);
+        }
+    while (h->n) {
+        candidate top = heap_pop(h);
+        symbol *left = &w->s[top.left];
+        if (!left->len || left->next == NONE) continue;
+        symbol *right = &w->s[left->next];
+        if (!pair(t, text, left, right, &c) || c.id != top.id) continue; /* one of the two has changed since */
+        left->literal = left->literal && right->literal && left->at + left->len == right->at;
+        left->id = (int32_t)top.id;
+        left->len += right->len;
+        left->next = right->next;
+        right->len = 0;
+        if (left->next != NONE) w->s[left->next].prev = top.left;
+        if (left->prev != NONE && pair(t, text, &w->s[left->prev], left, &c)) {
+            c.left = left->prev;
+            heap_push(h, c);
+        }
+        if (left->next != NONE && pair(t, text, left, &w->s[left->next], &c)) {
+            c.left = top.left;
+            heap_push(h, c);
+        }
+    }
+}
+
+vs_status vs__bpe_encode(vs_err *err, vs__encoder *e, const char *s, size_t n) {
+    const vs_tokenizer *t = e->t;
+    if (t->bpe.ignore_merges) {
+        int32_t id = vs__vocab_find(&t->vocab, s, n);
+        if (id != NONE) return vs__emit(err, e, id, 0, n);
+    }
+    if (n > INT32_MAX / 4) return vs_fail(err, VS_E_RANGE, "a word of %zu bytes is too long", n);
+    /* at most n symbols; each of the at most n-1 merges takes one candidate out and puts at most two in */
+    VS_TRY(vs__scratch(err, &e->scratch, &e->scratch_size, n, sizeof(symbol)));
+    VS_TRY(vs__scratch(err, &e->scratch2, &e->scratch2_size, 2 * n, sizeof(candidate)));
+    word w = {.s = e->scratch};
+    heap h = {.c = e->scratch2};
+    split(t, s, n, &w);
+    merge(t, s, &w, &h);
+    size_t pos = 0;
+    for (size_t i = 0; i < w.n; i++) {
+        if (!w.s[i].len) continue;
+        VS_TRY(vs__emit(err, e, w.s[i].id, pos, pos + w.s[i].len));
+        pos += w.s[i].len;
+    }
+    return VS_OK;
+}
+
+void vs__byte_pieces(const vs__vocab *v, int32_t id[256]) {
+    static const char hex[] = "0123456789ABCDEF";
+    for (int b = 0; b < 256; b++) {
+        const char s[6] = {'<', '0', 'x', hex[b >> 4], hex[b & 15], '>'};
+        id[b] = vs__vocab_find(v, s, sizeof s);
+    }
+}
+
+void vs__bpe_prepare(vs_tokenizer *t) {
+    vs__byte_pieces(&t->vocab, t->bpe.byte);
+    for (int c = 0; c < 128; c++) {
+        char s = (char)c;
+        t->bpe.ascii[c] = vs__vocab_find(&t->vocab, &s, 1);
+    }
+}

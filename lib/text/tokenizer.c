@@ -1,0 +1,353 @@
+/* tokenizer.c - the pipeline from text to tokens; see tokenizer_impl.h. */
+#include "tokenizer.h"
+
+#include <string.h>
+
+#include "tokenizer_impl.h"
+
+/* ---- life ---- */
+
+vs_tokenizer *vs__tokenizer_new(void) {
+    vs_tokenizer *t = vs_zalloc(1, sizeof *t);
+    if (!t) return NULL;
+    t->unk = -1;
+    for (int k = 0; k <= VS_TOK_MASK; k++) t->role[k] = -1;
+    return t;
+}
+
+void vs_tokenizer_free(vs_tokenizer *t) {
+    if (!t) return;
+    for (size_t i = 0; i < t->norm_count; i++) vs__pattern_free(&t->norm[i].pattern);
+    for (size_t i = 0; i < t->pretok_count; i++) vs__pattern_free(&t->pretok[i].pattern);
+    for (size_t i = 0; i < t->decode_count; i++) vs__pattern_free(&t->decode[i].pattern);
+    vs__vocab_free(&t->vocab);
+    vs__trie_free(&t->raw);
+    vs__trie_free(&t->normalized);
+    vs__trie_free(&t->unigram.trie);
+    vs_free(t->added);
+    vs_free(t->bpe.merge);
+    vs_free(t->bpe.rank);
+    vs_free(t->unigram.score);
+    vs_arena_free(&t->arena);
+    vs_free(t);
+}
+
+/* How an added token that is looked for in normalised text looks there. */
+static vs_status normalize_added(vs_err *err, vs_tokenizer *t, vs__added *a) {
+    a->norm = a->s;
+    a->norm_len = a->len;
+    if (!a->normalized || !t->norm_count) return VS_OK;
+    vs__text x = {0}, y = {0};
+    vs_status s = VS_OK;
+    vs__text_put_original(&x, a->s, 0, a->len);
+    for (size_t k = 0; s == VS_OK && k < t->norm_count; k++) {
+        y.n = 0;
+        s = vs__normalize(err, &t->norm[k], &x, (vs__slice){0, x.n, 0}, &y);
+        vs__text z = x;
+        x = y;
+        y = z;
+    }
+    char *copy = x.failed ? NULL : vs_arena_strndup(&t->arena, x.s ? x.s : "", x.n);
+    if (s == VS_OK && !copy) s = vs_fail(err, VS_E_NOMEM, "no memory for an added token");
+    a->norm = copy;
+    a->norm_len = (uint32_t)x.n;
+    vs__text_free(&x);
+    vs__text_free(&y);
+    return s;
+}
+
+vs_status vs__tokenizer_finish(vs_err *err, vs_tokenizer *t) {
+    for (size_t i = 0; i < t->added_count; i++) {
+        vs__added *a = &t->added[i];
+        VS_TRY(normalize_added(err, t, a));
+        t->vocab.piece[a->id].flags |= VS__PIECE_ADDED | (a->special ? VS__PIECE_SPECIAL : 0u);
+        if (a->norm_len) VS_TRY(vs__trie_add(err, a->normalized ? &t->normalized : &t->raw, a->norm, a->norm_len, (int32_t)i));
+    }
+    return VS_OK;
+}
+
+/* ---- tokens ---- */
+
+void vs_tokens_free(vs_tokens *t) {
+    vs_free(t->id);
+    vs_free(t->begin);
+    vs_free(t->end);
+    vs_free(t->type);
+    vs_free(t->text);
+    vs_free(t->special);
+    *t = (vs_tokens){0};
+}
+
+static bool grow(void **p, size_t old, size_t n, size_t size) {
+    void *q = vs_grow(*p, old, n, size);
+    if (q) *p = q;
+    return q != NULL;
+}
+
+static bool tokens_reserve(vs_tokens *t, size_t cap) {
+    void *id = t->id, *begin = t->begin, *end = t->end, *type = t->type, *text = t->text, *special = t->special;
+    bool ok = grow(&id, t->n, cap, sizeof *t->id) && grow(&begin, t->n, cap, sizeof *t->begin) && grow(&end, t->n, cap, sizeof *t->end) &&
+              grow(&type, t->n, cap, 1) && grow(&text, t->n, cap, 1) && grow(&special, t->n, cap, 1);
+    t->id = id;
+    t->begin = begin;
+    t->end = end;
+    t->type = type;
+    t->text = text;
+    t->special = special;
+    return ok;
+}
+
+static vs_status put(vs_err *err, vs_tokens *t, size_t *cap, int32_t id, uint32_t begin, uint32_t end) {
+    if (t->n == *cap) {
+        size_t more = *cap ? *cap * 2 : 64;
+        if (!tokens_reserve(t, more)) return vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", more);
+        *cap = more;
+    }
+    t->id[t->n] = id;
+    t->begin[t->n] = begin;
+    t->end[t->n] = end;
+    t->type[t->n] = t->text[t->n] = t->special[t->n] = 0;
+    t->n++;
+    return VS_OK;
+}
+
+vs_status vs__emit(vs_err *err, vs__encoder *e, int32_t id, size_t begin, size_t end) {
+    const vs__text *x = &e->x;
+    size_t b = e->at.begin + begin, z = e->at.begin + end;
+    if (z > e->at.end) z = e->at.end; /* the reference's lengths can run over where it drops unknown characters */
+    if (begin >= end || b >= z) return put(err, &e->out, &e->out_cap, id, e->at.origin + (uint32_t)begin, e->at.origin + (uint32_t)end);
+    return put(err, &e->out, &e->out_cap, id, x->from[b], x->to[z - 1]);
+}
+
+vs_status vs__scratch(vs_err *err, void **p, size_t *size, size_t n, size_t each) {
+    size_t want;
+    if (!vs_mul(n, each, &want)) return vs_fail(err, VS_E_RANGE, "a text of %zu bytes is too long", n);
+    if (want <= *size && *p) return VS_OK;
+    if (want < 4096) want = 4096;
+    vs_free(*p);
+    *p = vs_alloc(want, 1);
+    *size = *p ? want : 0;
+    return *p ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory to cut %zu bytes into pieces", n);
+}
+
+/* ---- added tokens in a text ---- */
+
+/* Whether the character before s+at (or at it) is of a word. */
+static bool word_before(const char *s, size_t at) {
+    if (!at) return false;
+    size_t i = at - 1;
+    while (i > 0 && ((unsigned char)s[i] & 0xC0) == 0x80) i--;
+    return vs__is_word(vs_utf8_next(s, at, &i, NULL));
+}
+
+static bool word_at(const char *s, size_t n, size_t at) { return at < n && vs__is_word(vs_utf8_next(s, n, &at, NULL)); }
+
+static size_t spaces_before(const char *s, size_t least, size_t at) {
+    while (at > least) {
+        size_t i = at - 1, next;
+        while (i > least && ((unsigned char)s[i] & 0xC0) == 0x80) i--;
+        next = i;
+        if (!vs__is_space(vs_utf8_next(s, at, &next, NULL))) break;
+        at = i;
+    }
+    return at;
+}
+
+static size_t spaces_after(const char *s, size_t n, size_t at) {
+    for (size_t next = at; at < n; at = next)
+        if (!vs__is_space(vs_utf8_next(s, n, &next, NULL))) break;
+    return at;
+}
+
+/* The next added token of s[n] at or after *at: its index, its span with the blanks it takes along; -1: none is left.
+ * done: where the last one ended. */
+static int32_t next_added(const vs_tokenizer *t, const vs__trie *trie, const char *s, size_t n, size_t done, size_t *at, size_t *begin, size_t *end) {
+    for (size_t i = *at; i < n; i++) {
+        int32_t k = -1;
+        if (!trie->first[(unsigned char)s[i]]) continue;
+        size_t len = vs__trie_longest(trie, s + i, n - i, &k);
+        if (!len) continue;
+        const vs__added *a = &t->added[k];
+        *at = i + len; /* the search goes on there, whatever becomes of this one */
+        if (a->single_word && (word_before(s, i) || word_at(s, n, i + len))) {
+            i = *at - 1;
+            continue;
+        }
+        *begin = a->lstrip ? spaces_before(s, done, i) : i;
+        *end = a->rstrip ? spaces_after(s, n, i + len) : i + len;
+        if (*begin < done) *begin = done;
+        return k;
+    }
+    *at = n;
+    return -1;
+}
+
+/* ---- one text ---- */
+
+static vs_status encode_slice(vs_err *err, vs__encoder *e, vs__slice at) {
+    e->at = at;
+    const char *s = e->x.s + at.begin;
+    size_t n = at.end - at.begin;
+    switch (e->t->model) {
+    case VS__MODEL_BPE: return vs__bpe_encode(err, e, s, n);
+    case VS__MODEL_WORDPIECE: return vs__wordpiece_encode(err, e, s, n);
+    case VS__MODEL_UNIGRAM: return vs__unigram_encode(err, e, s, n);
+    }
+    return VS_OK;
+}
+
+/* One part of the normalised text between added tokens. */
+static vs_status encode_part(vs_err *err, vs__encoder *e, vs__slice part) {
+    const vs_tokenizer *t = e->t;
+    e->slices2 = 0;
+    VS_TRY(vs__slices_push(err, e, part));
+    vs__slices_swap(e);
+    for (size_t k = 0; k < t->pretok_count; k++) VS_TRY(vs__pretokenize(err, &t->pretok[k], e));
+    for (size_t k = 0; k < e->slices; k++) VS_TRY(encode_slice(err, e, e->slice[k]));
+    return VS_OK;
+}
+
+/* The original text [begin,end), which has no added token in it as written. */
+static vs_status encode_segment(vs_err *err, vs__encoder *e, const char *text, size_t begin, size_t end) {
+    const vs_tokenizer *t = e->t;
+    e->x.n = 0;
+    vs__text_put_original(&e->x, text, begin, end);
+    for (size_t k = 0; k < t->norm_count; k++) {
+        e->y.n = 0;
+        VS_TRY(vs__normalize(err, &t->norm[k], &e->x, (vs__slice){0, e->x.n, (uint32_t)begin}, &e->y));
+        vs__text z = e->x;
+        e->x = e->y;
+        e->y = z;
+    }
+    if (e->x.failed) return vs_fail(err, VS_E_NOMEM, "no memory to normalise %zu bytes", end - begin);
+    if (!t->normalized.count) return encode_part(err, e, (vs__slice){0, e->x.n, e->x.n ? e->x.from[0] : 0});
+
+    vs__text whole = e->x; /* a pre-tokeniser may respell e->x: keep the text while its parts are worked on */
+    e->x = (vs__text){0};
+    vs_status s = VS_OK;
+    size_t done = 0, at = 0, from = 0, to = 0;
+    while (s == VS_OK && done < whole.n) {
+        int32_t k = next_added(t, &t->normalized, whole.s, whole.n, done, &at, &from, &to);
+        size_t stop = k < 0 ? whole.n : from;
+        if (stop > done) {
+            e->x.n = 0;
+            vs__text_put_slice(&e->x, &whole, done, stop);
+            if (e->x.failed) s = vs_fail(err, VS_E_NOMEM, "no memory for %zu bytes of text", stop - done);
+            else s = encode_part(err, e, (vs__slice){0, e->x.n, e->x.from[0]});
+        }
+        if (s == VS_OK && k >= 0) s = put(err, &e->out, &e->out_cap, t->added[k].id, whole.from[from], whole.to[to - 1]);
+        done = k < 0 ? whole.n : to;
+        if (at < done) at = done;
+    }
+    vs__text_free(&whole);
+    return s;
+}
+
+static vs_status encode(vs_err *err, vs__encoder *e, const char *text, size_t n) {
+    const vs_tokenizer *t = e->t;
+    size_t bad = 0, done = 0, at = 0, from = 0, to = 0;
+    if (n > INT32_MAX / 4) return vs_fail(err, VS_E_RANGE, "a text of %zu bytes is too long", n);
+    if (!vs_utf8_valid(text, n, &bad)) return vs_fail(err, VS_E_FORMAT, "the text is not UTF-8: byte %zu is 0x%02X", bad, (unsigned char)text[bad]);
+    while (done < n) {
+        int32_t k = next_added(t, &t->raw, text, n, done, &at, &from, &to);
+        size_t stop = k < 0 ? n : from;
+        if (stop > done) VS_TRY(encode_segment(err, e, text, done, stop));
+        if (k >= 0) VS_TRY(put(err, &e->out, &e->out_cap, t->added[k].id, (uint32_t)from, (uint32_t)to));
+        done = k < 0 ? n : to;
+        if (at < done) at = done;
+    }
+    return VS_OK;
+}
+
+/* ---- the template ---- */
+
+static bool blank(uint32_t cp) { return cp == 0x120 || vs__is_space(cp); } /* U+0120 spells a blank in GPT-2's alphabet */
+
+/* Blanks at the ends of a piece are left out of its span (ByteLevel's trim_offsets). */
+static void trim(const vs_tokenizer *t, vs_tokens *x) {
+    for (size_t i = 0; i < x->n; i++) {
+        size_t n, next = 0;
+        uint32_t lead = 0, trail = 0;
+        const char *s = vs_piece(t, x->id[i], &n);
+        bool leading = true;
+        while (s && next < n) {
+            bool is_blank = blank(vs_utf8_next(s, n, &next, NULL));
+            leading = leading && is_blank;
+            lead += leading;
+            trail = is_blank ? trail + 1 : 0;
+        }
+        if (lead == 1 && t->trim_keeps_first && (i == 0 || x->begin[i] == 0)) lead = 0; /* the blank that was put in front */
+        x->begin[i] = x->end[i] - x->begin[i] < lead ? x->end[i] : x->begin[i] + lead;
+        if (x->end[i] >= trail) x->end[i] = x->end[i] - x->begin[i] < trail ? x->begin[i] : x->end[i] - trail;
+    }
+}
+
+static vs_status fill(vs_err *err, const vs__slot *slot, size_t count, const vs_tokens part[2], bool with_special, vs_tokens *out) {
+    size_t cap = 0;
+    for (size_t k = 0; k < count; k++) {
+        if (slot[k].id >= 0) {
+            if (!with_special) continue;
+            VS_TRY(put(err, out, &cap, slot[k].id, 0, 0));
+            out->special[out->n - 1] = 1;
+            out->type[out->n - 1] = slot[k].type;
+            continue;
+        }
+        uint8_t which = slot[k].id == VS__SLOT_B;
+        const vs_tokens *x = &part[which];
+        for (size_t i = 0; i < x->n; i++) {
+            VS_TRY(put(err, out, &cap, x->id[i], x->begin[i], x->end[i]));
+            out->type[out->n - 1] = slot[k].type;
+            out->text[out->n - 1] = which;
+        }
+    }
+    return VS_OK;
+}
+
+static void encoder_free(vs__encoder *e) {
+    vs__text_free(&e->x);
+    vs__text_free(&e->y);
+    vs_free(e->slice);
+    vs_free(e->slice2);
+    vs_free(e->match);
+    vs_free(e->scratch);
+    vs_free(e->scratch2);
+}
+
+vs_status vs_tokenize(vs_err *err, const vs_tokenizer *t, const char *text, size_t n, const char *pair, size_t m, bool with_special, vs_tokens *out) {
+    *out = (vs_tokens){0};
+    vs__encoder e = {.t = t};
+    vs_tokens part[2] = {{0}, {0}};
+    vs_status s = encode(err, &e, text, n);
+    part[0] = e.out;
+    if (s == VS_OK && pair) {
+        e.out = (vs_tokens){0};
+        e.out_cap = 0;
+        s = encode(err, &e, pair, m);
+        part[1] = e.out;
+    }
+    encoder_free(&e);
+    if (s == VS_OK && t->trim_offsets) {
+        trim(t, &part[0]);
+        trim(t, &part[1]);
+    }
+    if (s == VS_OK) s = pair ? fill(err, t->pair, t->pair_count, part, with_special, out) : fill(err, t->single, t->single_count, part, with_special, out);
+    vs_tokens_free(&part[0]);
+    vs_tokens_free(&part[1]);
+    if (s != VS_OK) vs_tokens_free(out);
+    return s;
+}
+
+/* ---- the vocabulary ---- */
+
+const char *vs_piece(const vs_tokenizer *t, int32_t id, size_t *len) {
+    bool known = id >= 0 && (size_t)id < t->vocab.count && t->vocab.piece[id].s;
+    *len = known ? t->vocab.piece[id].len : 0;
+    return known ? t->vocab.piece[id].s : NULL;
+}
+
+size_t vs_vocab_size(const vs_tokenizer *t) { return t->vocab.count; }
+int32_t vs_piece_find(const vs_tokenizer *t, const char *piece, size_t n) { return vs__vocab_find(&t->vocab, piece, n); }
+bool vs_is_special(const vs_tokenizer *t, int32_t id) {
+    return id >= 0 && (size_t)id < t->vocab.count && (t->vocab.piece[id].flags & VS__PIECE_SPECIAL);
+}
+int32_t vs_role_id(const vs_tokenizer *t, vs_role_token role) { return t->role[role]; }
