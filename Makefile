@@ -98,15 +98,20 @@ deps: ## install the Debian packages that are missing (apt-get, through sudo whe
 fetch: all ## download the catalogued models and word vectors that are missing
 	@./vecscope fetch --all
 
+# a make within make, on all cores unless the first one was told how many
+again = $(MAKE) --no-print-directory $(if $(filter -j% --jobs%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+OPEN := -s glove-6b-50d -m minilm-l6 -m gemma3-270m
 run: deps ## install what is missing, build, fetch the models, open the prompt
-	@$(MAKE) --no-print-directory all
-	@if ./vecscope fetch --all; then exec ./vecscope -s glove-6b-50d -m minilm-l6 -m gemma3-270m; \
-	else echo "opening the built-in words instead; make run again to fetch the rest"; exec ./vecscope; fi
+	@$(again) all
+	@./vecscope fetch --all || echo "going on with what is here; make run again for the rest"
+	@set -- $(OPEN); open=; while [ $$# -gt 0 ]; do \
+	    ./vecscope fetch --check $$2 2>/dev/null && open="$$open $$1 $$2"; shift 2; done; exec ./vecscope $$open
 
 export VECSCOPE = $(B)/vecscope
 test: ## every test that needs no download; ends with "N passed, N failed"
 	@bash .ci/deps.sh build test fetch
-	@$(MAKE) --no-print-directory tests
+	@$(again) tests
 tests: all $(TESTS)
 	@tests/run.sh $(TESTS)
 
@@ -120,7 +125,7 @@ lint: ## who includes whom, banned functions, lengths, leftovers
 	@bash tests/lint.sh
 
 asan: ## make test under the address and undefined-behaviour sanitizers
-	@$(MAKE) --no-print-directory CFG=asan test
+	@$(again) CFG=asan test
 
 format: ## clang-format over every C file
 	git ls-files '*.c' '*.h' | xargs clang-format -i

@@ -161,11 +161,17 @@ static vs_status fetch_one(vs_err *err, const vs_dataset *d, bool verify, vs_out
     return bring(err, d);
 }
 
-/* VS_OK where the whole catalogue is in the cache; else the names of what is not. */
-static vs_status check_present(vs_err *err) {
+/* The data sets that are asked for, by name or all. */
+static const vs_dataset *asked(const vs_args *a, size_t i) {
+    const char *name = vs_arg(a, i);
+    return vs_arg_count(a) == 0 ? vs_dataset_at(i) : name ? vs_dataset_find(name) : NULL;
+}
+
+/* VS_OK where everything asked for is in the cache; else the names of what is not. */
+static vs_status check_present(vs_err *err, const vs_args *a) {
     char names[512] = "";
     const vs_dataset *d;
-    for (size_t i = 0; (d = vs_dataset_at(i)); i++) {
+    for (size_t i = 0; (d = asked(a, i)); i++) {
         size_t n = strlen(names);
         if (!vs_dataset_present(d)) snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "", d->id);
     }
@@ -174,28 +180,24 @@ static vs_status check_present(vs_err *err) {
 
 static vs_status run(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     (void)s;
-    const vs_dataset *d;
-    bool all = vs_has(a, "all"), verify = vs_has(a, "verify");
-    if (vs_has(a, "check")) return check_present(err);
-    if (!all && vs_arg_count(a) == 0) {
-        list(o);
-        return VS_OK;
-    }
     for (size_t i = 0; i < vs_arg_count(a); i++)
         if (!vs_dataset_find(vs_arg(a, i)))
             return vs_fail(err, VS_E_UNKNOWN, "fetch: no \"%s\" in the catalogue; `fetch` alone lists what there is",
                            vs_arg(a, i));
-    if (all)
-        for (size_t i = 0; (d = vs_dataset_at(i)); i++) VS_TRY(fetch_one(err, d, verify, o));
-    else
-        for (size_t i = 0; i < vs_arg_count(a); i++) VS_TRY(fetch_one(err, vs_dataset_find(vs_arg(a, i)), verify, o));
-    if (vs_out_is_data(o)) list(o);
+    if (vs_has(a, "all") && vs_arg_count(a) > 0) return vs_fail(err, VS_E_USAGE, "fetch: names or --all, not both");
+    if (vs_has(a, "check")) return check_present(err, a);
+    if (vs_arg_count(a) > 0 || vs_has(a, "all") || vs_has(a, "verify")) {
+        const vs_dataset *d;
+        for (size_t i = 0; (d = asked(a, i)); i++) VS_TRY(fetch_one(err, d, vs_has(a, "verify"), o));
+        if (!vs_out_is_data(o)) return VS_OK;
+    }
+    list(o);
     return VS_OK;
 }
 
 static const vs_opt options[] = {
     {.name = "all", .type = VS_OPT_FLAG, .help = "every data set of the catalogue"},
-    {.name = "check", .type = VS_OPT_FLAG, .help = "fetch nothing; fail when anything of the catalogue is missing"},
+    {.name = "check", .type = VS_OPT_FLAG, .help = "fetch nothing; fail when anything asked for is missing"},
     {.name = "verify",
      .type = VS_OPT_FLAG,
      .help = "compare every file with its sha256, and fetch again what is damaged"},
