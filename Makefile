@@ -103,15 +103,17 @@ again = $(MAKE) --no-print-directory $(if $(filter -j% --jobs%,$(MAKEFLAGS)),,-j
 
 OPEN := -s glove-6b-50d -m minilm-l6 -m gemma3-270m
 run: deps ## install what is missing, build, fetch the models, open the prompt
-	@$(again) all
+	+@$(again) all
 	@./vecscope fetch --all || echo "going on with what is here; make run again for the rest"
 	@set -- $(OPEN); open=; while [ $$# -gt 0 ]; do \
 	    ./vecscope fetch --check $$2 2>/dev/null && open="$$open $$1 $$2"; shift 2; done; exec ./vecscope $$open
 
 export VECSCOPE = $(B)/vecscope
+export VECSCOPE_OPT = $(OPT.$(CFG))
+export CC
 test: ## every test that needs no download; ends with "N passed, N failed"
 	@bash .ci/deps.sh build test fetch
-	@$(again) tests
+	+@$(again) tests
 tests: all $(TESTS)
 	@tests/run.sh $(TESTS)
 
@@ -125,7 +127,7 @@ lint: ## who includes whom, banned functions, lengths, leftovers
 	@bash tests/lint.sh
 
 asan: ## make test under the address and undefined-behaviour sanitizers
-	@$(again) CFG=asan test
+	+@$(again) CFG=asan test
 
 format: ## clang-format over every C file
 	git ls-files '*.c' '*.h' | xargs clang-format -i

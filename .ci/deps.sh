@@ -17,6 +17,7 @@ build | libpcre2-dev         | the patterns that split text before tokenising   
 build | libutf8proc-dev      | Unicode: normal forms, character widths              |
 build | libjansson-dev       | JSON                                                 |
 test  | libcmocka-dev        | unit tests                                           |
+test  | pkgconf              | the installed library is found by it                  | pkg-config --version
 test  | git                  | lint looks at the files under version control        | git --version
 fetch | python3              | fetching models: pip carries them                    | python3 --version
 fetch | python3-pip          | fetching models: pip carries them                    | python3 -m pip --version
