@@ -6,7 +6,7 @@
 
 #include "../base/json.h"
 
-enum { KEY_MAX = 128, CONFIG_MAX = 16 << 20 };
+enum { KEY_MAX = 128, CONFIG_MAX = 16 << 20, VALUES = sizeof((vs_only *)0)->values / sizeof(char *) };
 
 /* A value of either format, as far as a model's description needs it. */
 typedef enum fact_kind { FACT_NONE, FACT_NUMBER, FACT_FLAG, FACT_TEXT, FACT_LIST, FACT_OTHER } fact_kind;
@@ -88,16 +88,18 @@ static vs_status check_only(vs_err *err, const vs_config *c) {
         fact f = find(c, only->key);
         if (f.kind == FACT_NONE || (f.kind == FACT_FLAG && f.num == 0)) continue;
         bool known = false;
-        for (size_t i = 0; i < sizeof only->values / sizeof *only->values; i++)
+        for (size_t i = 0; i < VALUES; i++)
             known = known || (only->values[i] && text_is(&f, only->values[i]));
         if (known) continue;
-        char key[KEY_MAX], value[64] = "a value that is set";
+        char key[KEY_MAX], value[64] = "set", wanted[96] = "only models without it";
         vs__fill(only->key, c->gguf ? c->arch->gguf_name : "", key, sizeof key);
         if (f.kind == FACT_TEXT) snprintf(value, sizeof value, "\"%.*s\"", (int)(f.n < 40 ? f.n : 40), f.s);
         else if (f.kind == FACT_FLAG) snprintf(value, sizeof value, "true");
         else if (f.kind == FACT_NUMBER) snprintf(value, sizeof value, "%g", f.num);
+        for (size_t i = 0, n = 0; i < VALUES && only->values[i]; i++)
+            n += (size_t)snprintf(wanted + n, sizeof wanted - n, "%s\"%s\"", i ? " or " : "", only->values[i]);
         return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s is %s; for %s vecscope has %s", c->where, key, value, c->arch->name,
-                       only->values[0] ? only->values[0] : "only models without it");
+                       wanted);
     }
     return VS_OK;
 }

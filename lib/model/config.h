@@ -32,6 +32,11 @@ vs_status vs__config_act(vs_err *err, const vs_config *c, const vs_stack *s, vs_
  * `pattern`-th sees everything.  VS_OK | VS_E_FORMAT (a list of another length or with other words). */
 vs_status vs__config_windowed(vs_err *err, const vs_config *c, size_t L, double pattern, bool *windowed) VS_MUST_CHECK;
 
+/* vs__model_bind() (load.c) - fill m from its description and its tensors, which must outlive it.
+ * vs__model_over() - the same for the GGUF file in m->file; m->info has its name.  Errors as vs_model_open(). */
+vs_status vs__model_bind(vs_err *err, vs_model *m, const vs_config *c, const vs_file *file) VS_MUST_CHECK;
+vs_status vs__model_over(vs_err *err, vs_model *m) VS_MUST_CHECK;
+
 /* vs__fill() - pattern with its one %s or %d replaced by `with`, into buf; returns buf, cut where it does not fit. */
 const char *vs__fill(const char *pattern, const char *with, char *buf, size_t size);
 

@@ -323,7 +323,7 @@ static void fill_info(vs_model *m) {
     }
 }
 
-static vs_status bind_model(vs_err *err, vs_model *m, const vs_config *c, const vs_file *file) {
+vs_status vs__model_bind(vs_err *err, vs_model *m, const vs_config *c, const vs_file *file) {
     static const char *const no_prefix[] = {"", NULL};
     binder b = {.m = m, .config = c, .file = file, .where = c->where};
     b.prefix = c->gguf ? no_prefix : c->arch->hub_prefix;
@@ -363,7 +363,7 @@ static vs_status open_hub(vs_err *err, vs_model *m, const char *path) {
     snprintf(where, n, "%s/config.json", path);
     vs_config c;
     vs_status s = vs__config_json(err, where, m->hub->config, m->hub->config_size, &c);
-    if (s == VS_OK) s = bind_model(err, m, &c, m->hub->tensors);
+    if (s == VS_OK) s = vs__model_bind(err, m, &c, m->hub->tensors);
     vs__config_close(&c);
     m->info.format = vs_file_format(m->hub->tensors);
     m->info.file_bytes = vs_file_size(m->hub->tensors);
@@ -371,20 +371,24 @@ static vs_status open_hub(vs_err *err, vs_model *m, const char *path) {
     return s;
 }
 
-static vs_status open_gguf(vs_err *err, vs_model *m, const char *path) {
-    VS_TRY(vs_file_open(err, path, &m->file));
+vs_status vs__model_over(vs_err *err, vs_model *m) {
     m->info.format = vs_file_format(m->file);
-    if (strcmp(m->info.format, "gguf") != 0)
-        return vs_fail(err, VS_E_UNSUPPORTED,
-                       "%s: a model is a GGUF file or a directory with config.json and *.safetensors; this is a %s file", path,
-                       m->info.format);
-    vs_config c;
-    vs_status s = vs__config_gguf(err, m->file, &c);
-    if (s == VS_OK) s = bind_model(err, m, &c, m->file);
-    vs__config_close(&c);
     m->info.file_bytes = vs_file_size(m->file);
     m->info.header_hash = vs_file_header_hash(m->file);
+    if (strcmp(m->info.format, "gguf") != 0)
+        return vs_fail(err, VS_E_UNSUPPORTED,
+                       "%s: a model is a GGUF file or a directory with config.json and *.safetensors; this is a %s file",
+                       vs_file_path(m->file), m->info.format);
+    vs_config c;
+    vs_status s = vs__config_gguf(err, m->file, &c);
+    if (s == VS_OK) s = vs__model_bind(err, m, &c, m->file);
+    vs__config_close(&c);
     return s;
+}
+
+static vs_status open_gguf(vs_err *err, vs_model *m, const char *path) {
+    VS_TRY(vs_file_open(err, path, &m->file));
+    return vs__model_over(err, m);
 }
 
 vs_status vs_model_open(vs_err *err, const char *path, vs_model **out) {

@@ -1,6 +1,4 @@
 /* vocab.c - a model's tokenizer, loaded on first need: tokenizer.json of a hub directory, or a GGUF file's keys. */
-#include <string.h>
-
 #include "../base/map.h"
 #include "../io/hub.h"
 #include "model_impl.h"
@@ -105,7 +103,7 @@ static vs_status read_gguf(vs_err *err, vs_model *m) {
         {"tokenizer.ggml.mask_token_id", &v.mask},
     };
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) VS_TRY(read_id(err, m, ids[i].key, v.count, ids[i].id));
-    bool pieces = strcmp(v.model, "llama") == 0; /* SentencePiece: the start token and a blank in front unless said otherwise */
+    bool pieces = v.score != NULL; /* SentencePiece: the start token and a blank in front unless said otherwise */
     v.add_bos = read_flag(m, "tokenizer.ggml.add_bos_token", pieces);
     v.add_eos = read_flag(m, "tokenizer.ggml.add_eos_token", false);
     v.add_space_prefix = read_flag(m, "tokenizer.ggml.add_space_prefix", pieces);

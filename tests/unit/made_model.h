@@ -4,6 +4,7 @@
 #define TESTS_MADE_MODEL_H
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,9 +102,9 @@ static inline void put_safetensors(const char *dir, const char *fixture, const c
     }
     for (size_t k = 0; k < n_changes; k++) {
         if (changes[k].what != ADD) continue;
-        size_t n = 1, axis;
-        for (const char *p = changes[k].to; *p; p++)
-            if (*p >= '0' && *p <= '9') axis = strtoul(p, (char **)&p, 10), n *= axis, p--;
+        size_t n = 1;
+        for (const char *p = changes[k].to + 1; *p; p += strcspn(p, ",]"), p += strspn(p, ",] "))
+            n *= strtoul(p, NULL, 10);
         float *x = calloc(n, sizeof *x);
         put_entry(&header, &data, changes[k].tensor, "F32", changes[k].to, x, n * sizeof *x);
         free(x);
