@@ -14,7 +14,9 @@ OPT.release := -O2 -g
 OPT.clang   := $(OPT.release)
 OPT.asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 OPT.cov     := -O0 -g --coverage
-ifeq ($(CFG),clang)
+OPT.fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+OPT.fuzzcov := -O1 -g -fprofile-instr-generate -fcoverage-mapping
+ifneq ($(filter clang fuzz fuzzcov,$(CFG)),)
 CC := clang
 endif
 # no contraction: a fused multiply-add is written where it is meant (tensor/kernels.h, "the same bits, always")
@@ -35,8 +37,11 @@ APP     := $(B)/libapp.a
 PROGRAM := $(if $(wildcard repl/main.c),$(B)/vecscope)
 TESTS      := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c tests/fixtures/test_*.c)) $(filter-out tests/real/%,$(wildcard tests/*/test_*.sh))
 TESTS_REAL := $(patsubst %.c,$(B)/%,$(wildcard tests/real/test_*.c)) $(wildcard tests/real/test_*.sh)
+FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
+# a target's driver: libFuzzer's, or one that replays files
+FUZZ_DRIVER = $(if $(filter fuzz,$(CFG)),-fsanitize=fuzzer,tests/fuzz/replay.c)
 
-.PHONY: all lib deps fetch run test tests test-real check lint asan format install uninstall clean help
+.PHONY: all lib test-fuzz-corpus fuzz fuzz-build fuzz-targets fuzz-coverage deps fetch run test tests test-real check lint asan format install uninstall clean help
 
 all: $(PROGRAM) lib ## build ./vecscope and the library
 ifneq ($(PROGRAM),)
@@ -87,6 +92,11 @@ $(B)/vecscope: $(B)/repl/main.o $(APP) $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $^ $(LDFLAGS) -lreadline $(LIBS) -o $@
 
+$(B)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/walk.c tests/fuzz/replay.c $(LIB) $(APP)
+	@mkdir -p $(@D)
+	$(call say,FUZZ)
+	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -Ilib $< tests/fuzz/walk.c $(FUZZ_DRIVER) $(APP) $(LIB) $(LDFLAGS) -lreadline $(LIBS) -o $@
+
 $(B)/tests/%: tests/%.c $(LIB) $(APP)
 	@mkdir -p $(@D)
 	$(call say,TEST)
@@ -114,7 +124,7 @@ export CC
 test: ## every test that needs no download; ends with "N passed, N failed"
 	@bash .ci/deps.sh build test fetch
 	+@$(again) tests
-tests: all $(TESTS)
+tests: all $(TESTS) $(FUZZ)
 	@tests/run.sh $(TESTS)
 
 test-real: all $(TESTS_REAL) ## the tests on the real models; they have to be there (make fetch)
@@ -128,6 +138,21 @@ lint: ## who includes whom, banned functions, lengths, leftovers
 
 asan: ## make test under the address and undefined-behaviour sanitizers
 	+@$(again) CFG=asan test
+
+test-fuzz-corpus: all $(FUZZ) ## replay the corpus of every fuzz target
+	@tests/run.sh tests/fuzz/test_corpus.sh
+
+FUZZ_SECONDS ?= 60
+fuzz-build: ## build every fuzz target with clang's libFuzzer and sanitizers, into build/fuzz
+	+@$(again) CFG=fuzz fuzz-targets
+fuzz-targets: $(FUZZ)
+
+fuzz: fuzz-build ## run every fuzz target for FUZZ_SECONDS (60); FUZZ_TARGETS="gguf npy" for some
+	@bash tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+fuzz-coverage: ## lines of each parser that its fuzz target reaches
+	+@$(again) CFG=fuzzcov fuzz-targets
+	@bash tests/fuzz/coverage.sh
 
 format: ## clang-format over every C file
 	git ls-files '*.c' '*.h' | xargs clang-format -i

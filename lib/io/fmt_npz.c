@@ -98,7 +98,7 @@ static vs_status read_end(vs_err *err, const vs_file *f, directory *out) {
 static bool read_zip64(const unsigned char *extra, size_t n, member *m) {
     vs_cursor c = vs_cursor_over(extra, n);
     bool wanted = m->size == UINT32_MAX || m->packed == UINT32_MAX || m->at == UINT32_MAX;
-    while (wanted && c.size - c.at >= 4) {
+    while (wanted && !c.failed && c.size - c.at >= 4) {
         unsigned id = vs_read_u16(&c), bytes = vs_read_u16(&c);
         const unsigned char *p = vs_read_bytes(&c, bytes);
         if (!p || id != ZIP64) continue;
