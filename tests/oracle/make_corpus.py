@@ -306,3 +306,43 @@ save("hub", "empty_map", hub({"weight_map": {}}))
 save("hub", "bad_shard", hub({"weight_map": {"a": "a.safetensors"}}, b"hello"))
 save("hub", "no_json", hub(b"hello"))
 save("hub", "list", hub([1, 2]))
+
+
+# ---- models: config.json, and GGUF as a model ----
+
+for model in ("bert", "gemma3"):
+    config = json.loads((ROOT.parent / "fixtures" / model / "config.json").read_text())
+    save("config", model, json.dumps(config).encode())
+    for key in list(config):
+        less = {k: v for k, v in config.items() if k != key}
+        save("config", f"{model}_without_{key}", json.dumps(less).encode())
+save("config", "list", b"[]")
+save("config", "no_json", b"{")
+save("config", "negative", json.dumps({**config, "hidden_size": -1}).encode())
+save("config", "huge", json.dumps({**config, "num_hidden_layers": 1 << 40}).encode())
+
+GEMMA = [("general.architecture", STR, "gemma3"), ("gemma3.block_count", U32, 1), ("gemma3.embedding_length", U32, 4),
+         ("gemma3.feed_forward_length", U32, 8), ("gemma3.attention.head_count", U32, 2), ("gemma3.context_length", U32, 16),
+         ("gemma3.attention.head_count_kv", U32, 1), ("gemma3.attention.key_length", U32, 2), ("gemma3.attention.value_length", U32, 2),
+         ("gemma3.attention.layer_norm_rms_epsilon", F32, 1e-6), ("gemma3.rope.freq_base", F32, 1e6),
+         ("gemma3.attention.sliding_window", U32, 4), ("tokenizer.ggml.model", STR, "llama"),
+         ("tokenizer.ggml.tokens", ARR, (STR, ["<unk>", "<s>", "a", "▁the"])), ("tokenizer.ggml.scores", ARR, (F32, [0, 0, -1, -2])),
+         ("tokenizer.ggml.token_type", ARR, (I32, [2, 3, 1, 1]))]
+SHAPES = {"token_embd": (4, 4), "output_norm": (4,)}
+BLOCK = {"attn_norm": (4,), "attn_q": (4, 4), "attn_k": (4, 2), "attn_v": (4, 2), "attn_output": (4, 4), "attn_q_norm": (2,),
+         "attn_k_norm": (2,), "post_attention_norm": (4,), "ffn_norm": (4,), "ffn_gate": (4, 8), "ffn_up": (4, 8), "ffn_down": (8, 4),
+         "post_ffw_norm": (4,)}
+SHAPES |= {f"blk.0.{k}": v for k, v in BLOCK.items()}
+
+
+def zeros(shapes):
+    return [(f"{k}.weight", v, 0, bytes(4 * (v[0] * v[1] if len(v) > 1 else v[0]))) for k, v in shapes.items()]
+
+
+save("gguf_model", "gemma3", gguf(GEMMA, zeros(SHAPES)))
+save("gguf_model", "no_tokens", gguf(GEMMA[:12], zeros(SHAPES)))
+save("gguf_model", "no_norm", gguf(GEMMA, zeros({k: v for k, v in SHAPES.items() if k != "output_norm"})))
+save("gguf_model", "shape", gguf(GEMMA, zeros({**SHAPES, "blk.0.attn_q": (4, 2)})))
+save("gguf_model", "extra", gguf(GEMMA, zeros({**SHAPES, "blk.1.attn_q": (4, 4)})))
+save("gguf_model", "unknown", gguf([("general.architecture", STR, "unheard")], []))
+save("gguf_model", "nothing", gguf([], []))
