@@ -68,8 +68,14 @@ $(B)/%.o: %.S
 	$(Q)$(CC) -DDEFAULT_WORDS='"$(DEFAULT_WORDS)"' -DFETCH_SCRIPT='"$(FETCH_SCRIPT)"' -MMD -MP -c $< -o $@
 $(B)/lib/space/default_data.o: $(DEFAULT_WORDS)
 $(B)/datasets/fetch_script.o: $(FETCH_SCRIPT)
+# the tables of the store, as the numbers of a C array
+build/gen/%.inc: lib/store/%.sql
+	@mkdir -p $(@D)
+	$(call say,GEN)
+	$(Q)od -An -v -tu1 $< | sed 's/  *\([0-9]\)/ \1/g; s/\([0-9]\)\( \|$$\)/\1,\2/g; $$s/,$$//' > $@
+$(B)/lib/store/store.o: build/gen/schema.inc
 # where untrusted bytes are read, every narrowing is written out
-$(B)/lib/io/%.o $(B)/lib/base/json.o $(B)/lib/base/map.o: BASE_CFLAGS += -Wconversion -Wsign-conversion
+$(B)/lib/io/%.o $(B)/lib/base/json.o $(B)/lib/base/map.o $(B)/lib/store/cachefile.o: BASE_CFLAGS += -Wconversion -Wsign-conversion
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@

@@ -16,6 +16,7 @@ typedef int64_t vs_id;
 vs_status vs_store_open(vs_err *err, const char *path, vs_store **out) VS_MUST_CHECK;
 void vs_store_close(vs_store *st);
 const char *vs_store_path(const vs_store *st);
+bool vs_store_read_only(const vs_store *st); /* the file could be opened for reading only: what stores is VS_E_IO */
 
 /* ---- models and spaces ---- */
 typedef struct vs_model_record {
@@ -24,6 +25,10 @@ typedef struct vs_model_record {
     uint64_t size, mtime, header_hash;
 } vs_model_record;
 vs_status vs_store_model(vs_err *err, vs_store *st, const vs_model_record *m, vs_id *id) VS_MUST_CHECK; /* finds or adds */
+/* vs_store_tokens() - the vocabulary of a model, ids 0..n-1; nothing is done where it is there already.  piece: the text
+ * of an id, borrowed during the call. */
+typedef const char *vs_piece_fn(void *arg, size_t id, size_t *len);
+vs_status vs_store_tokens(vs_err *err, vs_store *st, vs_id model, size_t n, vs_piece_fn *piece, void *arg) VS_MUST_CHECK;
 
 typedef struct vs_space_record {
     vs_id id, model; /* model 0: none */
@@ -65,7 +70,8 @@ typedef struct vs_run_record {
     uint64_t seed;
     int threads;
 } vs_run_record;
-/* One run is one transaction: begin, any number of activations, commit (status 'done') or abort (nothing is left). */
+/* One run is one transaction: begin, any number of activations, commit (status 'done') or abort (nothing is left).  One
+ * run at a time.  layer, head, position: negative where the site has none (NULL in the table).  After a failure: abort. */
 vs_status vs_store_run_begin(vs_err *err, vs_store *st, const vs_run_record *r, vs_id *id) VS_MUST_CHECK;
 vs_status vs_store_activation(vs_err *err, vs_store *st, vs_id run, const char *site, int layer, int head, int position,
                               const float *vec, size_t dim) VS_MUST_CHECK;
