@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <utf8proc.h>
+
 #include "alloc.h"
 
 static bool reserve(vs_buf *b, size_t more) {
@@ -106,6 +108,20 @@ size_t vs_utf8_encode(uint32_t cp, char out[4]) {
     for (size_t k = n - 1; k > 0; k--, cp >>= 6) out[k] = (char)(0x80 | (cp & 0x3F));
     out[0] = (char)((n == 2 ? 0xC0 : n == 3 ? 0xE0 : 0xF0) | cp);
     return n;
+}
+
+void vs_utf8_case(vs_case c, const char *s, size_t n, vs_buf *b) {
+    bool first = true;
+    for (size_t i = 0; i < n; first = false) {
+        utf8proc_int32_t cp = (utf8proc_int32_t)vs_utf8_next(s, n, &i, NULL);
+        if (c == VS_CASE_UPPER)
+            cp = utf8proc_toupper(cp);
+        else if (c == VS_CASE_TITLE && first)
+            cp = utf8proc_totitle(cp);
+        else
+            cp = utf8proc_tolower(cp);
+        vs_buf_put_utf8(b, (uint32_t)cp);
+    }
 }
 
 size_t vs_edit_distance(const char *a, size_t na, const char *b, size_t nb) {

@@ -29,6 +29,11 @@ bool vs_utf8_valid(const char *s, size_t n, size_t *at);
 /* vs_utf8_encode() - the bytes of cp into out; returns how many (1 to 4). */
 size_t vs_utf8_encode(uint32_t cp, char out[4]);
 
+/* vs_utf8_case() - s[n] appended to b with every code point in lower case, in upper case, or the first in title case and
+ * the others in lower case (Unicode's simple mappings, one code point to one).  Invalid bytes become U+FFFD. */
+typedef enum vs_case { VS_CASE_LOWER, VS_CASE_TITLE, VS_CASE_UPPER } vs_case;
+void vs_utf8_case(vs_case c, const char *s, size_t n, vs_buf *b);
+
 /* vs_edit_distance() - Damerau-Levenshtein distance (adjacent swaps count one) of two byte strings, for suggestions;
  * strings over 63 bytes count as far apart (SIZE_MAX).  O(na nb). */
 size_t vs_edit_distance(const char *a, size_t na, const char *b, size_t nb);

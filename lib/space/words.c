@@ -1,0 +1,156 @@
+/* words.c - spaces of words in memory: read from a word-vector file, or the ones built in. */
+#include <string.h>
+
+#include "../base/alloc.h"
+#include "../base/dict.h"
+#include "../io/format.h"
+#include "default_space.h"
+#include "space_impl.h"
+
+struct vs__word_list {
+    float *vec;       /* [cap, d] */
+    const char **key; /* [cap], in the arena */
+    uint32_t *len;    /* [cap] */
+    size_t n, cap, d;
+    vs_dict index;
+    vs_arena arena;
+};
+
+static const char *list_key(void *self, size_t row, size_t *len) {
+    const vs__word_list *w = self;
+    *len = w->len[row];
+    return w->key[row];
+}
+
+static bool list_find(void *self, const char *key, size_t n, size_t *row) {
+    const vs__word_list *w = self;
+    uint32_t at;
+    if (!vs_dict_find(&w->index, key, n, &at)) return false;
+    *row = at;
+    return true;
+}
+
+static void list_release(void *self) { vs__word_list_free(self); }
+
+void vs__word_list_free(vs__word_list *w) {
+    if (!w) return;
+    vs_free(w->vec);
+    vs_free(w->key);
+    vs_free(w->len);
+    vs_dict_free(&w->index);
+    vs_arena_free(&w->arena);
+    vs_free(w);
+}
+
+static bool grow(vs__word_list *w, size_t cap) {
+    size_t width;
+    if (!vs_mul(w->d, sizeof *w->vec, &width)) return false;
+    float *vec = vs_grow(w->vec, w->n, cap, width);
+    if (vec) w->vec = vec;
+    const char **key = vs_grow(w->key, w->n, cap, sizeof *key);
+    if (key) w->key = key;
+    uint32_t *len = vs_grow(w->len, w->n, cap, sizeof *len);
+    if (len) w->len = len;
+    if (!vec || !key || !len) return false;
+    w->cap = cap;
+    return true;
+}
+
+vs_status vs__word_list_new(vs_err *err, size_t rows, size_t d, vs__word_list **out) {
+    enum { FIRST = 1024, MOST_AT_ONCE = 1 << 20 }; /* a hint is not to be trusted with all of memory */
+    *out = NULL;
+    size_t cap = rows ? rows : FIRST;
+    if (cap > MOST_AT_ONCE) cap = MOST_AT_ONCE;
+    vs__word_list *w = vs_zalloc(1, sizeof *w);
+    if (w) w->d = d;
+    if (!w || !grow(w, cap) || vs_dict_reserve(NULL, &w->index, cap) != VS_OK) {
+        vs__word_list_free(w);
+        return vs_fail(err, VS_E_NOMEM, "no memory for %zu rows of %zu numbers", cap, d);
+    }
+    *out = w;
+    return VS_OK;
+}
+
+vs_status vs__word_list_add(vs_err *err, vs__word_list *w, const char *key, size_t len, const float *vec, bool *added) {
+    *added = false;
+    if (vs_dict_find(&w->index, key, len, NULL)) return VS_OK;
+    if (w->n >= UINT32_MAX || len > UINT32_MAX) return vs_fail(err, VS_E_RANGE, "more rows than can be numbered");
+    if (w->n == w->cap && !grow(w, w->cap * 2))
+        return vs_fail(err, VS_E_NOMEM, "no memory for more than %zu rows of %zu numbers", w->n, w->d);
+    char *copy = vs_arena_strndup(&w->arena, key, len);
+    if (!copy) return vs_fail(err, VS_E_NOMEM, "no memory for the key of row %zu", w->n);
+    VS_TRY(vs_dict_add(err, &w->index, copy, len, (uint32_t)w->n, added));
+    w->key[w->n] = copy;
+    w->len[w->n] = (uint32_t)len;
+    memcpy(w->vec + w->n * w->d, vec, w->d * sizeof *vec);
+    w->n++;
+    return VS_OK;
+}
+
+vs_status vs__word_list_space(vs_err *err, vs__word_list *w, const char *name, vs_space **out) {
+    vs_space_desc desc = {.name = name, .place = "words", .release = list_release, .owner = w};
+    desc.keys = (vs_keys){.self = w, .key = list_key, .find = list_find};
+    vs_status s = vs_tensor_over(err, w->vec, VS_F32, 2, (size_t[]){w->n, w->d}, &desc.rows, NULL);
+    if (s == VS_OK) s = vs_space_new(err, &desc, out);
+    if (s != VS_OK) vs__word_list_free(w);
+    return s;
+}
+
+vs_status vs_space_default(vs_err *err, vs_space **out) {
+    *out = NULL;
+    vs_packed p;
+    VS_TRY(vs_default_open(err, &p));
+    vs__word_list *w = NULL;
+    float *vec = vs_alloc(p.dim, sizeof *vec);
+    vs_status s = vec ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for the built-in words");
+    if (s == VS_OK) s = vs__word_list_new(err, p.rows, p.dim, &w);
+    while (s == VS_OK) {
+        const char *key;
+        size_t len;
+        bool added;
+        s = vs_packed_next(err, &p, &key, &len, vec);
+        if (s != VS_OK || !key) break;
+        s = vs__word_list_add(err, w, key, len, vec, &added);
+    }
+    vs_free(vec);
+    if (s == VS_OK) return vs__word_list_space(err, w, "default", out);
+    vs__word_list_free(w);
+    return s;
+}
+
+static vs_status read_rows(vs_err *err, vs_words *file, const char *path, const vs_progress *p, size_t *duplicates,
+                           vs__word_list *w) {
+    enum { POLL = 4096 }; /* rows between two looks at the clock of others */
+    for (size_t i = 0;; i++) {
+        const char *key;
+        size_t len;
+        const float *vec;
+        bool added;
+        if (i % POLL == 0) {
+            vs_tick(p, path, vs_words_done(file), vs_words_total(file));
+            if (vs_interrupted()) return vs_fail(err, VS_E_STOPPED, "%s: interrupted after %zu rows", path, i);
+        }
+        VS_TRY(vs_words_next(err, file, &key, &len, &vec));
+        if (!key) break;
+        VS_TRY(vs__word_list_add(err, w, key, len, vec, &added));
+        *duplicates += !added;
+    }
+    vs_tick(p, path, vs_words_total(file), vs_words_total(file));
+    return w->n ? VS_OK : vs_fail(err, VS_E_FORMAT, "%s: no vectors in it", path);
+}
+
+vs_status vs_space_from_words(vs_err *err, const char *path, const char *name, const vs_progress *p, size_t *duplicates,
+                              vs_space **out) {
+    *out = NULL;
+    size_t twice = 0;
+    vs_words *file;
+    VS_TRY(vs_words_open(err, path, &file));
+    vs__word_list *w = NULL;
+    vs_status s = vs__word_list_new(err, vs_words_rows_hint(file), vs_words_dim(file), &w);
+    if (s == VS_OK) s = read_rows(err, file, path, p, &twice, w);
+    vs_words_close(file);
+    if (duplicates) *duplicates = twice;
+    if (s == VS_OK) return vs__word_list_space(err, w, name, out);
+    vs__word_list_free(w);
+    return s;
+}
