@@ -39,8 +39,9 @@ static vs_status put_pieces(vs_err *err, vs_tokenizer *t, const vs_vocab_source 
             s = marks;
             n *= 3;
         }
-        vs__vocab_put(&t->vocab, (uint32_t)i, s, n);
+        t->vocab.piece[i] = (vs__piece){.s = s, .len = n};
     }
+    vs__vocab_index(&t->vocab);
     return VS_OK;
 }
 
@@ -56,22 +57,20 @@ static vs_status put_roles(vs_err *err, vs_tokenizer *t, const vs_vocab_source *
     return VS_OK;
 }
 
-/* Control and user-defined tokens are found in text as they are written. */
+/* Control and user-defined tokens, and those with a role, are found in text as they are written. */
 static vs_status put_added(vs_err *err, vs_tokenizer *t, const vs_vocab_source *src) {
+    size_t most = VS_TOK_MASK + 1;
+    for (size_t i = 0; src->type && i < src->count; i++) most += src->type[i] == TYPE_CONTROL || src->type[i] == TYPE_USER;
+    if (!(t->added = vs_zalloc(most, sizeof *t->added))) return no_memory(err);
     size_t n = 0;
-    bool is_role;
-    for (int pass = 0; pass < 2; pass++) {
-        n = 0;
-        for (size_t i = 0; i < src->count; i++) {
-            is_role = false;
-            for (int k = 0; k <= VS_TOK_MASK; k++) is_role = is_role || t->role[k] == (int32_t)i;
-            bool special = is_role || (src->type && src->type[i] == TYPE_CONTROL);
-            bool user = src->type && src->type[i] == TYPE_USER && t->vocab.piece[i].s == src->piece[i];
-            if ((!special && !user) || !src->piece_len[i]) continue;
-            if (pass) t->added[n] = (vs__added){.s = src->piece[i], .len = src->piece_len[i], .id = (int32_t)i, .special = special};
-            n++;
-        }
-        if (!pass && !(t->added = vs_zalloc(n, sizeof *t->added))) return no_memory(err);
+    for (size_t i = 0; src->type && i < src->count; i++) {
+        bool control = src->type[i] == TYPE_CONTROL, respelled = t->vocab.piece[i].s != src->piece[i];
+        if ((!control && (src->type[i] != TYPE_USER || respelled)) || !src->piece_len[i]) continue;
+        t->added[n++] = (vs__added){.s = src->piece[i], .len = src->piece_len[i], .id = (int32_t)i, .special = control};
+    }
+    for (int k = 0; k <= VS_TOK_MASK; k++) { /* of two rows for one token the later counts, special once is special */
+        int32_t id = t->role[k];
+        if (id >= 0 && src->piece_len[id]) t->added[n++] = (vs__added){.s = src->piece[id], .len = src->piece_len[id], .id = id, .special = true};
     }
     t->added_count = n;
     return VS_OK;

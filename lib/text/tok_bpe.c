@@ -89,12 +89,16 @@ static uint32_t characters(const char *s, size_t n) {
     return count < UINT16_MAX ? count : UINT16_MAX;
 }
 
+static bool is_literal(const symbol *left, const symbol *right) {
+    return left->literal && right->literal && left->at + left->len == right->at;
+}
+
 /* The piece that left and right spell together, or NONE. */
 static int32_t joined(const vs_tokenizer *t, const char *text, const symbol *left, const symbol *right) {
     const vs__piece *l = &t->vocab.piece[left->id], *r = &t->vocab.piece[right->id];
     size_t n = (size_t)l->len + r->len;
     if (n > t->vocab.max_len) return NONE;
-    if (left->literal && right->literal && left->at + left->len == right->at) return vs__vocab_find(&t->vocab, text + left->at, n);
+    if (is_literal(left, right)) return vs__vocab_find(&t->vocab, text + left->at, n);
     char small[256];
     if (n > sizeof small) return NONE;
     memcpy(small, l->s, l->len);
@@ -163,6 +167,13 @@ static void split(const vs_tokenizer *t, const char *s, size_t n, word *w) {
     if (unk_len) add(w, t->unk, unk_at, unk_len, false);
 }
 
+/* Whether the two still make the candidate's piece: either may have changed since it was put in the heap. */
+static bool still(const vs_tokenizer *t, const char *text, const symbol *left, const symbol *right, uint32_t id) {
+    candidate c;
+    if (!t->bpe.merge && is_literal(left, right)) return left->len + right->len == t->vocab.piece[id].len; /* the text has not changed */
+    return pair(t, text, left, right, &c) && c.id == id;
+}
+
 static void merge(const vs_tokenizer *t, const char *text, word *w, heap *h) {
     candidate c;
     for (size_t i = 0; i + 1 < w->n; i++)
@@ -175,8 +186,8 @@ static void merge(const vs_tokenizer *t, const char *text, word *w, heap *h) {
         symbol *left = &w->s[top.left];
         if (!left->len || left->next == NONE) continue;
         symbol *right = &w->s[left->next];
-        if (!pair(t, text, left, right, &c) || c.id != top.id) continue; /* one of the two has changed since */
-        left->literal = left->literal && right->literal && left->at + left->len == right->at;
+        if (!still(t, text, left, right, top.id)) continue;
+        left->literal = is_literal(left, right);
         left->id = (int32_t)top.id;
         left->len += right->len;
         left->next = right->next;

@@ -25,6 +25,7 @@ typedef struct vs__vocab {
     vs__piece *piece; /* [count] */
     size_t count;
     struct vs__vocab_slot *slot; /* open addressing, a power of two */
+    uint32_t *two;               /* [128,128] id + 1 of two ASCII characters, which are looked up most */
     size_t mask;
     size_t max_len; /* of the longest piece, bytes */
 } vs__vocab;
@@ -34,6 +35,7 @@ typedef struct vs__vocab {
  * vs__vocab_find() - the id of a spelling or -1.  O(n) expected. */
 vs_status vs__vocab_init(vs_err *err, vs__vocab *v, size_t count) VS_MUST_CHECK;
 void vs__vocab_put(vs__vocab *v, uint32_t id, const char *s, uint32_t n);
+void vs__vocab_index(vs__vocab *v); /* the same for all ids at once, after piece[] was filled */
 int32_t vs__vocab_find(const vs__vocab *v, const char *s, size_t n);
 void vs__vocab_free(vs__vocab *v);
 

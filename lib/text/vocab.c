@@ -4,6 +4,8 @@
 
 #include "tokenizer_impl.h"
 
+enum { ASCII = 128 };
+
 struct vs__vocab_slot {
     uint32_t tag, id1; /* id1 = id + 1; 0 marks an empty slot */
 };
@@ -44,42 +46,59 @@ vs_status vs__vocab_init(vs_err *err, vs__vocab *v, size_t count) {
     while (slots < count * 2) slots *= 2;
     v->piece = vs_zalloc(count, sizeof *v->piece);
     v->slot = vs_zalloc(slots, sizeof *v->slot);
-    if (!v->piece || !v->slot) return vs_fail(err, VS_E_NOMEM, "no memory for a vocabulary of %zu pieces", count);
+    v->two = vs_zalloc(ASCII * ASCII, sizeof *v->two);
+    if (!v->piece || !v->slot || !v->two) return vs_fail(err, VS_E_NOMEM, "no memory for a vocabulary of %zu pieces", count);
     v->count = count;
     v->mask = slots - 1;
     return VS_OK;
 }
 
-static struct vs__vocab_slot *find(const vs__vocab *v, const char *s, size_t n, uint32_t *tag) {
-    uint64_t h = hash(s, n);
-    *tag = (uint32_t)(h >> 32);
+static struct vs__vocab_slot *find(const vs__vocab *v, const char *s, size_t n, uint64_t h) {
+    uint32_t tag = (uint32_t)(h >> 32);
     for (size_t i = h & v->mask;; i = (i + 1) & v->mask) {
         struct vs__vocab_slot *e = &v->slot[i];
         if (!e->id1) return e;
-        if (e->tag == *tag) {
+        if (e->tag == tag) {
             const vs__piece *p = &v->piece[e->id1 - 1];
             if (p->len == n && !memcmp(p->s, s, n)) return e;
         }
     }
 }
 
+static void enter(vs__vocab *v, uint32_t id, uint64_t h) {
+    const vs__piece *p = &v->piece[id];
+    *find(v, p->s, p->len, h) = (struct vs__vocab_slot){.tag = (uint32_t)(h >> 32), .id1 = id + 1};
+    if (p->len > v->max_len) v->max_len = p->len;
+    if (p->len == 2 && !((p->s[0] | p->s[1]) & 0x80)) v->two[p->s[0] * ASCII + p->s[1]] = id + 1;
+}
+
 void vs__vocab_put(vs__vocab *v, uint32_t id, const char *s, uint32_t n) {
-    uint32_t tag;
-    struct vs__vocab_slot *e = find(v, s, n, &tag);
-    *e = (struct vs__vocab_slot){.tag = tag, .id1 = id + 1};
     v->piece[id].s = s;
     v->piece[id].len = n;
-    if (n > v->max_len) v->max_len = n;
+    enter(v, id, hash(s, n));
+}
+
+void vs__vocab_index(vs__vocab *v) {
+    enum { AHEAD = 16 }; /* slots asked for before they are written: most are not in the cache */
+    uint64_t h[AHEAD];
+    for (size_t i = 0; i < v->count + AHEAD; i++) {
+        if (i >= AHEAD) enter(v, (uint32_t)(i - AHEAD), h[i % AHEAD]);
+        if (i < v->count) {
+            h[i % AHEAD] = hash(v->piece[i].s, v->piece[i].len);
+            __builtin_prefetch(&v->slot[h[i % AHEAD] & v->mask], 1);
+        }
+    }
 }
 
 int32_t vs__vocab_find(const vs__vocab *v, const char *s, size_t n) {
     if (n > v->max_len || !v->slot) return -1;
-    uint32_t tag;
-    return (int32_t)find(v, s, n, &tag)->id1 - 1;
+    if (n == 2 && !((s[0] | s[1]) & 0x80)) return (int32_t)v->two[s[0] * ASCII + s[1]] - 1;
+    return (int32_t)find(v, s, n, hash(s, n))->id1 - 1;
 }
 
 void vs__vocab_free(vs__vocab *v) {
     vs_free(v->piece);
     vs_free(v->slot);
+    vs_free(v->two);
     *v = (vs__vocab){0};
 }
