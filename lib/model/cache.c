@@ -60,9 +60,12 @@ vs_status vs__plan_get(vs_err *err, vs_model *m, const vs_request *rq, vs_plan *
     }
     vs_plan *p;
     VS_TRY(vs__plan_new(err, m, rq, &p));
+    vs_buf_put(&p->key, c->key.s, c->key.len);
+    if (p->key.failed) {
+        vs__plan_release(p);
+        return vs_fail(err, VS_E_NOMEM, "plan of %zu rows", rq->in.rows);
+    }
     vs__plan_release(c->plan[oldest]);
-    p->key = c->key;
-    c->key = (vs_buf){0};
     p->used = ++c->clock;
     c->plan[oldest] = p;
     *out = p;

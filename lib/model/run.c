@@ -219,7 +219,7 @@ vs_status vs_pass_site(vs_err *err, const vs_pass *p, vs_site s, size_t seq, vs_
         if (s.head >= 0) return vs_tensor_over(err, data + (size_t)s.head * T * S, VS_F32, 2, shape + 1, out, NULL);
         return vs_tensor_over(err, data, VS_F32, 3, shape, out, NULL);
     }
-    if (slot->heads == 1) {
+    if (strlen(vs_site_shape(s.kind)) < 3) { /* no axis of heads */
         shape[1] = slot->width;
         return vs_tensor_over(err, data, VS_F32, 2, shape, out, NULL);
     }
