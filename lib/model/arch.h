@@ -7,8 +7,6 @@
 #ifndef VS_MODEL_ARCH_H
 #define VS_MODEL_ARCH_H
 
-#include <math.h>
-
 #include "../tensor/kernels.h"
 #include "model.h"
 
@@ -29,7 +27,7 @@ typedef enum vs_hp {
 #undef HP
     VS_HP_COUNT
 } vs_hp;
-#define VS_HP_NEEDED NAN   /* fallback: the file must say it */
+#define VS_HP_NEEDED (-2)  /* fallback: the file must say it */
 #define VS_HP_DERIVED (-1) /* fallback: KV = H, DH = d / H, V = rows of the embedding, QUERY_SCALE = DH, TIED = no tensor */
 typedef struct vs_hp_row {
     vs_hp hp;

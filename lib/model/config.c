@@ -1,6 +1,7 @@
 /* config.c - see config.h. */
 #include "config.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -187,7 +188,7 @@ static vs_status read_number(vs_err *err, const vs_config *c, const vs_hp_row *r
         return VS_OK;
     }
     *out = c->gguf ? row->gguf_fallback : row->hub_fallback;
-    if (!isnan(*out)) return VS_OK;
+    if (*out != VS_HP_NEEDED) return VS_OK;
     char key[KEY_MAX];
     return vs_fail(err, VS_E_FORMAT, "%s: no %s (%s)", c->where, vs__fill(keys[0], c->arch->gguf_name, key, sizeof key),
                    words);

@@ -1,6 +1,7 @@
 /* load.c - opening a model: what its file says, and every tensor in the place of its role. */
 #define _XOPEN_SOURCE 700 /* realpath */
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* A GGUF file as a model: its settings, its tensors in their places, its vocabulary. */
+/* A GGUF file as a model: its settings, its tensors in their places, its vocabulary.
+ * covers: lib/model/vocab.c */
 #include "model/config.h"
 #include "model/model_impl.h"
 
