@@ -89,7 +89,8 @@ typedef enum vs_arg_style {
     VS_ARGS_TEXT,  /* the rest is one text (quotes around it stripped); --ids, --file, --target apply (vs_args_text) */
     VS_ARGS_EXPR,  /* the rest is one expression, quotes kept */
     VS_ARGS_EXPRS, /* expressions separated by commas at top level */
-    VS_ARGS_RAW    /* the rest as it is written (sql, with, each) */
+    VS_ARGS_RAW,   /* the rest as it is written (sql, each) */
+    VS_ARGS_BLOCK  /* a {block}, then a whole command, run by vs_args_run_rest() (with) */
 } vs_arg_style;
 
 enum { VS_NEEDS_MODEL = 1, VS_NEEDS_SPACE = 2, VS_NEEDS_STORE = 4, VS_NEEDS_CAUSAL = 8, VS_STORES = 16 };
@@ -101,6 +102,9 @@ bool vs_has(const vs_args *a, const char *opt);          /* given on the line */
 int64_t vs_int(const vs_args *a, const char *opt);       /* value or fallback */
 double vs_real(const vs_args *a, const char *opt);
 const char *vs_text(const vs_args *a, const char *opt);  /* NULL when absent and without fallback */
+
+/* vs_args_run_rest() - run the command that follows the block of a VS_ARGS_BLOCK command. */
+vs_status vs_args_run_rest(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) VS_MUST_CHECK;
 
 typedef struct vs_cmd {
     const char *name;
@@ -117,8 +121,10 @@ typedef struct vs_cmd {
     vs_status (*run)(vs_err *err, vs_session *s, const vs_args *a, vs_out *o);
 } vs_cmd;
 
-/* The commands, in the order of help; ended by NULL.  Defined in repl/ from commands.def; the library never needs it. */
-extern const vs_cmd *const vs_commands[];
+/* vs_commands_set() - the table of commands, in the order of help, ended by NULL; static.  The program gives it once, at
+ * start (repl/ makes it from commands.def).  vs_commands() - that table. */
+void vs_commands_set(const vs_cmd *const *table);
+const vs_cmd *const *vs_commands(void);
 
 /* Tokenised input of a VS_ARGS_TEXT command: TEXT, --ids 1,2,3, --file F (a text a line; the command is called once
  * for all). The options "ids", "file", "target", "decoder-ids", "no-special" are added to such commands by the table.
@@ -133,6 +139,10 @@ typedef struct vs_texts {
 } vs_texts;
 vs_status vs_args_texts(vs_err *err, vs_session *s, const vs_args *a, vs_texts *out) VS_MUST_CHECK;
 void vs_texts_free(vs_texts *t);
+
+/* vs_query() - what a bare expression and `near` do: its nearest neighbours as {"query","space","results"}.
+ * k 0: the session's setting; in NULL: where the value's answers are looked up. */
+vs_status vs_query(vs_err *err, vs_session *s, const char *expr, size_t n, size_t k, const char *in, bool keep_operands, vs_out *o) VS_MUST_CHECK;
 
 /* vs_execute() - run one line (or more, separated by ; or newlines) as the prompt would: commands, $name = EXPR,
  * = EXPR, bare expressions.  Used by with, each, time, source.  Stops at the first failure.

@@ -49,6 +49,9 @@ vs_space *vs_session_space_named(vs_session *s, const char *name); /* opens W_E,
 /* vs_session_eval() - an expression to a vector.  `out` is the caller's: vs_value_free(). */
 vs_status vs_session_eval(vs_err *err, vs_session *s, const char *expr, size_t n, vs_value *out) VS_MUST_CHECK;
 
+/* vs_session_is_expr() - whether a text evaluates, for the hint a failing command gives. */
+bool vs_session_is_expr(vs_session *s, const char *expr, size_t n);
+
 /* vs_session_near() - nearest neighbours of a value, operands left out unless keep_operands.  Where answers are looked up:
  * in the value's own space; a residual-stream vector in W_U through the final norm (scores are then logits' cosine: see
  * the note); `in` (may be NULL) names another space. */

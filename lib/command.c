@@ -1,0 +1,404 @@
+/* command.c - the table of commands: finding one, reading its arguments, running lines. */
+#include "command.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command_impl.h"
+
+/* ---- the table ---- */
+
+static const vs_cmd *const no_commands[] = {NULL};
+static const vs_cmd *const *table = no_commands;
+
+void vs_commands_set(const vs_cmd *const *t) { table = t; }
+const vs_cmd *const *vs_commands(void) { return table; }
+
+const vs_cmd *vs_command_find(const char *name, size_t n) {
+    for (size_t i = 0; table[i]; i++)
+        if (strlen(table[i]->name) == n && !memcmp(table[i]->name, name, n)) return table[i];
+    return NULL;
+}
+
+const vs_cmd *vs_command_guess(const char *name, size_t n) {
+    const vs_cmd *best = NULL;
+    size_t least = n <= 3 ? 2 : 3; /* a short word is near too many names */
+    for (size_t i = 0; table[i]; i++) {
+        size_t d = vs_edit_distance(name, n, table[i]->name, strlen(table[i]->name));
+        if (d < least) {
+            least = d;
+            best = table[i];
+        }
+    }
+    return best;
+}
+
+/* ---- arguments ---- */
+
+const vs_opt vs_text_opts[] = {
+    {"ids", 0, VS_OPT_TEXT, "1,2,3", "token ids as they are, instead of a text", NULL, VS_COMPLETE_NONE},
+    {"file", 0, VS_OPT_TEXT, "F", "a text a line from a file", NULL, VS_COMPLETE_FILE},
+    {"no-special", 0, VS_OPT_FLAG, NULL, "without the special tokens of the model", NULL, VS_COMPLETE_NONE},
+    {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE},
+};
+
+static const vs_opt *opt_in(const vs_opt *opts, const char *name, size_t n, bool brief) {
+    for (; opts && opts->name; opts++)
+        if (brief ? (opts->brief && *name == opts->brief) : (strlen(opts->name) == n && !memcmp(opts->name, name, n))) return opts;
+    return NULL;
+}
+
+static const vs_opt *opt_find(const vs_cmd *c, const char *name, size_t n, bool brief) {
+    const vs_opt *o = opt_in(c->opts, name, n, brief);
+    return o || c->style != VS_ARGS_TEXT ? o : opt_in(vs_text_opts, name, n, brief);
+}
+
+static const vs_opt *opt_guess(const vs_cmd *c, const char *name, size_t n) {
+    const vs_opt *best = NULL, *lists[2] = {c->opts, c->style == VS_ARGS_TEXT ? vs_text_opts : NULL};
+    size_t least = 3;
+    for (int l = 0; l < 2; l++)
+        for (const vs_opt *o = lists[l]; o && o->name; o++) {
+            size_t d = vs_edit_distance(name, n, o->name, strlen(o->name));
+            if (d < least) {
+                least = d;
+                best = o;
+            }
+        }
+    return best;
+}
+
+/* Is this word an option of c, and which?  Sets *value to what follows its = or its letter, or NULL. */
+static vs_status option_of(vs_err *err, const vs_cmd *c, const vs_word *w, const vs_opt **opt, const char **value) {
+    *opt = NULL;
+    *value = NULL;
+    const char *t = w->text;
+    if (w->quoted || t[0] != '-' || !t[1]) return VS_OK;
+    if (t[1] == '-') {
+        const char *name = t + 2, *eq = strchr(name, '=');
+        size_t n = eq ? (size_t)(eq - name) : strlen(name);
+        *opt = opt_find(c, name, n, false);
+        *value = *opt && eq ? eq + 1 : NULL;
+        if (*opt) return VS_OK;
+        const vs_opt *near = opt_guess(c, name, n);
+        return vs_fail(err, VS_E_USAGE, "%s has no option %s%s%s%s", c->name, t, near ? "; did you mean --" : "", near ? near->name : "",
+                       near ? "?" : "");
+    }
+    const vs_opt *o = opt_find(c, t + 1, 1, true);
+    if (!o) return VS_OK; /* a text may well hold a word that begins with a dash */
+    if (t[2] && (o->type == VS_OPT_FLAG || t[2] < '0' || t[2] > '9')) return VS_OK;
+    *opt = o;
+    *value = t[2] ? t + 2 : NULL;
+    return VS_OK;
+}
+
+static vs_status opt_value(vs_err *err, const vs_cmd *c, const vs_opt *o, const char *text, struct vs_given *g) {
+    *g = (struct vs_given){.opt = o, .text = text};
+    char *end = NULL;
+    errno = 0;
+    if (o->type == VS_OPT_INT) g->i = strtoll(text, &end, 10);
+    if (o->type == VS_OPT_REAL) g->r = strtod(text, &end);
+    if (end && (*end || end == text || errno == ERANGE))
+        return vs_fail(err, VS_E_USAGE, "%s: --%s wants a %snumber, not %s", c->name, o->name, o->type == VS_OPT_INT ? "whole " : "", text);
+    return VS_OK;
+}
+
+static vs_status too_few(vs_err *err, const vs_cmd *c) {
+    return vs_fail(err, VS_E_USAGE, "%s wants more: %s %s", c->name, c->name, c->synopsis);
+}
+
+/* Join words [from, to) with one blank into the arena: as written, or without quotes. */
+static const char *join(vs_arena *a, const vs_words_of *w, const bool *taken, size_t from, bool raw) {
+    size_t len = 1, k = 0;
+    for (size_t i = from; i < w->n; i++) len += (raw ? w->word[i].raw_len : strlen(w->word[i].text)) + 1;
+    char *s = vs_arena_alloc(a, len, 1);
+    for (size_t i = from; s && i < w->n; i++) {
+        if (taken[i]) continue;
+        const char *t = raw ? w->word[i].raw : w->word[i].text;
+        size_t n = raw ? w->word[i].raw_len : strlen(t);
+        if (k) s[k++] = ' ';
+        memcpy(s + k, t, n);
+        k += n;
+    }
+    return s;
+}
+
+/* The comma-separated expressions of `compare E, E`. */
+static vs_status split_exprs(vs_err *err, vs_args *a, const char *text) {
+    vs_span part[64];
+    size_t n;
+    VS_TRY(vs_expr_split(err, text, strlen(text), part, 64, &n));
+    a->pos = vs_arena_alloc(&a->arena, n + 1, sizeof *a->pos);
+    if (!a->pos) return vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
+    for (size_t i = 0; i < n; i++)
+        if (!(a->pos[a->n_pos++] = vs_arena_strndup(&a->arena, part[i].s, part[i].n))) return vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
+    return VS_OK;
+}
+
+/* The positional arguments, by the command's style, once the options are taken. */
+static vs_status positionals(vs_err *err, const vs_cmd *c, const vs_words_of *w, const bool *taken, size_t first, vs_args *a) {
+    size_t left = 0;
+    for (size_t i = first; i < w->n; i++) left += !taken[i];
+    bool raw = !a->from_argv && (c->style == VS_ARGS_EXPR || c->style == VS_ARGS_EXPRS || c->style == VS_ARGS_RAW);
+    if (c->style == VS_ARGS_RAW && left == 1) raw = false; /* sql "select …": one quoted word is its text */
+    a->pos = vs_arena_alloc(&a->arena, left + 1, sizeof *a->pos);
+    if (!a->pos) return vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
+    if (!left) return VS_OK;
+    if (c->style == VS_ARGS_WORDS) {
+        for (size_t i = first; i < w->n; i++)
+            if (!taken[i]) a->pos[a->n_pos++] = w->word[i].text;
+        return VS_OK;
+    }
+    const char *whole = join(&a->arena, w, taken, first, raw);
+    if (!whole) return vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
+    if (c->style == VS_ARGS_EXPRS) return split_exprs(err, a, whole);
+    a->pos[a->n_pos++] = whole;
+    return VS_OK;
+}
+
+/* with {EDIT; …} COMMAND: the block without its braces, and where the command begins. */
+static vs_status block(vs_err *err, const vs_cmd *c, const vs_words_of *w, size_t first, vs_args *a) {
+    int depth = 0;
+    size_t i = first;
+    vs_buf b = {0};
+    for (; i < w->n; i++) { /* words from argv may have been split inside the braces */
+        if (i > first) vs_buf_putc(&b, ' ');
+        vs_buf_put(&b, w->word[i].raw, w->word[i].raw_len);
+        for (size_t k = 0; k < w->word[i].raw_len; k++) depth += (w->word[i].raw[k] == '{') - (w->word[i].raw[k] == '}');
+        if (depth <= 0) break;
+    }
+    vs_status s = VS_OK;
+    if (!b.len || b.s[0] != '{' || b.s[b.len - 1] != '}' || depth != 0) {
+        s = vs_fail(err, VS_E_USAGE, "%s wants { … } first: %s %s", c->name, c->name, c->synopsis);
+    } else {
+        a->pos = vs_arena_alloc(&a->arena, 1, sizeof *a->pos);
+        const char *inside = vs_arena_strndup(&a->arena, b.s + 1, b.len - 2);
+        if (a->pos && inside)
+            a->pos[a->n_pos++] = inside;
+        else
+            s = vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
+    }
+    vs_buf_free(&b);
+    a->rest_words = w;
+    a->rest_at = i + 1;
+    if (s == VS_OK && a->rest_at >= w->n) return too_few(err, c);
+    return s;
+}
+
+vs_status vs_args_parse(vs_err *err, const vs_cmd *c, const vs_words_of *w, size_t first, bool from_argv, vs_args *a) {
+    *a = (vs_args){.cmd = c, .from_argv = from_argv};
+    if (c->style == VS_ARGS_BLOCK) return block(err, c, w, first, a);
+    bool *taken = vs_arena_alloc(&a->arena, w->n + 1, sizeof *taken);
+    a->given = vs_arena_alloc(&a->arena, w->n + 1, sizeof *a->given);
+    if (!taken || !a->given) return vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
+    for (size_t i = first; i < w->n; i++) {
+        if (!w->word[i].quoted && !strcmp(w->word[i].text, "--")) { /* the end of options; what follows is taken as it is */
+            taken[i] = true;
+            break;
+        }
+        const vs_opt *o;
+        const char *value;
+        VS_TRY(option_of(err, c, &w->word[i], &o, &value));
+        if (!o) continue;
+        taken[i] = true;
+        if (o->type != VS_OPT_FLAG && !value) {
+            if (i + 1 >= w->n) return vs_fail(err, VS_E_USAGE, "%s: --%s wants %s after it", c->name, o->name, o->arg);
+            taken[++i] = true;
+            value = w->word[i].text;
+        }
+        VS_TRY(opt_value(err, c, o, value ? value : "", &a->given[a->n_given]));
+        a->n_given++;
+    }
+    VS_TRY(positionals(err, c, w, taken, first, a));
+    size_t least = c->min_args;
+    if (c->style == VS_ARGS_TEXT && (vs_has(a, "ids") || vs_has(a, "file"))) least = least ? least - 1 : 0;
+    if (a->n_pos < least) return too_few(err, c);
+    if (c->max_args && a->n_pos > c->max_args) return vs_fail(err, VS_E_USAGE, "%s wants at most %zu arguments: %s %s", c->name, c->max_args, c->name, c->synopsis);
+    if (c->style == VS_ARGS_NONE && a->n_pos) return vs_fail(err, VS_E_USAGE, "%s takes no argument, but there is %s", c->name, a->pos[0]);
+    return VS_OK;
+}
+
+void vs_args_free(vs_args *a) { vs_arena_free(&a->arena); }
+
+size_t vs_arg_count(const vs_args *a) { return a->n_pos; }
+const char *vs_arg(const vs_args *a, size_t i) { return i < a->n_pos ? a->pos[i] : NULL; }
+
+static const struct vs_given *given(const vs_args *a, const char *opt) {
+    for (size_t i = a->n_given; i-- > 0;) /* the last one counts */
+        if (!strcmp(a->given[i].opt->name, opt)) return &a->given[i];
+    return NULL;
+}
+
+bool vs_has(const vs_args *a, const char *opt) { return given(a, opt) != NULL; }
+
+const char *vs_text(const vs_args *a, const char *opt) {
+    const struct vs_given *g = given(a, opt);
+    const vs_opt *o = g ? NULL : opt_find(a->cmd, opt, strlen(opt), false);
+    return g ? g->text : o ? o->fallback : NULL;
+}
+
+int64_t vs_int(const vs_args *a, const char *opt) {
+    const struct vs_given *g = given(a, opt);
+    const char *t = g ? NULL : vs_text(a, opt);
+    return g ? g->i : t ? strtoll(t, NULL, 10) : 0;
+}
+
+double vs_real(const vs_args *a, const char *opt) {
+    const struct vs_given *g = given(a, opt);
+    const char *t = g ? NULL : vs_text(a, opt);
+    return g ? g->r : t ? strtod(t, NULL) : 0;
+}
+
+/* ---- running ---- */
+
+static vs_status needs(vs_err *err, vs_session *s, const vs_cmd *c) {
+    vs_model *m = NULL;
+    if (c->needs & (VS_NEEDS_MODEL | VS_NEEDS_CAUSAL)) {
+        vs_status st = vs_session_model(err, s, &m);
+        if (st != VS_OK) return vs_fail_in(err, "%s", c->name);
+        const vs_model_info *in = vs_model_info_of(m);
+        if ((c->needs & VS_NEEDS_CAUSAL) && !in->stack[in->n_stacks - 1].causal)
+            return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s is an encoder: it does not continue a text; open a decoder (gemma3-270m)", c->name, in->name);
+    }
+    return VS_OK;
+}
+
+static vs_status run(vs_err *err, vs_session *s, const vs_cmd *c, const vs_words_of *w, bool from_argv, vs_out *o) {
+    vs_args a;
+    vs_status st = vs_args_parse(err, c, w, 1, from_argv, &a);
+    if (st == VS_OK) st = needs(err, s, c);
+    o->depth++;
+    if (st == VS_OK) st = c->run(err, s, &a, o);
+    o->depth--;
+    vs_args_free(&a);
+    if (st == VS_OK && o->failed) st = vs_fail(err, VS_E_NOMEM, "%s: no memory to show the answer", c->name);
+    if (st != VS_OK)
+        vs_out_reset(o);
+    else
+        vs_out_flush(o);
+    return st;
+}
+
+vs_status vs_args_run_rest(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    const vs_word *w = &a->rest_words->word[a->rest_at];
+    size_t n = a->rest_words->n - a->rest_at;
+    if (!a->from_argv) {
+        const vs_word *last = &w[n - 1];
+        return vs_execute(err, s, w->raw, (size_t)(last->raw + last->raw_len - w->raw), o);
+    }
+    const char **argv = vs_alloc(n, sizeof *argv);
+    if (!argv) return vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
+    for (size_t i = 0; i < n; i++) argv[i] = w[i].raw;
+    vs_status st = vs_execute_argv(err, s, (int)n, argv, o);
+    vs_free(argv);
+    return st;
+}
+
+/* `$name = EXPR` */
+static vs_status assign(vs_err *err, vs_session *s, const char *t, size_t n, const char *eq, vs_out *o) {
+    size_t len = (size_t)(eq - t);
+    while (len && (t[len - 1] == ' ' || t[len - 1] == '\t')) len--;
+    const char *expr = eq + 1;
+    size_t m = n - (size_t)(expr - t);
+    while (m && *expr == ' ') expr++, m--;
+    char *name = vs_strndup(t + 1, len - 1), *text = vs_strndup(expr, m);
+    vs_value v = {0};
+    vs_store *st = NULL;
+    vs_status r = name && text ? vs_session_eval(err, s, expr, m, &v) : vs_fail(err, VS_E_NOMEM, "no memory for a name");
+    if (r == VS_OK) r = vs_session_store(err, s, &st);
+    if (r == VS_OK) r = vs_store_name_set(err, st, name, text, v.space ? vs_space_name(v.space) : "", v.vec, v.dim);
+    if (r == VS_OK) {
+        vs_out_text(o, VS_COL_JSON_ONLY, "name", name);
+        vs_out_int(o, VS_COL_JSON_ONLY, "dim", (int64_t)v.dim);
+        vs_out_note(o, "$%s: %zu numbers, |x| = %.4g", name, v.dim, sqrt((double)vs_sum_squares(v.vec, v.dim)));
+        vs_out_flush(o);
+    }
+    vs_value_free(&v);
+    vs_free(name);
+    vs_free(text);
+    return r;
+}
+
+/* Where the = of `$name = …` is, or NULL. */
+static const char *assignment(const char *t, size_t n) {
+    size_t i = 1;
+    if (n < 3 || t[0] != '$') return NULL;
+    while (i < n && (t[i] == '_' || (t[i] >= '0' && t[i] <= '9') || ((t[i] | 32) >= 'a' && (t[i] | 32) <= 'z') || (unsigned char)t[i] >= 0x80)) i++;
+    size_t j = i;
+    while (j < n && t[j] == ' ') j++;
+    return i > 1 && j < n && t[j] == '=' ? t + j : NULL;
+}
+
+/* A line that is no command: an expression, or a mistyped command. */
+static vs_status query_or_guess(vs_err *err, vs_session *s, const char *t, size_t n, size_t first_len, vs_out *o) {
+    vs_status st = vs_query(err, s, t, n, 0, NULL, false, o);
+    if (st == VS_OK) {
+        vs_out_flush(o);
+        return st;
+    }
+    vs_out_reset(o);
+    const vs_cmd *near = vs_command_guess(t, first_len);
+    if (near && (st == VS_E_SYNTAX || st == VS_E_UNKNOWN)) {
+        size_t used = strlen(err->msg);
+        snprintf(err->msg + used, sizeof err->msg - used, "; or did you mean the command %s?", near->name);
+    }
+    return st;
+}
+
+static vs_status run_one(vs_err *err, vs_session *s, const char *t, size_t n, vs_out *o) {
+    while (n && (*t == ' ' || *t == '\t' || *t == '\r')) t++, n--;
+    while (n && (t[n - 1] == ' ' || t[n - 1] == '\t' || t[n - 1] == '\r')) n--;
+    if (!n || *t == '#') return VS_OK;
+    const char *eq = assignment(t, n);
+    if (eq) return assign(err, s, t, n, eq, o);
+    if (*t == '=') return query_or_guess(err, s, t + 1, n - 1, 0, o);
+    size_t first = 0;
+    while (first < n && t[first] != ' ' && t[first] != '\t' && t[first] != '\n') first++;
+    const vs_cmd *c = vs_command_find(t, first);
+    if (!c) return query_or_guess(err, s, t, n, first, o);
+    vs_words_of w;
+    VS_TRY(vs_lex_words(err, t, n, &w));
+    vs_status st = run(err, s, c, &w, false, o);
+    vs_words_of_free(&w);
+    if (st != VS_OK && st != VS_E_STOPPED && vs_session_is_expr(s, t, n)) {
+        size_t used = strlen(err->msg);
+        snprintf(err->msg + used, sizeof err->msg - used, "  (for the expression: = %.*s)", (int)(n < 60 ? n : 60), t);
+    }
+    return st;
+}
+
+vs_status vs_execute(vs_err *err, vs_session *s, const char *line, size_t n, vs_out *o) {
+    for (size_t at = 0; at < n;) {
+        size_t end;
+        VS_TRY(vs_lex_command(err, line + at, n - at, &end));
+        VS_TRY(run_one(err, s, line + at, end, o));
+        at += end + 1;
+    }
+    return VS_OK;
+}
+
+vs_status vs_execute_argv(vs_err *err, vs_session *s, int argc, const char *const *argv, vs_out *o) {
+    if (!argc) return VS_OK;
+    const vs_cmd *c = vs_command_find(argv[0], strlen(argv[0]));
+    vs_words_of w;
+    VS_TRY(vs_lex_argv(err, argc, argv, &w));
+    vs_status st;
+    if (c) {
+        st = run(err, s, c, &w, true, o);
+    } else {
+        bool *none = vs_arena_alloc(&w.arena, (size_t)argc + 1, sizeof *none);
+        const char *whole = none ? join(&w.arena, &w, none, 0, false) : NULL;
+        size_t n = whole ? strlen(whole) : 0;
+        const char *eq = whole ? assignment(whole, n) : NULL;
+        if (!whole)
+            st = vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
+        else if (eq)
+            st = assign(err, s, whole, n, eq, o);
+        else
+            st = query_or_guess(err, s, whole + (*whole == '='), n - (*whole == '='), strlen(argv[0]), o);
+    }
+    vs_words_of_free(&w);
+    return st;
+}

@@ -1,0 +1,33 @@
+/* out.h - the sinks: what a command recorded, as a terminal shows it, as JSON, as CSV. */
+#ifndef VS_REPL_OUT_H
+#define VS_REPL_OUT_H
+
+#include "../lib/command_impl.h"
+
+typedef enum vs_mode { VS_MODE_TTY, VS_MODE_JSON, VS_MODE_CSV } vs_mode;
+
+/* The look of the terminal, found once from the environment. */
+typedef struct vs_look {
+    bool color;  /* a terminal, no NO_COLOR, TERM not dumb */
+    bool blocks; /* coloured Unicode blocks for bars and heatmaps: that and UTF-8 */
+    bool paged;  /* long answers go through $PAGER */
+    int width, height;
+} vs_look;
+vs_look vs_look_of(int fd);
+
+/* vs_out_open() - an output of the given mode onto stdout, progress onto stderr.  vs_out_mode() - change the mode. */
+void vs_out_open(vs_out *o, vs_mode mode);
+void vs_out_mode(vs_out *o, vs_mode mode);
+
+/* vs_columns() - terminal columns of s[n] (wide characters count two, combining ones none). */
+int vs_columns(const char *s, size_t n);
+
+/* vs_heat() - a matrix as rows of coloured blocks (or digits without colour), appended to b. */
+void vs_heat(const vs_item *m, const vs_look *look, vs_buf *b);
+
+/* One finished answer as text, appended to b. */
+void vs_show_tty(const vs_out *o, const vs_look *look, vs_buf *b);
+void vs_show_json(const vs_out *o, vs_buf *b);
+void vs_show_csv(const vs_out *o, vs_buf *b);
+
+#endif
