@@ -78,6 +78,8 @@ const char *vs_session_edits_text(const vs_session *s); /* "" when none; as type
 /* vs_session_run() - a pass of the current model over tokens, under the edits in force.  rq->in and rq->edits are filled
  * here: set keep, logits, kv, mask before.  Adds up the effects for vs_session_effects(). */
 vs_status vs_session_run(vs_err *err, vs_session *s, const vs_tokens *tokens, vs_request *rq, vs_pass **out) VS_MUST_CHECK;
+/* vs_session_run_text() - the same where the text is known, so that edits may name its words (`[bank]`). */
+vs_status vs_session_run_text(vs_err *err, vs_session *s, const char *text, const vs_tokens *tokens, vs_request *rq, vs_pass **out) VS_MUST_CHECK;
 /* What each edit in force did in the last pass. */
 const vs_edit_effect *vs_session_effects(const vs_session *s, size_t *n);
 

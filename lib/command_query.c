@@ -1,0 +1,131 @@
+/* command_query.c - what many commands share: a query's answer, the texts of a command. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command_impl.h"
+
+/* What the look-up had to say: one note a line. */
+static void say_notes(vs_out *o, const vs_value *v) {
+    const char *p = v->notes.len ? v->notes.s : "";
+    while (*p) {
+        size_t n = strcspn(p, "\n");
+        if (n) vs_out_note(o, "  %.*s", (int)n, p);
+        p += n + (p[n] == '\n');
+    }
+}
+
+vs_status vs_query(vs_err *err, vs_session *s, const char *expr, size_t n, size_t k, const char *in, bool keep_operands, vs_out *o) {
+    static const vs_col cols[] = {{"key", VS_COL_TOKEN, 0, 0, NULL}, {"score", VS_COL_SCORE, 4, 0, NULL}};
+    if (!k) k = (size_t)vs_session_settings(s)->k;
+    vs_value v;
+    VS_TRY(vs_session_eval(err, s, expr, n, &v));
+    vs_hit *hit = vs_alloc(k, sizeof *hit);
+    size_t found = 0;
+    vs_space *where = NULL;
+    vs_status st = hit ? vs_session_near(err, s, &v, in, k, keep_operands, hit, &found, &where) : vs_fail(err, VS_E_NOMEM, "no memory for %zu neighbours", k);
+    if (st == VS_OK) {
+        vs_buf text = {0};
+        while (n && isspace((unsigned char)*expr)) expr++, n--;
+        vs_buf_put(&text, expr, n);
+        vs_out_text(o, VS_COL_JSON_ONLY, "query", text.s ? text.s : "");
+        vs_out_text(o, VS_COL_JSON_ONLY, "space", vs_space_name(where));
+        say_notes(o, &v);
+        vs_out_table(o, "results", cols, 2);
+        for (size_t i = 0; i < found; i++) {
+            vs_buf_clear(&text);
+            vs_buf_put(&text, hit[i].key, hit[i].key_len);
+            vs_out_cell_text(o, text.s);
+            vs_out_cell_real(o, (double)hit[i].score);
+        }
+        vs_out_end(o);
+        vs_buf_free(&text);
+    }
+    vs_free(hit);
+    vs_value_free(&v);
+    return st;
+}
+
+/* ---- texts ---- */
+
+static vs_status ids_of(vs_err *err, const char *list, vs_tokens *t) {
+    size_t cap = 1;
+    for (const char *p = list; *p; p++) cap += *p == ',' || isspace((unsigned char)*p);
+    *t = (vs_tokens){.id = vs_alloc(cap, sizeof *t->id), .begin = vs_zalloc(cap, sizeof *t->begin), .end = vs_zalloc(cap, sizeof *t->end),
+                     .type = vs_zalloc(cap, 1), .special = vs_zalloc(cap, 1)};
+    if (!t->id || !t->begin || !t->end || !t->type || !t->special) return vs_fail(err, VS_E_NOMEM, "no memory for the ids");
+    for (const char *p = list; *p;) {
+        char *end;
+        errno = 0;
+        long v = strtol(p, &end, 10);
+        if (end == p || errno || v < 0 || v > INT32_MAX) return vs_fail(err, VS_E_USAGE, "--ids wants whole numbers with commas between, not %.40s", p);
+        t->id[t->n++] = (int32_t)v;
+        p = end;
+        while (*p == ',' || isspace((unsigned char)*p)) p++;
+    }
+    return t->n ? VS_OK : vs_fail(err, VS_E_USAGE, "--ids wants at least one id");
+}
+
+static vs_status add_text(vs_err *err, vs_session *s, const char *text, size_t n, bool special, vs_texts *out) {
+    vs_text_input *grown = vs_grow(out->item, out->n, out->n + 1, sizeof *grown);
+    if (!grown) return vs_fail(err, VS_E_NOMEM, "no memory for the texts");
+    out->item = grown;
+    vs_text_input *it = &out->item[out->n++];
+    *it = (vs_text_input){.text = vs_strndup(text, n)};
+    if (!it->text) return vs_fail(err, VS_E_NOMEM, "no memory for a text of %zu bytes", n);
+    vs_model *m;
+    const vs_tokenizer *tok;
+    VS_TRY(vs_session_model(err, s, &m));
+    VS_TRY(vs_model_tokenizer(err, m, &tok));
+    VS_TRY(vs_tokenize(err, tok, text, n, NULL, 0, special, &it->tokens));
+    return VS_OK;
+}
+
+static vs_status texts_of_file(vs_err *err, vs_session *s, const char *path, bool special, vs_texts *out) {
+    vs_map m;
+    VS_TRY(vs_map_open(err, path, &m));
+    vs_status st = VS_OK;
+    const char *p = (const char *)m.bytes, *end = p + m.size;
+    for (size_t line = 1; st == VS_OK && p < end; line++) {
+        const char *nl = memchr(p, '\n', (size_t)(end - p)), *stop = nl ? nl : end;
+        size_t n = (size_t)(stop - p);
+        if (n && p[n - 1] == '\r') n--;
+        if (n) st = add_text(err, s, p, n, special, out);
+        if (st != VS_OK) vs_fail_in(err, "%s, line %zu", path, line);
+        p = nl ? nl + 1 : end;
+    }
+    vs_map_close(&m);
+    if (st == VS_OK && !out->n) st = vs_fail(err, VS_E_FORMAT, "%s holds no text", path);
+    return st;
+}
+
+vs_status vs_args_texts(vs_err *err, vs_session *s, const vs_args *a, vs_texts *out) {
+    *out = (vs_texts){0};
+    bool special = !vs_has(a, "no-special");
+    vs_status st;
+    if (vs_has(a, "ids")) {
+        out->item = vs_zalloc(1, sizeof *out->item);
+        if (!out->item) return vs_fail(err, VS_E_NOMEM, "no memory for the texts");
+        out->n = 1;
+        st = ids_of(err, vs_text(a, "ids"), &out->item[0].tokens);
+    } else if (vs_has(a, "file")) {
+        st = texts_of_file(err, s, vs_text(a, "file"), special, out);
+    } else {
+        const char *text = vs_arg(a, 0) ? vs_arg(a, 0) : "";
+        st = add_text(err, s, text, strlen(text), special, out);
+    }
+    if (st == VS_OK && out->item[0].tokens.n == 0) st = vs_fail(err, VS_E_RANGE, "%s: the text is empty; it wants at least one token", a->cmd->name);
+    if (st != VS_OK) vs_texts_free(out);
+    return st;
+}
+
+void vs_texts_free(vs_texts *t) {
+    for (size_t i = 0; i < t->n; i++) {
+        vs_free(t->item[i].text);
+        vs_tokens_free(&t->item[i].tokens);
+    }
+    vs_free(t->item);
+    *t = (vs_texts){0};
+}

@@ -1,0 +1,302 @@
+/* session.c - what is open: models, spaces, the store. */
+#include "session.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "session_impl.h"
+#include "sql/sql.h"
+
+vs_status vs_session_new(vs_err *err, const char *db, vs_session **out) {
+    *out = NULL;
+    vs_session *s = vs_zalloc(1, sizeof *s);
+    char *path = vs_strdup(db ? db : ":memory:");
+    if (!s || !path) {
+        vs_free(s);
+        vs_free(path);
+        return vs_fail(err, VS_E_NOMEM, "no memory for a session");
+    }
+    s->db = path;
+    s->settings = (vs_settings){.k = 10, .seed = 1};
+    *out = s;
+    return VS_OK;
+}
+
+static void model_close(vs__open_model *m) {
+    vs_space_free(m->table[0]);
+    vs_space_free(m->table[1]);
+    vs_model_close(m->model);
+    vs_free(m->name);
+    vs_free(m->path);
+}
+
+void vs_session_free(vs_session *s) {
+    if (!s) return;
+    while (s->edits) vs_session_pop_edits(s);
+    vs_store_close(s->store);
+    for (size_t i = 0; i < s->n_models; i++) model_close(&s->model[i]);
+    for (size_t i = 0; i < s->n_spaces; i++) {
+        vs_space_free(s->space[i].space);
+        vs_free(s->space[i].source);
+    }
+    vs_free(s->model);
+    vs_free(s->space);
+    vs_buf_free(&s->edits_text);
+    vs_free(s->effect);
+    vs_free(s->db);
+    vs_free(s);
+}
+
+vs_settings *vs_session_settings(vs_session *s) { return &s->settings; }
+void vs_session_set_catalogue(vs_session *s, vs_catalogue_fn *fn) { s->catalogue = fn; }
+
+vs_status vs_session_store(vs_err *err, vs_session *s, vs_store **out) {
+    *out = s->store;
+    if (s->store) return VS_OK;
+    VS_TRY(vs_store_open(err, s->db, &s->store));
+    vs_status st = vs_sql_install(err, s, s->store);
+    if (st != VS_OK) {
+        vs_store_close(s->store);
+        s->store = NULL;
+        return st;
+    }
+    *out = s->store;
+    return VS_OK;
+}
+
+/* The path that `what` stands for: itself, or a catalogued name's in the cache. */
+static vs_status locate(vs_err *err, vs_session *s, const char *what, char *buf, size_t size, const char **path) {
+    struct stat st;
+    bool present = false;
+    *path = what;
+    if (stat(what, &st) == 0) return VS_OK;
+    const char *p = s->catalogue ? s->catalogue(what, buf, size, &present) : NULL;
+    if (!p) return vs_fail(err, VS_E_UNKNOWN, "%s: no such file, and no catalogued name (vecscope fetch lists those)", what);
+    if (!present) return vs_fail(err, VS_E_UNKNOWN, "%s is not here yet: vecscope fetch %s", what, what);
+    *path = p;
+    return VS_OK;
+}
+
+/* ---- models ---- */
+
+static vs__open_model *model_named(vs_session *s, const char *name, size_t n) {
+    vs__open_model *found = NULL;
+    for (size_t i = 0; i < s->n_models; i++) {
+        vs__open_model *m = &s->model[i];
+        if (strlen(m->name) == n && !memcmp(m->name, name, n)) return m;
+        if (n && !strncmp(m->name, name, n)) found = found ? NULL : m; /* a prefix that fits one alone */
+    }
+    return found;
+}
+
+vs_status vs_session_open_model(vs_err *err, vs_session *s, const char *what, vs_model **out) {
+    char buf[4096];
+    const char *path;
+    for (size_t i = 0; i < s->n_models; i++)
+        if (!strcmp(s->model[i].name, what) || !strcmp(s->model[i].path, what)) {
+            s->current_model = i + 1;
+            if (out) *out = s->model[i].model;
+            return VS_OK;
+        }
+    VS_TRY(locate(err, s, what, buf, sizeof buf, &path));
+    vs__open_model m = {0};
+    VS_TRY(vs_model_open(err, path, &m.model));
+    /* a catalogued name is the name it goes by; else what the model calls itself */
+    m.name = vs_strdup(path == what ? vs_model_info_of(m.model)->name : what);
+    m.path = vs_strdup(what);
+    vs__open_model *grown = vs_grow(s->model, s->n_models, s->n_models + 1, sizeof *grown);
+    if (grown) s->model = grown;
+    if (!grown || !m.name || !m.path) {
+        model_close(&m);
+        return vs_fail(err, VS_E_NOMEM, "no memory to open %s", what);
+    }
+    s->model[s->n_models++] = m;
+    s->current_model = s->n_models;
+    if (!s->space_chosen) s->current_space = NULL; /* its own table is the space, until one is chosen */
+    if (out) *out = m.model;
+    return VS_OK;
+}
+
+vs_status vs_session_model(vs_err *err, vs_session *s, vs_model **out) {
+    *out = NULL;
+    if (!s->current_model) return vs_fail(err, VS_E_STATE, "no model is open; open one: open gemma3-270m (or -m FILE)");
+    *out = s->model[s->current_model - 1].model;
+    return VS_OK;
+}
+
+size_t vs_session_models(const vs_session *s) { return s->n_models; }
+
+vs_model *vs_session_model_at(const vs_session *s, size_t i, const char **name) {
+    if (i >= s->n_models) return NULL;
+    if (name) *name = s->model[i].name;
+    return s->model[i].model;
+}
+
+/* ---- spaces ---- */
+
+static vs_status add_space(vs_err *err, vs_session *s, vs_space *sp, const char *source) {
+    char *copy = vs_strdup(source);
+    vs__open_space *grown = vs_grow(s->space, s->n_spaces, s->n_spaces + 1, sizeof *grown);
+    if (grown) s->space = grown;
+    if (!copy || !grown) {
+        vs_free(copy);
+        vs_space_free(sp);
+        return vs_fail(err, VS_E_NOMEM, "no memory to keep %s", source);
+    }
+    s->space[s->n_spaces++] = (vs__open_space){.space = sp, .source = copy};
+    return VS_OK;
+}
+
+/* A stored space: its rows lie in the mapped cache file of the store. */
+static const char *block_key(void *b, size_t row, size_t *len) { return vs_block_key(b, row, len); }
+static bool block_find(void *b, const char *key, size_t n, size_t *row) { return vs_block_find(b, key, n, row); }
+static void block_release(void *b) { vs_block_close(b); }
+
+static vs_status open_stored(vs_err *err, vs_session *s, const char *name, const vs_progress *p, vs_space **out) {
+    vs_block *b;
+    VS_TRY(vs_store_space_open(err, s->store, name, p, &b));
+    size_t shape[2];
+    const float *rows = vs_block_rows(b, &shape[0], &shape[1]);
+    vs_space_desc d = {.name = name, .place = "words", .keys = {.self = b, .key = block_key, .find = block_find}, .release = block_release, .owner = b};
+    vs_status st = vs_tensor_over(err, rows, VS_F32, 2, shape, &d.rows, NULL);
+    if (st == VS_OK) st = vs_space_new(err, &d, out);
+    if (st != VS_OK) vs_block_close(b);
+    return st;
+}
+
+static vs_status store_words(vs_err *err, vs_session *s, const vs_space *sp, const char *source, const struct stat *file, const vs_progress *p) {
+    vs_space_record r = {.name = vs_space_name(sp), .place = "words", .metric = "cosine", .source = source, .dim = vs_space_dim(sp),
+                         .rows = vs_space_rows(sp), .source_size = (uint64_t)file->st_size, .source_mtime = (uint64_t)file->st_mtime};
+    vs_space_writer *w;
+    VS_TRY(vs_store_space_begin(err, s->store, &r, &w));
+    float *vec = vs_alloc(r.dim, sizeof *vec);
+    vs_status st = vec ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for a vector");
+    for (size_t i = 0; st == VS_OK && i < r.rows; i++) {
+        size_t n;
+        const char *key = vs_space_key(sp, i, &n);
+        st = vs_space_row(err, sp, i, vec);
+        if (st == VS_OK) st = vs_store_space_add(err, w, key, n, vec);
+        if (i % 4096 == 0) vs_tick(p, "storing", i, r.rows);
+        if (st == VS_OK && vs_interrupted()) st = vs_fail(err, VS_E_STOPPED, "storing %s was interrupted; nothing of it is kept", source);
+    }
+    vs_tick(p, "storing", 1, 1);
+    vs_free(vec);
+    if (st == VS_OK) return vs_store_space_commit(err, w, NULL);
+    vs_store_space_abort(w);
+    return st;
+}
+
+/* "dir/glove.6B.50d.txt" -> "glove.6B.50d" */
+static void base_name(const char *path, char *buf, size_t size) {
+    const char *slash = strrchr(path, '/');
+    snprintf(buf, size, "%s", slash && slash[1] ? slash + 1 : path);
+    char *dot = strrchr(buf, '.');
+    if (dot && dot != buf) *dot = '\0';
+}
+
+/* A word-vector file: read once; where the store is on disk, kept there and opened from there afterwards. */
+static vs_status open_words(vs_err *err, vs_session *s, const char *name, const char *path, const vs_progress *p, vs_space **out) {
+    struct stat file;
+    if (stat(path, &file) != 0) return vs_fail(err, VS_E_UNKNOWN, "%s: no such file", path);
+    bool keep = strcmp(s->db, ":memory:") != 0;
+    vs_store *store;
+    if (keep) VS_TRY(vs_session_store(err, s, &store));
+    vs_space_record r;
+    if (keep && vs_store_space_find(NULL, s->store, name, &r) == VS_OK && r.source && !strcmp(r.source, path) &&
+        r.source_size == (uint64_t)file.st_size && r.source_mtime == (uint64_t)file.st_mtime)
+        return open_stored(err, s, name, p, out);
+    VS_TRY(vs_space_from_words(err, path, name, p, NULL, out));
+    if (!keep) return VS_OK;
+    vs_status st = store_words(err, s, *out, path, &file, p);
+    if (st != VS_OK) {
+        vs_space_free(*out);
+        *out = NULL;
+    }
+    return st;
+}
+
+/* W_E, W_U, MODEL:W_E: a table of an open model; NULL when `what` names none. */
+static vs_status table_named(vs_err *err, vs_session *s, const char *what, vs_space **out) {
+    *out = NULL;
+    const char *colon = strrchr(what, ':'), *table = colon ? colon + 1 : what;
+    int which = !strcmp(table, "W_E") ? 0 : !strcmp(table, "W_U") ? 1 : -1;
+    if (which < 0) return VS_OK;
+    vs__open_model *m = colon ? model_named(s, what, (size_t)(colon - what)) : s->current_model ? &s->model[s->current_model - 1] : NULL;
+    if (!m) return vs_fail(err, VS_E_STATE, "%s: %s", what, colon ? "no such model is open" : "no model is open");
+    return vs__space_of_table(err, m, which, out);
+}
+
+static vs_space *open_space_named(vs_session *s, const char *name, size_t n) {
+    vs_space *found = NULL;
+    for (size_t i = 0; i < s->n_spaces; i++) {
+        const char *has = vs_space_name(s->space[i].space);
+        if (strlen(has) == n && !memcmp(has, name, n)) return s->space[i].space;
+        if (n && !strncmp(has, name, n)) found = found ? NULL : s->space[i].space;
+    }
+    return found;
+}
+
+vs_status vs_session_open_space(vs_err *err, vs_session *s, const char *what, const vs_progress *p, vs_space **out) {
+    vs_space *sp = NULL;
+    for (size_t i = 0; i < s->n_spaces && !sp; i++)
+        if (!strcmp(s->space[i].source, what) || !strcmp(vs_space_name(s->space[i].space), what)) sp = s->space[i].space;
+    if (!sp) VS_TRY(table_named(err, s, what, &sp));
+    if (!sp) {
+        char buf[4096], name[256];
+        const char *path;
+        vs_space_record r;
+        vs_store *store;
+        bool stored = strcmp(s->db, ":memory:") != 0 && vs_session_store(NULL, s, &store) == VS_OK &&
+                      vs_store_space_find(NULL, s->store, what, &r) == VS_OK;
+        vs_status st = locate(err, s, what, buf, sizeof buf, &path);
+        if (st == VS_OK) {
+            if (path == what)
+                base_name(what, name, sizeof name);
+            else
+                snprintf(name, sizeof name, "%s", what);
+            VS_TRY(open_words(err, s, name, path, p, &sp));
+        } else if (stored) {
+            VS_TRY(open_stored(err, s, what, p, &sp));
+        } else {
+            return st;
+        }
+        VS_TRY(add_space(err, s, sp, what));
+    }
+    s->current_space = sp;
+    s->space_chosen = true;
+    if (out) *out = sp;
+    return VS_OK;
+}
+
+vs_space *vs_session_space(vs_session *s) {
+    if (s->current_space) return s->current_space;
+    if (s->current_model && vs__space_of_table(NULL, &s->model[s->current_model - 1], 0, &s->current_space) == VS_OK) return s->current_space;
+    vs_space *sp = open_space_named(s, "glove-20k", strlen("glove-20k"));
+    if (!sp && (vs_space_default(NULL, &sp) != VS_OK || add_space(NULL, s, sp, vs_space_name(sp)) != VS_OK)) return NULL;
+    return s->current_space = sp;
+}
+
+size_t vs_session_spaces(const vs_session *s) { return s->n_spaces; }
+vs_space *vs_session_space_at(const vs_session *s, size_t i) { return i < s->n_spaces ? s->space[i].space : NULL; }
+
+vs_space *vs_session_space_named(vs_session *s, const char *name) {
+    vs_space *sp = open_space_named(s, name, strlen(name));
+    if (!sp && table_named(NULL, s, name, &sp) != VS_OK) sp = NULL;
+    if (!sp && s->current_space && !strcmp(vs_space_name(s->current_space), name)) sp = s->current_space;
+    return sp;
+}
+
+vs_status vs_session_use(vs_err *err, vs_session *s, const char *name) {
+    vs_space *sp = vs_session_space_named(s, name);
+    vs__open_model *m = model_named(s, name, strlen(name));
+    if (m && (!sp || strlen(m->name) == strlen(name))) {
+        s->current_model = (size_t)(m - s->model) + 1;
+        if (!s->space_chosen) s->current_space = NULL;
+        return VS_OK;
+    }
+    if (!sp) return vs_fail(err, VS_E_UNKNOWN, "%s is not open; models and spaces list what is", name);
+    s->current_space = sp;
+    s->space_chosen = true;
+    return VS_OK;
+}

@@ -1,0 +1,257 @@
+/* session_eval.c - what an address means: the resolver behind expressions, and where answers are looked up. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "numeric/linalg.h"
+#include "session_impl.h"
+#include "tensor/kernels.h"
+
+static vs_status no_memory(vs_err *err) { return vs_fail(err, VS_E_NOMEM, "no memory for a vector"); }
+
+/* ---- keys ---- */
+
+static vs_space *space_of(vs_session *s, const char *name) { return name ? vs_session_space_named(s, name) : vs_session_space(s); }
+
+static vs_status resolve_key(vs_err *err, vs_session *s, const vs_addr *a, vs_value *out) {
+    vs_space *sp = space_of(s, a->space);
+    if (!sp) return vs_fail(err, VS_E_UNKNOWN, a->space ? "no space is called %s; spaces lists them" : "no space is open%s", a->space ? a->space : "");
+    size_t rows[VS_LOOKUP_MAX], n = 0;
+    out->dim = vs_space_dim(sp);
+    out->vec = vs_alloc(out->dim, sizeof *out->vec);
+    if (!out->vec) return no_memory(err);
+    vs_match how;
+    VS_TRY(vs_space_lookup(err, sp, a->text, a->text_len, s->settings.exact_key, out->vec, rows, &n, &how, &out->notes));
+    out->space = sp;
+    out->rows = vs_alloc(n, sizeof *out->rows);
+    if (!out->rows) return no_memory(err);
+    memcpy(out->rows, rows, n * sizeof *rows);
+    out->n_rows = n;
+    return VS_OK;
+}
+
+/* ---- "text"@site[pos] ---- */
+
+/* The last block that a site needs: what comes later need not be computed. */
+static size_t layers_for(const vs_site *site) {
+    if (site->layer < 0) return site->kind == VS_SITE_FINAL_NORM || site->kind == VS_SITE_LOGITS || site->kind == VS_SITE_POOLED || site->kind == VS_SITE_NSP ? 0 : 1;
+    size_t l = (size_t)site->layer + (site->kind != VS_SITE_RESID_PRE);
+    return l ? l : 1;
+}
+
+/* Rows from..to of a kept site, averaged, into out. */
+static vs_status mean_rows(vs_err *err, const vs_tensor *t, size_t from, size_t to, vs_value *out) {
+    size_t width = 1;
+    for (int i = 1; i < t->ndim; i++) width *= t->shape[i];
+    bool whole = t->ndim < 2 || t->stride[t->ndim - 1] == sizeof(float);
+    if (t->ndim == 3) whole = whole && t->stride[1] == t->shape[2] * sizeof(float);
+    if (!whole || to >= t->shape[0]) return vs_fail(err, VS_E_SHAPE, "positions %zu..%zu of a site with %zu", from, to, t->shape[0]);
+    out->dim = width;
+    out->vec = vs_zalloc(width, sizeof *out->vec);
+    if (!out->vec) return no_memory(err);
+    for (size_t r = from; r <= to; r++) vs_axpy(1.0f, (const float *)((const char *)t->data + r * t->stride[0]), out->vec, width);
+    if (to > from) vs_scale_by(out->vec, 1.0f / (float)(to - from + 1), width);
+    return VS_OK;
+}
+
+static vs_status resolve_site(vs_err *err, vs_session *s, const vs_addr *a, vs_value *out) {
+    vs_model *m;
+    vs_site site;
+    VS_TRY(vs_session_model(err, s, &m));
+    VS_TRY(vs_site_parse(err, m, a->site, strlen(a->site), &site));
+    const char *shape = vs_site_shape(site.kind);
+    if (shape[0] == 'H') return vs_fail(err, VS_E_SHAPE, "%s is a matrix for each head, not a vector for each position; dump keeps it", a->site);
+    const vs_model_info *in = vs_model_info_of(m);
+    const char *pos = a->pos ? a->pos : in->stack[in->n_stacks - 1].causal ? "-1" : "mean";
+    vs_tokens tok = {0};
+    vs_pass *pass = NULL;
+    size_t from = 0, to = 0;
+    vs_tensor t;
+    vs_request rq = {.keep = &site, .n_keep = 1, .stop_layer = layers_for(&site)};
+    char *text = vs_strndup(a->text, a->text_len);
+    vs_status st = text ? vs_session_tokenize(err, s, text, a->text_len, &tok) : no_memory(err);
+    if (st == VS_OK && site.kind == VS_SITE_LOGITS) rq.logits = VS_LOGITS_ALL;
+    if (st == VS_OK) st = vs_position_find(err, m, text, &tok, pos, strlen(pos), &from, &to);
+    if (st == VS_OK) st = vs_session_run_text(err, s, text, &tok, &rq, &pass);
+    if (st == VS_OK) st = vs_pass_site(err, pass, site, 0, &t);
+    if (st == VS_OK && t.shape[0] == 1) from = to = 0; /* pooled: one row */
+    if (st == VS_OK) st = mean_rows(err, &t, from, to, out);
+    vs_pass_free(pass);
+    vs_tokens_free(&tok);
+    vs_free(text);
+    return st;
+}
+
+/* ---- neuron(l,n), file("f") ---- */
+
+static vs_status resolve_neuron(vs_err *err, vs_session *s, const vs_addr *a, vs_value *out) {
+    vs_model *m;
+    VS_TRY(vs_session_model(err, s, &m));
+    const vs_model_info *in = vs_model_info_of(m);
+    const vs_stack_info *k = &in->stack[in->n_stacks - 1];
+    char *end[2] = {NULL, NULL};
+    long l = a->n_args == 2 ? strtol(a->args[0], &end[0], 10) : -1, n = a->n_args == 2 ? strtol(a->args[1], &end[1], 10) : -1;
+    if (a->n_args != 2 || *end[0] || *end[1]) return vs_fail(err, VS_E_SYNTAX, "neuron wants a layer and a number: neuron(12,345)");
+    if (l < 0 || (size_t)l >= k->L || n < 0 || (size_t)n >= k->f)
+        return vs_fail(err, VS_E_RANGE, "neuron(%ld,%ld): %s has layers 0..%zu with neurons 0..%zu", l, n, in->name, k->L - 1, k->f - 1);
+    out->dim = k->d;
+    out->vec = vs_alloc(k->d, sizeof *out->vec);
+    if (!out->vec) return no_memory(err);
+    return vs_model_column(err, m, VS_ROLE_W_DOWN, (int)l, (size_t)n, out->vec);
+}
+
+/* file("a.npy") or file("a.safetensors:name"): a tensor of one row. */
+static vs_status resolve_file(vs_err *err, const vs_addr *a, vs_value *out) {
+    if (a->n_args != 1) return vs_fail(err, VS_E_SYNTAX, "file wants one path: file(\"a.npy\")");
+    char path[4096];
+    snprintf(path, sizeof path, "%s", a->args[0]);
+    vs_file *f = NULL;
+    const char *name = NULL;
+    vs_status st = vs_file_open(err, path, &f);
+    char *colon = strrchr(path, ':');
+    if (st == VS_E_UNKNOWN && colon) {
+        *colon = '\0';
+        name = colon + 1;
+        st = vs_file_open(err, path, &f);
+    }
+    VS_TRY(st);
+    const vs_tensor *t = name ? vs_file_find(f, name) : vs_file_tensor(f, 0, NULL);
+    if (!t)
+        st = vs_fail(err, VS_E_UNKNOWN, "%s has no tensor %s", path, name ? name : "at all");
+    else if (vs_tensor_rows(t) != 1)
+        st = vs_fail(err, VS_E_SHAPE, "%s%s%s: wanted one vector, found %zu rows", path, name ? ":" : "", name ? name : "", vs_tensor_rows(t));
+    if (st == VS_OK) {
+        out->dim = vs_tensor_cols(t);
+        out->vec = vs_alloc(out->dim, sizeof *out->vec);
+        st = out->vec ? vs_tensor_row_f32(err, t, 0, out->vec) : no_memory(err);
+    }
+    vs_file_close(f);
+    return st;
+}
+
+static vs_status resolve_name(vs_err *err, vs_session *s, const vs_addr *a, vs_value *out) {
+    vs_store *store;
+    VS_TRY(vs_session_store(err, s, &store));
+    char *name = vs_strndup(a->text, a->text_len);
+    if (!name) return no_memory(err);
+    vs_buf space = {0};
+    vs_status st = vs_store_name_get(err, store, name, &out->vec, &out->dim, &space);
+    if (st == VS_OK && space.len) out->space = vs_session_space_named(s, space.s);
+    vs_buf_free(&space);
+    vs_free(name);
+    return st;
+}
+
+static vs_status resolve(vs_err *err, void *self, const vs_addr *a, vs_value *out) {
+    vs_session *s = self;
+    switch (a->kind) {
+    case VS_ADDR_KEY: return resolve_key(err, s, a, out);
+    case VS_ADDR_SITE: return resolve_site(err, s, a, out);
+    case VS_ADDR_NAME: return resolve_name(err, s, a, out);
+    case VS_ADDR_CALL:
+        if (a->text_len == 6 && !memcmp(a->text, "neuron", 6)) return resolve_neuron(err, s, a, out);
+        if (a->text_len == 4 && !memcmp(a->text, "file", 4)) return resolve_file(err, a, out);
+        return vs_fail(err, VS_E_SYNTAX, "no function is called %.*s; there are unit mean project reject pc neuron file", (int)a->text_len, a->text);
+    }
+    return vs_fail(err, VS_E_SYNTAX, "an address of no known kind");
+}
+
+/* Principal component i of the current space; tables too large for it are sampled evenly. */
+static vs_status resolve_pc(vs_err *err, void *self, size_t i, vs_value *out) {
+    enum { ROWS_MAX = 50000 };
+    vs_space *sp = vs_session_space(self);
+    if (!sp) return vs_fail(err, VS_E_STATE, "no space is open");
+    size_t d = vs_space_dim(sp), n = vs_space_rows(sp), used = n < ROWS_MAX ? n : ROWS_MAX;
+    if (i >= d) return vs_fail(err, VS_E_RANGE, "pc(%zu): %s has %zu dimensions", i + 1, vs_space_name(sp), d);
+    float *rows = vs_alloc(used, d * sizeof *rows), *all = vs_alloc(i + 1, d * sizeof *all);
+    vs_status st = rows && all ? VS_OK : no_memory(err);
+    for (size_t r = 0; st == VS_OK && r < used; r++) st = vs_space_row(err, sp, r * n / used, rows + r * d);
+    if (st == VS_OK) st = vs_pca(err, rows, used, d, i + 1, all, NULL);
+    out->vec = st == VS_OK ? vs_alloc(d, sizeof *out->vec) : NULL;
+    if (st == VS_OK && !out->vec) st = no_memory(err);
+    if (st == VS_OK) {
+        memcpy(out->vec, all + i * d, d * sizeof *all);
+        out->dim = d;
+        out->space = sp;
+    }
+    vs_free(rows);
+    vs_free(all);
+    return st;
+}
+
+static bool is_key(void *self, const char *text, size_t n) {
+    vs_space *sp = vs_session_space(self);
+    return sp && vs_space_has(sp, text, n);
+}
+
+static bool is_space(void *self, const char *name, size_t n) {
+    char buf[256];
+    if (n >= sizeof buf) return false;
+    memcpy(buf, name, n);
+    buf[n] = '\0';
+    return vs_session_space_named(self, buf) != NULL;
+}
+
+vs_status vs_session_eval(vs_err *err, vs_session *s, const char *expr, size_t n, vs_value *out) {
+    vs_resolver r = {.self = s, .resolve = resolve, .pc = resolve_pc, .is_key = is_key, .is_space = is_space};
+    *out = (vs_value){0};
+    vs_status st = vs_eval(err, expr, n, &r, out);
+    if (st != VS_OK) vs_value_free(out);
+    return st;
+}
+
+bool vs_session_is_expr(vs_session *s, const char *expr, size_t n) {
+    vs_value v;
+    bool ok = n < 1000 && vs_session_eval(NULL, s, expr, n, &v) == VS_OK;
+    if (ok) vs_value_free(&v);
+    return ok;
+}
+
+/* The space that answers for a value: its own, the one asked for, or W_U for a vector of the stream. */
+static vs_status answers_in(vs_err *err, vs_session *s, const vs_value *v, const char *in, vs_space **where, bool *stream) {
+    *stream = false;
+    *where = in ? vs_session_space_named(s, in) : v->space;
+    if (in && !*where) return vs_fail(err, VS_E_UNKNOWN, "no space is called %s; spaces lists them", in);
+    vs_model *m;
+    bool of_model = !v->space && vs_session_model(NULL, s, &m) == VS_OK;
+    if (of_model) {
+        const vs_model_info *info = vs_model_info_of(m);
+        of_model = info->stack[info->n_stacks - 1].d == v->dim;
+    }
+    if (!*where && of_model) VS_TRY(vs__space_of_table(err, &s->model[s->current_model - 1], vs_model_weight(m, VS_ROLE_UNEMBED, vs_model_info_of(m)->n_stacks - 1, 0) ? 1 : 0, where));
+    if (!*where) *where = vs_session_space(s);
+    *stream = of_model && *where && !strcmp(vs_space_place(*where), "W_U");
+    if (!*where || vs_space_dim(*where) != v->dim)
+        return vs_fail(err, VS_E_SHAPE, "a vector of %zu numbers has no neighbours in %s, which has %zu; name a space with --in", v->dim,
+                       *where ? vs_space_name(*where) : "any open space", *where ? vs_space_dim(*where) : 0);
+    return VS_OK;
+}
+
+vs_status vs_session_near(vs_err *err, vs_session *s, const vs_value *v, const char *in, size_t k, bool keep_operands, vs_hit *hits,
+                          size_t *found, vs_space **where) {
+    bool stream;
+    *found = 0;
+    VS_TRY(answers_in(err, s, v, in, where, &stream));
+    float *q = vs_alloc(v->dim, sizeof *q), *score = vs_alloc(k, sizeof *score);
+    size_t *idx = vs_alloc(k, sizeof *idx);
+    vs_status st = q && score && idx ? VS_OK : no_memory(err);
+    if (st == VS_OK && stream) {
+        vs_model *m;
+        st = vs_session_model(err, s, &m);
+        if (st == VS_OK) st = vs_model_final_norm(err, m, v->vec, 1, q);
+    } else if (st == VS_OK) {
+        memcpy(q, v->vec, v->dim * sizeof *q);
+    }
+    bool own = !keep_operands && *where == v->space;
+    if (st == VS_OK) st = vs_space_near(err, *where, q, k, own ? v->rows : NULL, own ? v->n_rows : 0, idx, score, found);
+    for (size_t i = 0; st == VS_OK && i < *found; i++) {
+        hits[i].row = idx[i];
+        hits[i].score = score[i];
+        hits[i].key = vs_space_key(*where, idx[i], &hits[i].key_len);
+    }
+    vs_free(q);
+    vs_free(score);
+    vs_free(idx);
+    return st;
+}

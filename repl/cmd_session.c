@@ -1,0 +1,246 @@
+/* cmd_session.c - open, models, spaces, use, set, source, time, quit: what is open, and how lines are run. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "out.h"
+
+static bool quit_asked;
+bool vs_quit_asked(void) { return quit_asked; }
+
+
+/* ---- open ---- */
+
+/* A model or words?  A catalogued or existing thing says so itself; for a path, a model is tried first. */
+static vs_status open_any(vs_err *err, vs_session *s, const char *what, vs_out *o) {
+    vs_err as_model = {0}, as_space = {0};
+    vs_status m = vs_session_open_model(&as_model, s, what, NULL);
+    if (m == VS_OK) return VS_OK;
+    vs_status w = vs_session_open_space(&as_space, s, what, vs_out_progress(o), NULL);
+    if (w == VS_OK) return VS_OK;
+    /* the reader that got further tells more: a missing file says the same to both */
+    bool model_like = m != VS_E_FORMAT && m != VS_E_UNKNOWN;
+    *err = model_like || w == VS_E_UNKNOWN ? as_model : as_space;
+    return err->code;
+}
+
+static vs_status run_open(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    for (size_t i = 0; i < vs_arg_count(a); i++) VS_TRY(open_any(err, s, vs_arg(a, i), o));
+    vs_model *m = NULL;
+    vs_space *sp = vs_session_space(s);
+    if (vs_session_model(NULL, s, &m) == VS_OK) vs_out_text(o, 0, "model", vs_model_info_of(m)->name);
+    if (sp) vs_out_text(o, 0, "space", vs_space_name(sp));
+    return VS_OK;
+}
+
+static const char *const open_examples[] = {"open gemma3-270m", "open glove-6b-50d", NULL};
+const vs_cmd vs_cmd_open = {
+    .name = "open", .group = "session", .synopsis = "WHAT…", .summary = "open a model or word vectors and make them current",
+    .details = "WHAT is a GGUF file, a directory in the hub's layout (config.json, *.safetensors, tokenizer.json), a word-vector\n"
+               "file (word2vec, GloVe, fastText, npy with its words), a table of an open model (W_E, W_U), a stored space, or a\n"
+               "catalogued name (fetch lists those).  Models are mapped, not read: this takes milliseconds.",
+    .style = VS_ARGS_WORDS, .min_args = 1, .examples = open_examples, .complete = VS_COMPLETE_MODEL, .run = run_open};
+
+/* ---- models, spaces, use ---- */
+
+static vs_status run_models(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    (void)err, (void)a;
+    static const vs_col cols[] = {{"current", VS_COL_TEXT, 0, 0, ""},       {"name", VS_COL_TEXT, 0, 0, NULL},  {"arch", VS_COL_TEXT, 0, 0, NULL},
+                                  {"layers", VS_COL_INT, 0, 0, NULL},       {"width", VS_COL_INT, 0, 0, NULL},  {"heads", VS_COL_INT, 0, 0, NULL},
+                                  {"vocabulary", VS_COL_INT, 0, 0, NULL},   {"parameters", VS_COL_INT, 0, 0, NULL}, {"path", VS_COL_TEXT, 0, 0, NULL}};
+    vs_model *now = NULL;
+    (void)!vs_session_model(NULL, s, &now);
+    vs_out_table(o, "models", cols, 9);
+    for (size_t i = 0; i < vs_session_models(s); i++) {
+        const char *name;
+        vs_model *m = vs_session_model_at(s, i, &name);
+        const vs_model_info *in = vs_model_info_of(m);
+        const vs_stack_info *k = &in->stack[in->n_stacks - 1];
+        vs_out_cell_text(o, m == now ? "*" : "");
+        vs_out_cell_text(o, name);
+        vs_out_cell_text(o, in->arch);
+        vs_out_cell_int(o, (int64_t)k->L);
+        vs_out_cell_int(o, (int64_t)k->d);
+        vs_out_cell_int(o, (int64_t)k->H);
+        vs_out_cell_int(o, (int64_t)in->V);
+        vs_out_cell_int(o, (int64_t)in->params);
+        vs_out_cell_text(o, in->path);
+    }
+    vs_out_end(o);
+    if (!vs_session_models(s)) vs_out_note(o, "no model is open; open gemma3-270m opens the catalogued one");
+    return VS_OK;
+}
+const vs_cmd vs_cmd_models = {.name = "models", .group = "session", .synopsis = "", .summary = "the models that are open",
+                              .style = VS_ARGS_NONE, .run = run_models};
+
+static void space_row(vs_out *o, const char *mark, const char *name, const char *place, size_t rows, size_t dim) {
+    vs_out_cell_text(o, mark);
+    vs_out_cell_text(o, name);
+    vs_out_cell_text(o, place);
+    vs_out_cell_int(o, (int64_t)rows);
+    vs_out_cell_int(o, (int64_t)dim);
+}
+
+static vs_status stored_row(void *out, const vs_space_record *r) {
+    space_row(out, "stored", r->name, r->place, r->rows, r->dim);
+    return VS_OK;
+}
+
+static vs_status run_spaces(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    (void)a;
+    static const vs_col cols[] = {{"state", VS_COL_TEXT, 0, 0, ""}, {"name", VS_COL_TEXT, 0, 0, NULL}, {"place", VS_COL_TEXT, 0, 0, NULL},
+                                  {"rows", VS_COL_INT, 0, 0, NULL}, {"width", VS_COL_INT, 0, 0, NULL}};
+    vs_space *now = vs_session_space(s);
+    vs_store *st;
+    VS_TRY(vs_session_store(err, s, &st));
+    vs_out_table(o, "spaces", cols, 5);
+    for (size_t i = 0; i < vs_session_spaces(s); i++) {
+        vs_space *sp = vs_session_space_at(s, i);
+        space_row(o, sp == now ? "*" : "open", vs_space_name(sp), vs_space_place(sp), vs_space_rows(sp), vs_space_dim(sp));
+    }
+    for (size_t i = 0; i < vs_session_models(s); i++) {
+        const char *name;
+        const vs_model *m = vs_session_model_at(s, i, &name);
+        for (int u = 0; u < 2; u++) {
+            const vs_tensor *w = vs_model_weight(m, u ? VS_ROLE_UNEMBED : VS_ROLE_EMBED, vs_model_info_of(m)->n_stacks - 1, 0);
+            char full[256];
+            snprintf(full, sizeof full, "%s:%s", name, u ? "W_U" : "W_E");
+            if (w) space_row(o, now && !strcmp(vs_space_name(now), full) ? "*" : "open", full, u ? "W_U" : "W_E", w->shape[0], w->shape[1]);
+        }
+    }
+    VS_TRY(vs_store_spaces(err, st, stored_row, o));
+    vs_out_end(o);
+    return VS_OK;
+}
+const vs_cmd vs_cmd_spaces = {.name = "spaces", .group = "session", .synopsis = "", .summary = "the spaces that are open or stored",
+                              .style = VS_ARGS_NONE, .run = run_spaces};
+
+static vs_status run_use(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    VS_TRY(vs_session_use(err, s, vs_arg(a, 0)));
+    vs_out_text(o, VS_COL_JSON_ONLY, "current", vs_arg(a, 0));
+    return VS_OK;
+}
+static const char *const use_examples[] = {"use W_E", NULL};
+const vs_cmd vs_cmd_use = {.name = "use", .group = "session", .synopsis = "NAME", .summary = "make an open model or space current",
+                           .style = VS_ARGS_WORDS, .min_args = 1, .max_args = 1, .examples = use_examples, .complete = VS_COMPLETE_SPACE, .run = run_use};
+
+/* ---- set ---- */
+
+static vs_status whole(vs_err *err, const char *name, const char *text, int64_t least, int64_t *out) {
+    char *end;
+    *out = strtoll(text, &end, 10);
+    return *end || end == text || *out < least ? vs_fail(err, VS_E_USAGE, "set %s wants a whole number from %lld, not %s", name, (long long)least, text) : VS_OK;
+}
+
+static vs_status set_one(vs_err *err, vs_session *s, const char *name, const char *value, vs_out *o) {
+    vs_settings *set = vs_session_settings(s);
+    int64_t n;
+    if (!strcmp(name, "k")) {
+        VS_TRY(whole(err, name, value, 1, &n));
+        set->k = (int)n;
+    } else if (!strcmp(name, "threads")) {
+        VS_TRY(whole(err, name, value, 0, &n));
+        set->threads = (int)n;
+        vs_threads_set((int)n);
+    } else if (!strcmp(name, "seed")) {
+        VS_TRY(whole(err, name, value, 0, &n));
+        set->seed = (uint64_t)n;
+    } else if (!strcmp(name, "exact-key")) {
+        set->exact_key = !strcmp(value, "on");
+    } else if (!strcmp(name, "output")) {
+        if (!strcmp(value, "table"))
+            vs_out_mode(o, VS_MODE_TTY);
+        else if (!strcmp(value, "json"))
+            vs_out_mode(o, VS_MODE_JSON);
+        else if (!strcmp(value, "csv"))
+            vs_out_mode(o, VS_MODE_CSV);
+        else
+            return vs_fail(err, VS_E_USAGE, "set output wants table, json or csv, not %s", value);
+    } else {
+        return vs_fail(err, VS_E_USAGE, "there is no setting %s; there are k threads seed exact-key output", name);
+    }
+    return VS_OK;
+}
+
+static vs_status run_set(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    if (vs_arg_count(a) == 1) return vs_fail(err, VS_E_USAGE, "set wants a value too: set %s VALUE", vs_arg(a, 0));
+    if (vs_arg_count(a) == 2) VS_TRY(set_one(err, s, vs_arg(a, 0), vs_arg(a, 1), o));
+    const vs_settings *set = vs_session_settings(s);
+    unsigned flags = vs_arg_count(a) ? VS_COL_JSON_ONLY : 0;
+    vs_out_int(o, flags, "k", set->k);
+    vs_out_int(o, flags, "threads", vs_threads());
+    vs_out_int(o, flags, "seed", (int64_t)set->seed);
+    vs_out_bool(o, flags, "exact-key", set->exact_key);
+    return VS_OK;
+}
+static const char *const set_examples[] = {"set k 5", "set", NULL};
+const vs_cmd vs_cmd_set = {.name = "set", .group = "session", .synopsis = "[NAME VALUE]", .summary = "show or change the settings",
+                           .details = "k N          how many neighbours are shown\nthreads N    cores to use (0: all)\nseed N       for sampling\n"
+                                      "exact-key on|off   refuse keys that are not written exactly so\noutput table|json|csv",
+                           .style = VS_ARGS_WORDS, .max_args = 2, .examples = set_examples, .run = run_set};
+
+/* ---- source, time, quit ---- */
+
+static vs_status run_source(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    vs_map m;
+    if (o->depth > 16) return vs_fail(err, VS_E_STATE, "source: files read each other 16 deep; %s reads itself?", vs_arg(a, 0));
+    VS_TRY(vs_map_open(err, vs_arg(a, 0), &m));
+    vs_status st = vs_execute(err, s, (const char *)m.bytes, m.size, o);
+    vs_map_close(&m);
+    return st;
+}
+const vs_cmd vs_cmd_source = {.name = "source", .group = "session", .synopsis = "FILE", .summary = "run the commands of a file",
+                              .style = VS_ARGS_WORDS, .min_args = 1, .max_args = 1, .complete = VS_COMPLETE_FILE, .run = run_source};
+
+static vs_status run_time(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    double began = vs_seconds();
+    VS_TRY(vs_execute(err, s, vs_arg(a, 0), strlen(vs_arg(a, 0)), o));
+    vs_out_real(o, 0, "seconds", vs_seconds() - began, 6);
+    return VS_OK;
+}
+static const char *const time_examples[] = {"time queen - king + man", NULL};
+const vs_cmd vs_cmd_time = {.name = "time", .group = "session", .synopsis = "COMMAND", .summary = "run a command and say how long it took",
+                            .style = VS_ARGS_RAW, .min_args = 1, .examples = time_examples, .complete = VS_COMPLETE_COMMAND, .run = run_time};
+
+static vs_status run_quit(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    (void)err, (void)s, (void)a, (void)o;
+    quit_asked = true;
+    return VS_OK;
+}
+const vs_cmd vs_cmd_quit = {.name = "quit", .group = "session", .synopsis = "", .summary = "leave (so does Ctrl-D)", .style = VS_ARGS_NONE, .run = run_quit};
+
+/* ---- with ---- */
+
+/* What each edit did, once the command has run a pass. */
+static void say_effects(vs_session *s, vs_out *o) {
+    size_t n;
+    const vs_edit_effect *e = vs_session_effects(s, &n);
+    if (!n) return;
+    static const vs_col cols[] = {{"edit", VS_COL_INT, 0, 0, NULL}, {"hits", VS_COL_INT, 0, 0, NULL}, {"change", VS_COL_REAL, 4, 0, "‖change‖"}};
+    vs_out_table(o, "edits", cols, 3);
+    for (size_t i = 0; i < n; i++) {
+        vs_out_cell_int(o, (int64_t)i + 1);
+        vs_out_cell_int(o, (int64_t)e[i].hits);
+        vs_out_cell_real(o, e[i].change);
+    }
+    vs_out_end(o);
+}
+
+static vs_status run_with(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    VS_TRY(vs_session_push_edits(err, s, vs_arg(a, 0), strlen(vs_arg(a, 0))));
+    vs_status st = vs_args_run_rest(err, s, a, o);
+    if (st == VS_OK && !vs_out_is_data(o)) say_effects(s, o);
+    vs_session_pop_edits(s);
+    return st;
+}
+static const char *const with_examples[] = {"with {zero 1.mlp_out} next \"The Eiffel Tower is in the city of\"",
+                                            "with {scale 5.attn.z.h2 * 0; cut 3.attn -1 -> 1} next \"The capital of France is\"", NULL};
+const vs_cmd vs_cmd_with = {
+    .name = "with", .group = "passes", .synopsis = "{EDIT; …} COMMAND", .summary = "run a command with the model changed",
+    .details = "EDIT is one of\n"
+               "  zero SITE             set SITE EXPR         add SITE EXPR\n"
+               "  scale SITE * NUMBER   project SITE EXPR     cut L.attn[.hN] FROM -> TO\n"
+               "SITE is a hook point, with [pos] for some positions: 3.mlp_out, 5.attn.z.h2[-1], 4.resid_pre[bank]; pos is a\n"
+               "number (negative from the end), a..b, or a word of the text; without it every position is meant.",
+    .style = VS_ARGS_BLOCK, .min_args = 1, .examples = with_examples, .needs = VS_NEEDS_MODEL, .complete = VS_COMPLETE_SITE, .run = run_with};
