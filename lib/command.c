@@ -145,10 +145,14 @@ static vs_status positionals(vs_err *err, const vs_cmd *c, const vs_words_of *w,
     if (c->style == VS_ARGS_RAW && left == 1) raw = false; /* sql "select …": one quoted word is its text */
     a->pos = vs_arena_alloc(&a->arena, left + 1, sizeof *a->pos);
     if (!a->pos) return vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
+    a->word = vs_arena_alloc(&a->arena, left + 1, sizeof *a->word);
+    if (!a->word) return vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
+    for (size_t i = first; i < w->n; i++)
+        if (!taken[i]) a->word[a->n_word++] = w->word[i].text;
     if (!left) return VS_OK;
     if (c->style == VS_ARGS_WORDS) {
-        for (size_t i = first; i < w->n; i++)
-            if (!taken[i]) a->pos[a->n_pos++] = w->word[i].text;
+        memcpy(a->pos, a->word, left * sizeof *a->pos);
+        a->n_pos = left;
         return VS_OK;
     }
     const char *whole = join(&a->arena, w, taken, first, raw);
@@ -224,6 +228,8 @@ void vs_args_free(vs_args *a) { vs_arena_free(&a->arena); }
 
 size_t vs_arg_count(const vs_args *a) { return a->n_pos; }
 const char *vs_arg(const vs_args *a, size_t i) { return i < a->n_pos ? a->pos[i] : NULL; }
+
+const char *vs_arg_word(const vs_args *a, size_t i) { return i < a->n_word ? a->word[i] : NULL; }
 
 static const struct vs_given *given(const vs_args *a, const char *opt) {
     for (size_t i = a->n_given; i-- > 0;) /* the last one counts */

@@ -58,6 +58,8 @@ void vs_out_note(vs_out *o, const char *fmt, ...) VS_PRINTF(2, 3);
 void vs_out_heading(vs_out *o, const char *fmt, ...) VS_PRINTF(2, 3);
 /* Text that appears as it comes (generate); nothing in JSON or CSV. */
 void vs_out_stream(vs_out *o, const char *s, size_t n);
+/* End one object of several (a command over several texts: an object a text): show what was recorded so far. */
+void vs_out_flush_part(vs_out *o);
 /* Raw bytes in every mode (export, info --plan, man). */
 void vs_out_raw(vs_out *o, const char *s, size_t n);
 /* The progress bar of this output; borrowed.  Silent where stderr is no terminal. */
@@ -98,6 +100,7 @@ enum { VS_NEEDS_MODEL = 1, VS_NEEDS_SPACE = 2, VS_NEEDS_STORE = 4, VS_NEEDS_CAUS
 typedef struct vs_args vs_args;
 size_t vs_arg_count(const vs_args *a);
 const char *vs_arg(const vs_args *a, size_t i);          /* NULL beyond the end */
+const char *vs_arg_word(const vs_args *a, size_t i);     /* word i as it was before words were joined, unquoted; NULL beyond */
 bool vs_has(const vs_args *a, const char *opt);          /* given on the line */
 int64_t vs_int(const vs_args *a, const char *opt);       /* value or fallback */
 double vs_real(const vs_args *a, const char *opt);

@@ -37,6 +37,8 @@ struct vs_args {
     const vs_cmd *cmd;
     const char **pos; /* positional arguments */
     size_t n_pos;
+    const char **word; /* the same words, one by one */
+    size_t n_word;
     struct vs_given {
         const vs_opt *opt;
         const char *text;

@@ -205,6 +205,8 @@ void vs_out_reset(vs_out *o) {
     vs_arena_free(&o->arena);
 }
 
+void vs_out_flush_part(vs_out *o) { vs_out_flush(o); }
+
 void vs_out_flush(vs_out *o) {
     if (o->n && o->sink.show) o->sink.show(o->sink.self, o);
     vs_out_reset(o);

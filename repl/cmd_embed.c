@@ -1,0 +1,103 @@
+/* cmd_embed.c - embed, sites: a text's vector, and the hook points of the model. */
+#include <math.h>
+#include <string.h>
+
+#include "commands.h"
+
+static const vs_opt opts[] = {{"pool", 0, VS_OPT_TEXT, "mean|cls", "the mean of all positions, or the first", "mean", VS_COMPLETE_NONE},
+                              {"unit", 0, VS_OPT_FLAG, NULL, "scaled to length 1", NULL, VS_COMPLETE_NONE},
+                              {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
+
+/* The encoder's output: the last hidden state, after the final norm where the model has one. */
+static vs_site output_site(const vs_model *m) {
+    const vs_model_info *in = vs_model_info_of(m);
+    vs_site *all, out = {.kind = VS_SITE_RESID_PRE, .layer = (int16_t)in->stack[0].L, .head = -1};
+    size_t n;
+    if (vs_site_list(NULL, m, &all, &n) != VS_OK) return out;
+    for (size_t i = 0; i < n; i++)
+        if (all[i].kind == VS_SITE_FINAL_NORM && all[i].stack == 0) out = all[i];
+    vs_free(all);
+    return out;
+}
+
+static vs_status pool(vs_err *err, vs_session *s, const vs_text_input *in, vs_site site, bool cls, bool unit, float *v) {
+    vs_pass *p;
+    vs_tensor t;
+    vs_request rq = {.keep = &site, .n_keep = 1};
+    VS_TRY(vs_session_run_text(err, s, in->text, &in->tokens, &rq, &p));
+    vs_status st = vs_pass_site(err, p, site, 0, &t);
+    if (st == VS_OK) {
+        size_t d = t.shape[1], rows = cls ? 1 : t.shape[0];
+        memset(v, 0, d * sizeof *v);
+        for (size_t r = 0; r < rows; r++) vs_axpy(1.0f, vs_tensor_row(&t, r), v, d);
+        vs_scale_by(v, 1.0f / (float)rows, d);
+        float norm = sqrtf(vs_sum_squares(v, d));
+        if (unit && norm > 0) vs_scale_by(v, 1.0f / norm, d);
+    }
+    vs_pass_free(p);
+    return st;
+}
+
+static void show(const vs_text_input *in, const float *v, size_t d, bool several, vs_out *o) {
+    if (several && in->text) vs_out_text(o, 0, "text", in->text);
+    vs_out_reals(o, VS_COL_JSON_ONLY, "vector", v, d);
+    vs_out_int(o, 0, "dim", (int64_t)d);
+    vs_out_real(o, VS_COL_TTY_ONLY, "norm", sqrt((double)vs_sum_squares(v, d)), 4);
+    vs_out_note(o, "  [% .4f, % .4f, % .4f, … % .4f]   all of them: --json", (double)v[0], (double)v[d > 1], (double)v[d > 2 ? 2 : 0], (double)v[d - 1]);
+}
+
+static vs_status run_embed(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    const char *how = vs_text(a, "pool");
+    bool cls = !strcmp(how, "cls");
+    if (!cls && strcmp(how, "mean") != 0) return vs_fail(err, VS_E_USAGE, "embed: --pool wants mean or cls, not %s", how);
+    vs_model *m;
+    vs_texts t;
+    VS_TRY(vs_session_model(err, s, &m));
+    VS_TRY(vs_args_texts(err, s, a, &t));
+    size_t d = vs_model_info_of(m)->stack[0].d;
+    float *v = vs_alloc(d, sizeof *v);
+    vs_status st = v ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for a vector");
+    vs_site site = output_site(m);
+    for (size_t i = 0; st == VS_OK && i < t.n; i++) {
+        st = pool(err, s, &t.item[i], site, cls, vs_has(a, "unit"), v);
+        if (st == VS_OK) show(&t.item[i], v, d, t.n > 1, o);
+        if (st == VS_OK && i + 1 < t.n) vs_out_flush_part(o);
+    }
+    vs_free(v);
+    vs_texts_free(&t);
+    return st;
+}
+static const char *const embed_examples[] = {"embed The white swan in the blue water", "embed \"a river bank\" --pool cls --unit", NULL};
+const vs_cmd vs_cmd_embed = {.name = "embed", .group = "passes", .synopsis = "TEXT [--pool mean|cls] [--unit]", .summary = "a text's vector: the encoder's output, pooled",
+                             .details = "The word embedding has two meanings: the table that a token's id looks up (W_E:\" swan\"), and this, the output of\n"
+                                        "the whole encoder for a text.",
+                             .style = VS_ARGS_TEXT, .min_args = 1, .opts = opts, .examples = embed_examples, .needs = VS_NEEDS_MODEL, .run = run_embed};
+
+/* ---- sites ---- */
+
+static vs_status run_sites(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    static const vs_col cols[] = {{"brief", VS_COL_TEXT, 0, 0, "short name"}, {"name", VS_COL_TEXT, 0, 0, NULL}, {"shape", VS_COL_TEXT, 0, 0, NULL}, {"what", VS_COL_TEXT, 0, 0, NULL}};
+    vs_model *m;
+    vs_site *site;
+    size_t n;
+    VS_TRY(vs_session_model(err, s, &m));
+    VS_TRY(vs_site_list(err, m, &site, &n));
+    bool all = vs_has(a, "all") || vs_out_is_data(o);
+    vs_out_table(o, "sites", cols, 4);
+    for (size_t i = 0; i < n; i++) {
+        if (!all && site[i].layer > 0) continue; /* every block has the same */
+        char name[96];
+        vs_out_cell_text(o, vs_site_name(m, site[i], true, name, sizeof name));
+        vs_out_cell_text(o, vs_site_name(m, site[i], false, name, sizeof name));
+        vs_out_cell_text(o, vs_site_shape(site[i].kind));
+        vs_out_cell_text(o, vs_site_words(site[i].kind));
+    }
+    vs_out_end(o);
+    if (!all) vs_out_note(o, "  the other blocks have the same (--all); T positions, d width, H heads, K key heads, h head width, f MLP width, V vocabulary");
+    vs_free(site);
+    return VS_OK;
+}
+static const vs_opt sites_opts[] = {{"all", 0, VS_OPT_FLAG, NULL, "of every block", NULL, VS_COMPLETE_NONE}, {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
+static const char *const sites_examples[] = {"sites", NULL};
+const vs_cmd vs_cmd_sites = {.name = "sites", .group = "passes", .synopsis = "[--all]", .summary = "the hook points: what can be looked at and changed",
+                             .style = VS_ARGS_NONE, .opts = sites_opts, .examples = sites_examples, .needs = VS_NEEDS_MODEL, .run = run_sites};

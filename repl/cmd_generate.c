@@ -1,0 +1,180 @@
+/* cmd_generate.c - generate, score: a text continued, a text weighed. */
+#include <math.h>
+#include <string.h>
+
+#include "commands.h"
+
+static const vs_opt opts[] = {
+    {"n", 'n', VS_OPT_INT, "N", "at most this many tokens", "40", VS_COMPLETE_NONE},
+    {"greedy", 0, VS_OPT_FLAG, NULL, "always the most likely token", NULL, VS_COMPLETE_NONE},
+    {"temperature", 0, VS_OPT_REAL, "T", "flatter above 1, sharper below", "1", VS_COMPLETE_NONE},
+    {"top-k", 0, VS_OPT_INT, "K", "draw among the K most likely (0: all)", "64", VS_COMPLETE_NONE},
+    {"top-p", 0, VS_OPT_REAL, "P", "draw among the fewest that hold P of the probability", "0.95", VS_COMPLETE_NONE},
+    {"seed", 0, VS_OPT_INT, "N", "same seed, same text (set seed)", NULL, VS_COMPLETE_NONE},
+    {"stop", 0, VS_OPT_TEXT, "TEXT", "end when this appears", NULL, VS_COMPLETE_NONE},
+    {"no-eos", 0, VS_OPT_FLAG, NULL, "go on past the end token", NULL, VS_COMPLETE_NONE},
+    {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
+
+/* What is being written: the ids so far and the text they decode to. */
+typedef struct writing {
+    const vs_tokenizer *tok;
+    int32_t *id;
+    size_t n;
+    vs_buf text;
+    size_t shown;
+} writing;
+
+/* Decode all new ids again (a character may span tokens) and stream what is new, but a half character waits. */
+static vs_status show_new(vs_err *err, writing *w, vs_out *o) {
+    vs_buf_clear(&w->text);
+    VS_TRY(vs_detokenize(err, w->tok, w->id, w->n, true, &w->text));
+    size_t end = w->text.len;
+    while (end > w->shown && end + 3 > w->text.len && !memcmp(w->text.s + end - (end >= 3 ? 3 : end), "\xEF\xBF\xBD", end >= 3 ? 3 : end)) end -= 3;
+    if (end > w->shown) {
+        vs_out_stream(o, w->text.s + w->shown, end - w->shown);
+        w->shown = end;
+    }
+    return VS_OK;
+}
+
+static vs_status one_step(vs_err *err, vs_session *s, const char *text, const vs_tokens *in, vs_kv *kv, const vs_sampling *how, uint64_t *state, size_t V, int32_t *id) {
+    vs_pass *p;
+    vs_request rq = {.logits = VS_LOGITS_LAST, .kv = kv};
+    VS_TRY(vs_session_run_text(err, s, text, in, &rq, &p));
+    *id = vs_sample(how, vs_pass_logits(p, NULL), V, state);
+    vs_pass_free(p);
+    return VS_OK;
+}
+
+/* Under edits the whole text is run at each step: an edit at a position from the end means another place each time. */
+static vs_status write_on(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, const vs_sampling *how, vs_model *m, writing *w, vs_out *o) {
+    size_t most = (size_t)vs_int(a, "n"), V = vs_model_info_of(m)->V;
+    const char *stop = vs_text(a, "stop");
+    int32_t eos = vs_has(a, "no-eos") ? -1 : vs_role_id(w->tok, VS_TOK_EOS);
+    bool edited = vs_session_edit_count(s) > 0;
+    uint64_t state = how->seed;
+    vs_kv *kv = NULL;
+    int32_t *all = vs_alloc(in->tokens.n + most, sizeof *all);
+    if (!all) return vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", most);
+    memcpy(all, in->tokens.id, in->tokens.n * sizeof *all);
+    size_t context = vs_model_info_of(m)->context, done = 0;
+    vs_status st = VS_OK;
+    if (in->tokens.n + most > context) st = vs_fail(err, VS_E_RANGE, "generate: %zu tokens and %zu new ones exceed the context of %zu", in->tokens.n, most, context);
+    if (st == VS_OK && !edited) st = vs_kv_new(err, m, in->tokens.n + most, &kv);
+    while (st == VS_OK && w->n < most) {
+        vs_tokens now = {.id = all + done, .n = in->tokens.n + w->n - done};
+        int32_t id;
+        st = one_step(err, s, NULL, &now, kv, how, &state, V, &id);
+        if (st != VS_OK || id == eos) break;
+        if (kv) done = in->tokens.n + w->n;
+        all[in->tokens.n + w->n] = id;
+        w->id[w->n++] = id;
+        st = show_new(err, w, o);
+        if (st == VS_OK && vs_interrupted()) break; /* what is written stays */
+        if (stop && *stop && w->text.s && strstr(w->text.s, stop)) break;
+    }
+    vs_kv_free(kv);
+    vs_free(all);
+    return st;
+}
+
+static vs_status run_generate(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    vs_model *m;
+    vs_texts t;
+    writing w = {0};
+    VS_TRY(vs_session_model(err, s, &m));
+    VS_TRY(vs_model_tokenizer(err, m, &w.tok));
+    if (vs_int(a, "n") < 1) return vs_fail(err, VS_E_USAGE, "generate: -n wants a number from 1");
+    vs_sampling how = {.temperature = vs_has(a, "greedy") ? 0 : (float)vs_real(a, "temperature"),
+                       .top_k = (size_t)vs_int(a, "top-k"),
+                       .top_p = (float)vs_real(a, "top-p"),
+                       .seed = vs_has(a, "seed") ? (uint64_t)vs_int(a, "seed") : vs_session_settings(s)->seed};
+    if (!(how.temperature >= 0) || !(how.top_p > 0 && how.top_p <= 1) || vs_int(a, "top-k") < 0)
+        return vs_fail(err, VS_E_USAGE, "generate: --temperature is from 0, --top-k from 0, --top-p above 0 and at most 1");
+    VS_TRY(vs_args_texts(err, s, a, &t));
+    w.id = vs_alloc((size_t)vs_int(a, "n"), sizeof *w.id);
+    vs_status st = w.id ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for the tokens");
+    if (st == VS_OK && t.item[0].text) vs_out_stream(o, t.item[0].text, strlen(t.item[0].text));
+    if (st == VS_OK) st = write_on(err, s, a, &t.item[0], &how, m, &w, o);
+    vs_out_stream(o, "\n", 1);
+    if (st == VS_OK) {
+        vs_out_ints(o, VS_COL_JSON_ONLY, "ids", w.id, w.n);
+        vs_out_text(o, VS_COL_JSON_ONLY, "text", w.text.s ? w.text.s : "");
+    }
+    vs_buf_free(&w.text);
+    vs_free(w.id);
+    vs_texts_free(&t);
+    return st;
+}
+static const char *const generate_examples[] = {"generate \"The white swan\" -n 20 --greedy", "generate \"Once upon a time\" -n 30 --temperature 0.8 --seed 7", NULL};
+const vs_cmd vs_cmd_generate = {.name = "generate", .group = "passes", .synopsis = "TEXT [-n N] [--greedy]", .summary = "continue a text, token by token",
+                                .style = VS_ARGS_TEXT, .min_args = 1, .opts = opts, .examples = generate_examples, .needs = VS_NEEDS_CAUSAL, .run = run_generate};
+
+/* ---- score ---- */
+
+static vs_status score_one(vs_err *err, vs_session *s, const vs_text_input *in, const vs_model *m, const vs_tokenizer *tok, vs_out *o) {
+    static const vs_col cols[] = {{"token", VS_COL_TOKEN, 0, VS_COL_TTY_ONLY, NULL}, {"logprob", VS_COL_REAL, 4, VS_COL_TTY_ONLY, NULL}, {"prob", VS_COL_PROB, 4, VS_COL_TTY_ONLY, NULL}};
+    const vs_tokens *t = &in->tokens;
+    size_t V = vs_model_info_of(m)->V;
+    if (t->n < 2) return vs_fail(err, VS_E_RANGE, "score: one token alone has nothing before it to be predicted from");
+    vs_pass *p;
+    vs_request rq = {.logits = VS_LOGITS_ALL};
+    VS_TRY(vs_session_run_text(err, s, in->text, t, &rq, &p));
+    const float *logits = vs_pass_logits(p, NULL);
+    float *lp = vs_alloc(t->n, sizeof *lp);
+    const char **name = vs_alloc(t->n, sizeof *name);
+    vs_arena a = {0};
+    vs_buf b = {0};
+    vs_status st = lp && name ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for the scores");
+    double sum = 0;
+    for (size_t i = 1; st == VS_OK && i < t->n; i++) { /* the first token is given, not predicted */
+        const float *row = logits + (i - 1) * V;
+        lp[i - 1] = row[t->id[i]] - vs_log_sum_exp(row, V);
+        sum += (double)lp[i - 1];
+        vs_buf_clear(&b);
+        vs_piece_text(tok, t->id[i], &b);
+        name[i - 1] = vs_arena_strndup(&a, b.s ? b.s : "", b.len);
+        if (!name[i - 1]) st = vs_fail(err, VS_E_NOMEM, "no memory for the scores");
+    }
+    if (st == VS_OK) {
+        double loss = -sum / (double)(t->n - 1);
+        vs_out_texts(o, VS_COL_JSON_ONLY, "tokens", name, t->n - 1);
+        vs_out_reals(o, VS_COL_JSON_ONLY, "logprobs", lp, t->n - 1);
+        vs_out_table(o, "score", cols, 3);
+        for (size_t i = 0; !vs_out_is_data(o) && i + 1 < t->n; i++) {
+            vs_out_cell_text(o, name[i]);
+            vs_out_cell_real(o, (double)lp[i]);
+            vs_out_cell_real(o, exp((double)lp[i]));
+        }
+        vs_out_end(o);
+        vs_out_real(o, 0, "loss", loss, 4);
+        vs_out_real(o, 0, "perplexity", exp(loss), 3);
+    }
+    vs_buf_free(&b);
+    vs_arena_free(&a);
+    vs_free(name);
+    vs_free(lp);
+    vs_pass_free(p);
+    return st;
+}
+
+static vs_status run_score(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    vs_model *m;
+    const vs_tokenizer *tok;
+    vs_texts t;
+    VS_TRY(vs_session_model(err, s, &m));
+    VS_TRY(vs_model_tokenizer(err, m, &tok));
+    VS_TRY(vs_args_texts(err, s, a, &t));
+    vs_status st = VS_OK;
+    for (size_t i = 0; st == VS_OK && i < t.n; i++) {
+        st = score_one(err, s, &t.item[i], m, tok, o);
+        if (st == VS_OK && i + 1 < t.n) vs_out_flush_part(o);
+    }
+    vs_texts_free(&t);
+    return st;
+}
+static const char *const score_examples[] = {"score The white swan in the blue water", NULL};
+const vs_cmd vs_cmd_score = {.name = "score", .group = "passes", .synopsis = "TEXT", .summary = "log-probability of each token, loss, perplexity",
+                             .details = "The first token (the start token of the model) is given; each later one is predicted from those before it.\n"
+                                        "loss is the mean of -log p in nats, perplexity its exponential.",
+                             .style = VS_ARGS_TEXT, .min_args = 1, .examples = score_examples, .needs = VS_NEEDS_CAUSAL, .run = run_score};
