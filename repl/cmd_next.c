@@ -57,7 +57,7 @@ static vs_status run_next(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     vs_model *m;
     const vs_tokenizer *tok;
     vs_texts t;
-    size_t k;
+    size_t k = 0;
     VS_TRY(count_of(err, a, &k));
     VS_TRY(head_of(err, s, "next", &m, &tok));
     VS_TRY(vs_args_texts(err, s, a, &t));
@@ -151,7 +151,7 @@ static vs_status run_fill(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     vs_model *m;
     const vs_tokenizer *tok;
     vs_texts t;
-    size_t k;
+    size_t k = 0;
     VS_TRY(count_of(err, a, &k));
     VS_TRY(vs_session_model(err, s, &m));
     const vs_model_info *in = vs_model_info_of(m);

@@ -1,0 +1,146 @@
+/* cmd_info.c - info: what a model is, drawn as the stack it is. */
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+
+static const char *const role_names[] = {
+#define ROLE(name, per_layer, shape, words) #name,
+#include "../lib/model/roles.def"
+#undef ROLE
+};
+
+/* The parts a person thinks in, and the roles that belong to each. */
+typedef struct part {
+    const char *name;
+    vs_role from, to;
+} part;
+static const part parts[] = {{"embeddings", VS_ROLE_EMBED, VS_ROLE_EMBED_NORM_B},
+                             {"attention", VS_ROLE_ATTN_NORM, VS_ROLE_ATTN_POST_B},
+                             {"MLP", VS_ROLE_MLP_NORM, VS_ROLE_MLP_POST_B},
+                             {"final norm and heads", VS_ROLE_FINAL_NORM, VS_ROLE_NSP_B}};
+
+static void part_table(const vs_model *m, vs_out *o) {
+    static const vs_col cols[] = {{"part", VS_COL_TEXT, 0, 0, NULL}, {"parameters", VS_COL_INT, 0, 0, NULL}, {"share", VS_COL_PROB, 3, 0, NULL}};
+    const vs_model_info *in = vs_model_info_of(m);
+    vs_out_table(o, "parts", cols, 3);
+    for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
+        size_t n = 0;
+        for (int r = (int)parts[p].from; r <= (int)parts[p].to; r++)
+            if (!(r == VS_ROLE_UNEMBED && in->tied)) n += vs_model_params_of(m, (vs_role)r);
+        vs_out_cell_text(o, parts[p].name);
+        vs_out_cell_int(o, (int64_t)n);
+        vs_out_cell_real(o, in->params ? (double)n / (double)in->params : 0);
+    }
+    vs_out_end(o);
+}
+
+static void weight_row(const vs_model *m, vs_role r, int stack, vs_out *o) {
+    const vs_tensor *w = vs_model_weight(m, r, stack, 0);
+    if (!w) return;
+    char shape[64];
+    vs_out_cell_text(o, role_names[r]);
+    vs_out_cell_text(o, vs_shape_text(w->shape, w->ndim, shape, sizeof shape));
+    vs_out_cell_text(o, vs_dtype_of(w->dtype)->name);
+    vs_out_cell_text(o, vs_role_words(r));
+}
+
+static void weight_table(const vs_model *m, vs_out *o) {
+    static const vs_col cols[] = {{"role", VS_COL_TEXT, 0, 0, NULL}, {"shape", VS_COL_TEXT, 0, 0, NULL}, {"type", VS_COL_TEXT, 0, 0, NULL}, {"what", VS_COL_TEXT, 0, 0, NULL}};
+    vs_out_table(o, "weights", cols, 4);
+    for (int stack = 0; stack < vs_model_info_of(m)->n_stacks; stack++)
+        for (int r = 0; r < VS_ROLE_COUNT; r++) weight_row(m, (vs_role)r, stack, o);
+    vs_out_end(o);
+}
+
+/* A box of the drawing, `width` columns inside. */
+static void box_line(vs_buf *b, const char *left, const char *text, int width, const char *right) {
+    int used = 0;
+    for (size_t i = 0, n = strlen(text); i < n; used++) vs_utf8_next(text, n, &i, NULL);
+    vs_buf_printf(b, "  %s %s%*s %s\n", left, text, width - used > 0 ? width - used : 0, "", right);
+}
+
+static void rule(vs_buf *b, const char *left, const char *right, int width, const char *after) {
+    vs_buf_printf(b, "  %s", left);
+    for (int i = 0; i < width + 2; i++) vs_buf_puts(b, "─");
+    vs_buf_printf(b, "%s%s\n", right, after);
+}
+
+/* Which earlier positions each position sees, as a little triangle or square. */
+static void mask_drawing(vs_buf *b, bool causal) {
+    for (int r = 0; r < 4; r++) {
+        vs_buf_puts(b, "      ");
+        for (int c = 0; c < 4; c++) vs_buf_puts(b, !causal || c <= r ? "■ " : "· ");
+        if (r == 0) vs_buf_puts(b, causal ? "  causal: a token sees itself and those before it" : "  full: every token sees every token");
+        vs_buf_putc(b, '\n');
+    }
+}
+
+static void draw_stack(const vs_model_info *in, const vs_stack_info *k, vs_buf *b) {
+    enum { W = 50 };
+    char line[160];
+    const char *norm = k->rms ? "RMS norm" : "layer norm";
+    snprintf(line, sizeof line, "%s (d = %zu)", in->has_logits ? in->masked ? "logits at each [MASK]" : "logits of the next token" : "sentence vector", k->d);
+    vs_buf_printf(b, "        ↑ %s\n", line);
+    rule(b, "┌", "┐", W, "");
+    if (k->post_norm) box_line(b, "│", "norm after each sum", W, "│");
+    snprintf(line, sizeof line, "MLP: %zu → %zu → %zu, %s%s", k->d, k->f, k->d, k->act, k->gated ? ", gated" : "");
+    box_line(b, "│", line, W, "│  ⊕ added to the stream");
+    snprintf(line, sizeof line, "attention: %zu heads of %zu in parallel%s", k->H, k->dh, k->KV != k->H ? "," : "");
+    box_line(b, "│", line, W, "│  ⊕ added to the stream");
+    if (k->KV != k->H) {
+        snprintf(line, sizeof line, "  %zu key/value head%s shared among them", k->KV, k->KV > 1 ? "s" : "");
+        box_line(b, "│", line, W, "│");
+    }
+    snprintf(line, sizeof line, "%s %s each", norm, k->post_norm ? "after" : "before");
+    box_line(b, "│", line, W, "│");
+    snprintf(line, sizeof line, "┘  × %zu blocks in series", k->L);
+    rule(b, "└", line, W, "");
+    vs_buf_printf(b, "        ↑ embedding: %zu tokens → %zu numbers; positions: %s\n\n", in->V, k->d, k->positions);
+    mask_drawing(b, k->causal);
+}
+
+static void numbers(const vs_model_info *in, vs_out *o) {
+    const vs_stack_info *k = &in->stack[in->n_stacks - 1];
+    vs_out_text(o, 0, "name", in->name);
+    vs_out_text(o, 0, "architecture", in->arch);
+    vs_out_text(o, 0, "file", in->path);
+    vs_out_text(o, VS_COL_JSON_ONLY, "format", in->format);
+    vs_out_int(o, VS_COL_JSON_ONLY, "layers", (int64_t)k->L);
+    vs_out_int(o, VS_COL_JSON_ONLY, "width", (int64_t)k->d);
+    vs_out_int(o, VS_COL_JSON_ONLY, "heads", (int64_t)k->H);
+    vs_out_int(o, VS_COL_JSON_ONLY, "kv_heads", (int64_t)k->KV);
+    vs_out_int(o, VS_COL_JSON_ONLY, "head_width", (int64_t)k->dh);
+    vs_out_int(o, VS_COL_JSON_ONLY, "mlp_width", (int64_t)k->f);
+    vs_out_int(o, VS_COL_JSON_ONLY, "vocabulary", (int64_t)in->V);
+    vs_out_bool(o, VS_COL_JSON_ONLY, "causal", k->causal);
+    vs_out_int(o, 0, "parameters", (int64_t)in->params);
+    vs_out_int(o, 0, "context", (int64_t)in->context);
+    vs_out_int(o, VS_COL_JSON_ONLY, "bytes", (int64_t)in->file_bytes);
+    char memory[96];
+    snprintf(memory, sizeof memory, "%.1f MB, mapped: only what is used is read", (double)in->file_bytes / 1e6);
+    vs_out_text(o, VS_COL_TTY_ONLY, "memory", memory);
+}
+
+static vs_status run_info(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    vs_model *m;
+    if (vs_arg(a, 0)) VS_TRY(vs_session_use(err, s, vs_arg(a, 0)));
+    VS_TRY(vs_session_model(err, s, &m));
+    const vs_model_info *in = vs_model_info_of(m);
+    numbers(in, o);
+    if (!vs_out_is_data(o)) {
+        vs_buf b = {0};
+        for (int k = in->n_stacks - 1; k >= 0; k--) draw_stack(in, &in->stack[k], &b);
+        vs_out_note(o, "%s", "");
+        if (b.s) vs_out_raw(o, b.s, b.len);
+        vs_buf_free(&b);
+        vs_out_heading(o, "Parameters");
+    }
+    part_table(m, o);
+    vs_out_heading(o, "Weights (of block 0 where each block has its own)");
+    weight_table(m, o);
+    return VS_OK;
+}
+static const char *const info_examples[] = {"info", NULL};
+const vs_cmd vs_cmd_info = {.name = "info", .group = "session", .synopsis = "[MODEL]", .summary = "a model's architecture, drawn; shapes, parameters, memory",
+                            .style = VS_ARGS_WORDS, .max_args = 1, .examples = info_examples, .complete = VS_COMPLETE_MODEL, .run = run_info};
