@@ -1,0 +1,254 @@
+/* cmd_attention.c - attention: where each head looks, and what it says. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/command.h"
+#include "direct.h"
+
+static const vs_opt opts[] = {{"layer", 0, VS_OPT_INT, "L", "one block", NULL, VS_COMPLETE_NONE},
+                              {"head", 0, VS_OPT_INT, "H", "one head of that block", NULL, VS_COMPLETE_NONE},
+                              {"at", 0, VS_OPT_TEXT, "POS", "for one token, every head's look, sorted", NULL, VS_COMPLETE_NONE},
+                              {"k", 'k', VS_OPT_INT, "K", "rows of the table", "20", VS_COMPLETE_NONE},
+                              {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
+
+/* One text's patterns: [L][H, T, T], with labels for its tokens. */
+typedef struct looks {
+    const vs_model *m;
+    const vs_tokenizer *tok;
+    const vs_tokens *tokens;
+    vs_pass *pass;
+    vs_site *site; /* [L] patterns */
+    size_t L, H, T;
+    const char **label; /* [T] */
+    vs_arena arena;
+} looks;
+
+/* A head's one look. */
+typedef struct look {
+    size_t layer, head, query, key;
+    float weight;
+} look;
+
+static vs_status pattern_row(vs_err *err, const looks *k, size_t layer, size_t head, size_t query, const float **row) {
+    vs_tensor t;
+    VS_TRY(vs_pass_site(err, k->pass, k->site[layer], 0, &t));
+    *row = (const float *)((const char *)t.data + head * t.stride[0] + query * t.stride[1]);
+    return VS_OK;
+}
+
+/* Its special tokens are where a head rests when it has nothing to say: not a look. */
+static bool is_rest(const looks *k, size_t pos) { return k->tokens->special[pos] || vs_is_special(k->tok, k->tokens->id[pos]); }
+
+static vs_status looks_open(vs_err *err, vs_session *s, const vs_model *m, const vs_text_input *in, looks *k) {
+    const vs_model_info *info = vs_model_info_of(m);
+    const vs_stack_info *stack = &info->stack[info->n_stacks - 1];
+    *k = (looks){.m = m, .tokens = &in->tokens, .L = stack->L, .H = stack->H, .T = in->tokens.n};
+    VS_TRY(vs_model_tokenizer(err, (vs_model *)(uintptr_t)m, &k->tok));
+    k->site = vs_arena_alloc(&k->arena, k->L, sizeof *k->site);
+    k->label = vs_arena_alloc(&k->arena, k->T, sizeof *k->label);
+    if (!k->site || !k->label) return vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", k->T);
+    for (size_t l = 0; l < k->L; l++) k->site[l] = (vs_site){.kind = VS_SITE_PATTERN, .layer = (int16_t)l, .head = -1, .stack = (uint8_t)(info->n_stacks - 1)};
+    for (size_t i = 0; i < k->T; i++) {
+        vs_buf b = {0};
+        vs_piece_text(k->tok, in->tokens.id[i], &b);
+        const char *p = b.s ? b.s : "";
+        while (*p == ' ' && p[1]) p++;
+        k->label[i] = vs_arena_strndup(&k->arena, *p == '\n' ? "\\n" : p, *p == '\n' ? 2 : strlen(p));
+        vs_buf_free(&b);
+        if (!k->label[i]) return vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", k->T);
+    }
+    vs_request rq = {.keep = k->site, .n_keep = k->L};
+    return vs_session_run_text(err, s, in->text, &in->tokens, &rq, &k->pass);
+}
+
+static void looks_close(looks *k) {
+    vs_pass_free(k->pass);
+    vs_arena_free(&k->arena);
+}
+
+/* ---- tables of looks ---- */
+
+static int by_weight(const void *a, const void *b) {
+    const look *x = a, *y = b;
+    if (x->weight != y->weight) return x->weight < y->weight ? 1 : -1;
+    return x->layer != y->layer ? (x->layer < y->layer ? -1 : 1) : (x->head < y->head ? -1 : x->head > y->head);
+}
+
+static void look_table(const looks *k, const look *list, size_t n, const char *name, vs_out *o) {
+    static const vs_col cols[] = {{"token", VS_COL_TEXT, 0, 0, NULL},      {"position", VS_COL_INT, 0, VS_COL_JSON_ONLY, NULL},
+                                  {"looks_at", VS_COL_TEXT, 0, 0, "looks at"}, {"key", VS_COL_INT, 0, VS_COL_JSON_ONLY, NULL},
+                                  {"layer", VS_COL_INT, 0, 0, NULL},       {"head", VS_COL_INT, 0, 0, NULL},
+                                  {"weight", VS_COL_PROB, 3, 0, NULL}};
+    vs_out_table(o, name, cols, 7);
+    for (size_t i = 0; i < n; i++) {
+        vs_out_cell_text(o, k->label[list[i].query]);
+        vs_out_cell_int(o, (int64_t)list[i].query);
+        vs_out_cell_text(o, k->label[list[i].key]);
+        vs_out_cell_int(o, (int64_t)list[i].key);
+        vs_out_cell_int(o, (int64_t)list[i].layer);
+        vs_out_cell_int(o, (int64_t)list[i].head);
+        vs_out_cell_real(o, (double)list[i].weight);
+    }
+    vs_out_end(o);
+}
+
+/* The strongest look of one head from one token; away: at another word, not itself nor a resting place. */
+static vs_status strongest(vs_err *err, const looks *k, size_t layer, size_t head, size_t query, bool away, look *out) {
+    const float *row;
+    VS_TRY(pattern_row(err, k, layer, head, query, &row));
+    *out = (look){.layer = layer, .head = head, .query = query, .key = query, .weight = -1};
+    for (size_t j = 0; j < k->T; j++)
+        if (row[j] > out->weight && !(away && (j == query || is_rest(k, j)))) {
+            out->weight = row[j];
+            out->key = j;
+        }
+    return VS_OK;
+}
+
+/* Every head's look from one token, sorted; or, query = T, for each token the one head that looks hardest at another. */
+static vs_status links(vs_err *err, const looks *k, size_t query, int64_t layer, size_t most, vs_out *o) {
+    bool each = query == k->T;
+    size_t n = 0, first = layer < 0 ? 0 : (size_t)layer, last = layer < 0 ? k->L - 1 : (size_t)layer;
+    look *list = vs_alloc(each ? k->T : (last - first + 1) * k->H, sizeof *list);
+    if (!list) return vs_fail(err, VS_E_NOMEM, "no memory for the looks");
+    vs_status st = VS_OK;
+    for (size_t q = each ? 0 : query; st == VS_OK && q < (each ? k->T : query + 1); q++) {
+        look best = {.weight = -1};
+        if (each && is_rest(k, q)) continue;
+        for (size_t l = first; st == VS_OK && l <= last; l++)
+            for (size_t h = 0; st == VS_OK && h < k->H; h++) {
+                look one;
+                st = strongest(err, k, l, h, q, true, &one);
+                if (st == VS_OK && !each && one.weight >= 0) list[n++] = one;
+                if (st == VS_OK && each && one.weight > best.weight) best = one;
+            }
+        if (each && best.weight >= 0) list[n++] = best;
+    }
+    if (!each) qsort(list, n, sizeof *list, by_weight);
+    if (st == VS_OK) look_table(k, list, each || n < most ? n : most, each ? "links" : "heads", o);
+    vs_free(list);
+    return st;
+}
+
+/* ---- heatmaps ---- */
+
+/* One head; the mean of a block's heads (head < 0); or, layer < 0, the hardest look of any head at each pair. */
+static vs_status heat(vs_err *err, const looks *k, int64_t layer, int64_t head, vs_out *o) {
+    float *map = vs_zalloc(k->T * k->T, sizeof *map);
+    if (!map) return vs_fail(err, VS_E_NOMEM, "no memory for %zu x %zu weights", k->T, k->T);
+    vs_status st = VS_OK;
+    size_t l0 = layer < 0 ? 0 : (size_t)layer, l1 = layer < 0 ? k->L : l0 + 1, h0 = head < 0 ? 0 : (size_t)head, h1 = head < 0 ? k->H : h0 + 1;
+    for (size_t l = l0; l < l1; l++)
+        for (size_t h = h0; h < h1; h++)
+            for (size_t q = 0; st == VS_OK && q < k->T; q++) {
+                const float *row;
+                st = pattern_row(err, k, l, h, q, &row);
+                for (size_t j = 0; st == VS_OK && j < k->T; j++) {
+                    float *cell = &map[q * k->T + j];
+                    if (layer < 0)
+                        *cell = is_rest(k, j) ? NAN : fmaxf(*cell, row[j]);
+                    else
+                        *cell += row[j] / (float)(h1 - h0);
+                }
+            }
+    if (st == VS_OK) vs_out_matrix(o, "pattern", map, k->T, k->T, k->label, k->label, 0, 1);
+    vs_free(map);
+    return st;
+}
+
+/* ---- what a head says ---- */
+
+/* The words that one head's output at the last position moves the prediction towards. */
+static vs_status head_words(vs_err *err, vs_session *s, const looks *k, const vs_text_input *in, int layer, int head, size_t at, vs_out *o) {
+    uint8_t stack = (uint8_t)(vs_model_info_of(k->m)->n_stacks - 1);
+    bool branch = vs_model_weight(k->m, VS_ROLE_ATTN_BRANCH, stack, layer) != NULL;
+    vs_site keep[3] = {{VS_SITE_RESULT, (int16_t)layer, -1, stack, 0}, {VS_SITE_RESID_PRE, (int16_t)k->L, -1, stack, 0}, {VS_SITE_ATTN_RAW, (int16_t)layer, -1, stack, 0}};
+    vs_request rq = {.keep = keep, .n_keep = branch ? 3 : 2};
+    vs_pass *p = NULL;
+    vs_tensor result, stream, raw = {0};
+    vs_direct x = {0};
+    vs_buf words = {0};
+    float *mul = NULL, *logits = NULL;
+    vs_status st = vs_session_run_text(err, s, in->text, &in->tokens, &rq, &p);
+    if (st == VS_OK) st = vs_pass_site(err, p, keep[0], 0, &result);
+    if (st == VS_OK) st = vs_pass_site(err, p, keep[1], 0, &stream);
+    if (st == VS_OK && branch) st = vs_pass_site(err, p, keep[2], 0, &raw);
+    if (st == VS_OK) st = vs_direct_open(err, k->m, vs_tensor_row(&stream, at), &x);
+    if (st == VS_OK) {
+        mul = vs_alloc(x.d, sizeof *mul);
+        logits = vs_alloc(x.V, sizeof *logits);
+        if (!mul || !logits) st = vs_fail(err, VS_E_NOMEM, "no memory for the logits");
+    }
+    if (st == VS_OK) st = vs_direct_branch(err, &x, VS_ROLE_ATTN_BRANCH, layer, branch ? vs_tensor_row(&raw, at) : NULL, mul);
+    if (st == VS_OK) {
+        const float *v = (const float *)((const char *)result.data + at * result.stride[0] + (size_t)head * result.stride[1]);
+        vs_mul_into(v, mul, mul, x.d);
+        st = vs_direct_logits(err, &x, mul, 1, logits);
+    }
+    if (st == VS_OK) st = vs_direct_words(err, &x, k->tok, logits, 8, &words);
+    if (st == VS_OK) {
+        vs_out_note(o, "at \"%s\" it moves the prediction towards: %s", k->label[at], words.s);
+        vs_out_text(o, VS_COL_JSON_ONLY, "towards", words.s);
+    }
+    vs_buf_free(&words);
+    vs_free(mul);
+    vs_free(logits);
+    vs_direct_close(&x);
+    vs_pass_free(p);
+    return st;
+}
+
+/* ---- the command ---- */
+
+static vs_status within(vs_err *err, const char *what, int64_t v, size_t n) {
+    return v >= 0 && (size_t)v < n ? VS_OK : vs_fail(err, VS_E_RANGE, "attention: there is no %s %lld; they are 0..%zu", what, (long long)v, n - 1);
+}
+
+static vs_status show(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, looks *k, vs_out *o) {
+    int64_t layer = vs_has(a, "layer") ? vs_int(a, "layer") : -1, head = vs_has(a, "head") ? vs_int(a, "head") : -1;
+    size_t from = k->T, at = k->T, most = (size_t)(vs_int(a, "k") > 0 ? vs_int(a, "k") : 1);
+    if (vs_has(a, "layer")) VS_TRY(within(err, "layer", layer, k->L));
+    if (vs_has(a, "head")) VS_TRY(within(err, "head", head, k->H));
+    if (head >= 0 && layer < 0) return vs_fail(err, VS_E_USAGE, "attention: --head wants --layer with it");
+    if (vs_has(a, "at")) VS_TRY(vs_position_find(err, k->m, in->text, k->tokens, vs_text(a, "at"), strlen(vs_text(a, "at")), &from, &at));
+    vs_out_texts(o, VS_COL_JSON_ONLY, "tokens", k->label, k->T);
+    if (!vs_has(a, "at")) {
+        if (head >= 0)
+            vs_out_heading(o, "Block %lld, head %lld: rows look at columns", (long long)layer, (long long)head);
+        else if (layer >= 0)
+            vs_out_heading(o, "Block %lld, the mean of its %zu heads: rows look at columns", (long long)layer, k->H);
+        else
+            vs_out_heading(o, "The hardest look of any of the %zu heads: rows look at columns", k->L * k->H);
+        VS_TRY(heat(err, k, layer, head, o));
+    }
+    if (head >= 0) {
+        const vs_model_info *info = vs_model_info_of(k->m);
+        bool can = info->has_logits && !info->masked && !info->stack[info->n_stacks - 1].post_norm;
+        return can ? head_words(err, s, k, in, (int)layer, (int)head, vs_has(a, "at") ? at : k->T - 1, o) : VS_OK;
+    }
+    vs_out_heading(o, vs_has(a, "at") ? "Where each head looks from \"%s\"" : "For each word, the head that looks hardest at another%.0s", vs_has(a, "at") ? k->label[at] : "");
+    return links(err, k, at, layer, most, o);
+}
+
+static vs_status run_attention(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    vs_model *m;
+    vs_texts t;
+    looks k = {0};
+    VS_TRY(vs_session_model(err, s, &m));
+    VS_TRY(vs_args_texts(err, s, a, &t));
+    vs_status st = looks_open(err, s, m, &t.item[0], &k);
+    if (st == VS_OK) st = show(err, s, a, &t.item[0], &k, o);
+    looks_close(&k);
+    vs_texts_free(&t);
+    return st;
+}
+static const char *const examples[] = {"attention the white swan in the blue water", "attention the white swan in the blue water --at swan",
+                                       "attention the white swan in the blue water --layer 5 --head 2", NULL};
+const vs_cmd vs_cmd_attention = {
+    .name = "attention", .group = "attention", .synopsis = "TEXT [--layer L] [--head H] [--at POS]", .summary = "where each head looks, and what it says",
+    .details = "A row of the picture is a token that looks, a column one that is looked at.  Looks at oneself and at special tokens,\n"
+               "where heads rest, are left out of the tables.  With --layer and --head: one head's pattern, and the words that its\n"
+               "output at the last position (or at --at) moves the prediction towards.",
+    .style = VS_ARGS_TEXT, .min_args = 1, .opts = opts, .examples = examples, .needs = VS_NEEDS_MODEL, .run = run_attention};
