@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 
 #include "session_impl.h"
-#include "sql/sql.h"
 
 vs_status vs_session_new(vs_err *err, const char *db, vs_session **out) {
     *out = NULL;
@@ -52,15 +51,7 @@ vs_settings *vs_session_settings(vs_session *s) { return &s->settings; }
 void vs_session_set_catalogue(vs_session *s, vs_catalogue_fn *fn) { s->catalogue = fn; }
 
 vs_status vs_session_store(vs_err *err, vs_session *s, vs_store **out) {
-    *out = s->store;
-    if (s->store) return VS_OK;
-    VS_TRY(vs_store_open(err, s->db, &s->store));
-    vs_status st = vs_sql_install(err, s, s->store);
-    if (st != VS_OK) {
-        vs_store_close(s->store);
-        s->store = NULL;
-        return st;
-    }
+    if (!s->store) VS_TRY(vs_store_open(err, s->db, &s->store));
     *out = s->store;
     return VS_OK;
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "numeric/linalg.h"
+#include "io/format.h"
 #include "session_impl.h"
 #include "tensor/kernels.h"
 
@@ -157,29 +157,6 @@ static vs_status resolve(vs_err *err, void *self, const vs_addr *a, vs_value *ou
     return vs_fail(err, VS_E_SYNTAX, "an address of no known kind");
 }
 
-/* Principal component i of the current space; tables too large for it are sampled evenly. */
-static vs_status resolve_pc(vs_err *err, void *self, size_t i, vs_value *out) {
-    enum { ROWS_MAX = 50000 };
-    vs_space *sp = vs_session_space(self);
-    if (!sp) return vs_fail(err, VS_E_STATE, "no space is open");
-    size_t d = vs_space_dim(sp), n = vs_space_rows(sp), used = n < ROWS_MAX ? n : ROWS_MAX;
-    if (i >= d) return vs_fail(err, VS_E_RANGE, "pc(%zu): %s has %zu dimensions", i + 1, vs_space_name(sp), d);
-    float *rows = vs_alloc(used, d * sizeof *rows), *all = vs_alloc(i + 1, d * sizeof *all);
-    vs_status st = rows && all ? VS_OK : no_memory(err);
-    for (size_t r = 0; st == VS_OK && r < used; r++) st = vs_space_row(err, sp, r * n / used, rows + r * d);
-    if (st == VS_OK) st = vs_pca(err, rows, used, d, i + 1, all, NULL);
-    out->vec = st == VS_OK ? vs_alloc(d, sizeof *out->vec) : NULL;
-    if (st == VS_OK && !out->vec) st = no_memory(err);
-    if (st == VS_OK) {
-        memcpy(out->vec, all + i * d, d * sizeof *all);
-        out->dim = d;
-        out->space = sp;
-    }
-    vs_free(rows);
-    vs_free(all);
-    return st;
-}
-
 static bool is_key(void *self, const char *text, size_t n) {
     vs_space *sp = vs_session_space(self);
     return sp && vs_space_has(sp, text, n);
@@ -194,7 +171,7 @@ static bool is_space(void *self, const char *name, size_t n) {
 }
 
 vs_status vs_session_eval(vs_err *err, vs_session *s, const char *expr, size_t n, vs_value *out) {
-    vs_resolver r = {.self = s, .resolve = resolve, .pc = resolve_pc, .is_key = is_key, .is_space = is_space};
+    vs_resolver r = {.self = s, .resolve = resolve, .is_key = is_key, .is_space = is_space};
     *out = (vs_value){0};
     vs_status st = vs_eval(err, expr, n, &r, out);
     if (st != VS_OK) vs_value_free(out);

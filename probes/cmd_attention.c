@@ -121,10 +121,10 @@ static vs_status links(vs_err *err, const looks *k, size_t query, int64_t layer,
             for (size_t h = 0; st == VS_OK && h < k->H; h++) {
                 look one;
                 st = strongest(err, k, l, h, q, true, &one);
-                if (st == VS_OK && !each && one.weight >= 0) list[n++] = one;
+                if (st == VS_OK && !each && one.weight > 0) list[n++] = one;
                 if (st == VS_OK && each && one.weight > best.weight) best = one;
             }
-        if (each && best.weight >= 0) list[n++] = best;
+        if (each && best.weight > 0) list[n++] = best;
     }
     if (!each) qsort(list, n, sizeof *list, by_weight);
     if (st == VS_OK) look_table(k, list, each || n < most ? n : most, each ? "links" : "heads", o);

@@ -66,6 +66,10 @@ vs_status vs_model_column(vs_err *err, const vs_model *m, vs_role role, int laye
 /* vs_model_final_norm() - the decoder's final norm of rows x [n,d] into y (may be x); a copy where the model has none. */
 vs_status vs_model_final_norm(vs_err *err, const vs_model *m, const float *x, size_t n, float *y) VS_MUST_CHECK;
 
+/* vs_model_norm() - any norm of the stream by its role (ATTN_BRANCH of a layer, say), as a pass applies it, of rows x
+ * [n,d] into y.  VS_OK | VS_E_UNSUPPORTED (the model has none in that role). */
+vs_status vs_model_norm(vs_err *err, const vs_model *m, vs_role role, int layer, const float *x, size_t n, float *y) VS_MUST_CHECK;
+
 /* vs_model_unembed() - logits [n,V] of stream vectors x [n,d] (before any final norm: it is applied), exactly as the
  * last steps of a pass compute them: for a masked-word model through its head's transform and bias.
  * VS_OK | VS_E_UNSUPPORTED (a model without a head).  O(n d V). */

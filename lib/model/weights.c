@@ -89,6 +89,20 @@ vs_status vs_model_final_norm(vs_err *err, const vs_model *m, const float *x, si
     return VS_OK;
 }
 
+vs_status vs_model_norm(vs_err *err, const vs_model *m, vs_role role, int layer, const float *x, size_t n, float *y) {
+    const vs_stack_state *s = &m->stack[m->arch->n_stacks - 1];
+    size_t d = (size_t)m->hp[VS_HP_D];
+    const vs_tensor *t = vs_model_weight(m, role, m->arch->n_stacks - 1, layer);
+    if (!t || vs_tensor_count(t) != d) return vs_fail(err, VS_E_UNSUPPORTED, "%s has no such norm of the stream", m->info.name);
+    const vs_weight *g = per_layer[role] ? &s->layer[layer].w[role] : &s->w[role];
+    const float *b = !strcmp(vs_role_words(role + 1), "its bias") ? (g + 1)->vec : NULL; /* roles.def: a bias follows its gain */
+    for (size_t i = 0; i < n; i++) {
+        if (s->spec->norm == VS_NORM_RMS) vs_rms_norm(x + i * d, g->vec, 0, s->eps, y + i * d, d);
+        else vs_layer_norm(x + i * d, g->vec, b, s->eps, y + i * d, d);
+    }
+    return VS_OK;
+}
+
 /* The masked-word head up to the unembedding: dense, non-linearity, norm (Devlin et al. 2019, BertLMPredictionHead). */
 static vs_status head_transform(vs_err *err, const vs_stack_state *s, const float *x, size_t n, size_t d, float *y) {
     VS_TRY(vs_matmul(err, x, n, d, d, &s->w[VS_ROLE_HEAD_W].t, s->w[VS_ROLE_HEAD_B].vec, y, d, d));

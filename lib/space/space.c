@@ -84,6 +84,11 @@ static bool find_blank(const vs_space *s, const char *key, size_t n, size_t *row
     return find(s, spaced, n + 1, row);
 }
 
+bool vs_space_has(const vs_space *s, const char *key, size_t n) {
+    size_t row;
+    return find(s, key, n, &row) || (s->keys.pieces && find_blank(s, key, n, &row));
+}
+
 /* The key in lower case, with a capital, all in capitals: the first that is there.  `said` is how it is spelled. */
 static bool find_folded(const vs_space *s, const char *key, size_t n, size_t *row, vs_buf *said) {
     static const vs_case cases[] = {VS_CASE_LOWER, VS_CASE_TITLE, VS_CASE_UPPER};

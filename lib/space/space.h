@@ -53,6 +53,9 @@ const float *vs_space_data(const vs_space *s); /* [n, d] where the rows are cont
 /* How a key was found (DESIGN 1: exact; case-folded; with a leading blank in a table of pieces; mean of parts). */
 typedef enum vs_match { VS_MATCH_EXACT, VS_MATCH_FOLDED, VS_MATCH_BLANK, VS_MATCH_MEAN } vs_match;
 
+/* vs_space_has() - whether a text is wholly a key (in a table of pieces: with a leading blank too). */
+bool vs_space_has(const vs_space *s, const char *key, size_t n);
+
 /* vs_space_lookup() - the vector of a key by those rules; exact_only refuses all but the first and the leading blank.
  *   vec [d] out   rows [8] out: the rows it came from, *n_rows of them (for leaving operands out)
  *   how out; note: what to tell the person ("mean(new, york)"), appended, empty for an exact match
