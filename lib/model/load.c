@@ -343,14 +343,35 @@ done:
     return s;
 }
 
-/* The last part of a path, without its ending .gguf; in the model's arena. */
+/* A short name from a path: its last part without the ending .gguf; in the hub's own cache, where that is a hash
+ * (models--OWNER--NAME/snapshots/HASH), NAME. */
+static void short_name(const char *path, const char **name, size_t *n) {
+    static const char cache[] = "/snapshots/", owner[] = "models--";
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/') end--;
+    const char *base = path + end, *hub = strstr(path, cache);
+    while (base > path && base[-1] != '/') base--;
+    *name = base;
+    *n = end - (size_t)(base - path);
+    if (*n > 5 && memcmp(base + *n - 5, ".gguf", 5) == 0) *n -= 5;
+    if (!hub || hub + sizeof cache - 1 != base) return;
+    const char *repo = hub;
+    while (repo > path && repo[-1] != '/') repo--;
+    if (strncmp(repo, owner, sizeof owner - 1) != 0) return;
+    for (const char *p = repo; p + 2 < hub; p++)
+        if (p[0] == '-' && p[1] == '-') repo = p + 2;
+    *name = repo;
+    *n = (size_t)(hub - repo);
+}
+
 static vs_status name_model(vs_err *err, vs_model *m, const char *path) {
-    char *real = realpath(path, NULL); /* "." has a name too */
-    const char *p = real ? real : path, *slash = strrchr(p, '/');
-    const char *base = slash && slash[1] ? slash + 1 : p;
-    size_t n = strlen(base);
-    if (n > 5 && strcmp(base + n - 5, ".gguf") == 0) n -= 5;
-    m->info.name = vs_arena_strndup(&m->arena, base, n);
+    const char *name;
+    size_t n;
+    short_name(path, &name, &n);
+    bool dots = n <= 2 && strspn(name, ".") == n; /* "." has a name too */
+    char *real = dots ? realpath(path, NULL) : NULL;
+    if (real) short_name(real, &name, &n);
+    m->info.name = vs_arena_strndup(&m->arena, name, n);
     m->info.path = vs_arena_strndup(&m->arena, path, strlen(path));
     free(real);
     return m->info.name && m->info.path ? VS_OK : vs_fail(err, VS_E_NOMEM, "%s", path);

@@ -85,6 +85,33 @@ static void bert_is_read(void **state) {
     vs_model_close(m);
 }
 
+static void names(void **state) {
+    (void)state;
+    char top[32] = "/tmp/vs-test-XXXXXX", dir[256], cwd[512];
+    static const char *const parts[] = {"", "/models--owner--the-model", "/models--owner--the-model/snapshots", "/models--owner--the-model/snapshots/0123abcd"};
+    assert_non_null(mkdtemp(top));
+    for (int i = 1; i < 4; i++) {
+        snprintf(dir, sizeof dir, "%s%s", top, parts[i]);
+        assert_int_equal(mkdir(dir, 0700), 0);
+    }
+    put_hub(dir, "bert", NULL, NULL, 0);
+    assert_non_null(getcwd(cwd, sizeof cwd));
+    vs_model *m[3] = {open_or_say(dir), open_or_say(FIXTURES "bert//")};
+    assert_int_equal(chdir(FIXTURES "bert"), 0);
+    vs_status s = vs_model_open(NULL, ".", &m[2]);
+    assert_int_equal(chdir(cwd), 0);
+    assert_int_equal(s, VS_OK);
+    assert_string_equal(m[0]->info.name, "the-model");
+    assert_string_equal(m[1]->info.name, "bert");
+    assert_string_equal(m[2]->info.name, "bert");
+    for (int i = 0; i < 3; i++) vs_model_close(m[i]);
+    drop_dir(dir);
+    for (int i = 2; i >= 0; i--) {
+        snprintf(dir, sizeof dir, "%s%s", top, parts[i]);
+        rmdir(dir);
+    }
+}
+
 static void rows_and_columns(void **state) {
     (void)state;
     vs_err err = {0};
@@ -147,6 +174,46 @@ static void heads_give_the_reference_logits(void **state) {
     (void)state;
     check_unembed("bert", 3, false);
     check_unembed("gemma3", 7, true);
+}
+
+/* The head by itself and the last steps of a pass: the same bits, capped or not, continuing or filling masks. */
+static void check_as_a_pass(const char *path) {
+    vs_err err = {0};
+    vs_model *m = open_or_say(path);
+    const vs_stack_info *s = &m->info.stack[0];
+    const int32_t ids[] = {1, 319, 462, 22, 312, 20};
+    enum { T = sizeof ids / sizeof *ids };
+    const vs_site keep[] = {{.kind = VS_SITE_RESID_PRE, .layer = (int16_t)s->L, .head = -1}, {.kind = VS_SITE_FINAL_NORM, .layer = -1, .head = -1}};
+    bool normed = m->stack[0].spec->final_norm;
+    const vs_request rq = {.in = {.ids = ids, .rows = T}, .keep = keep, .n_keep = normed ? 2 : 1, .logits = VS_LOGITS_ALL};
+    vs_pass *p;
+    vs_tensor x, y;
+    size_t rows;
+    if (vs_run(&err, m, &rq, &p) != VS_OK) fail_msg("%s", err.msg);
+    assert_int_equal(vs_pass_site(&err, p, keep[0], 0, &x), VS_OK);
+    const float *want = vs_pass_logits(p, &rows);
+    assert_int_equal(rows, T);
+    float *got = calloc(T * m->info.V, sizeof *got), *stream = calloc(T * s->d, sizeof *stream);
+    memcpy(stream, x.data, T * s->d * sizeof *stream);
+    assert_int_equal(vs_model_unembed(&err, m, stream, T, got), VS_OK);
+    assert_memory_equal(got, want, T * m->info.V * sizeof *got);
+    assert_int_equal(vs_model_final_norm(&err, m, stream, T, stream), VS_OK); /* in place */
+    if (normed) assert_int_equal(vs_pass_site(&err, p, keep[1], 0, &y), VS_OK);
+    assert_memory_equal(stream, normed ? y.data : x.data, T * s->d * sizeof *stream);
+    free(got);
+    free(stream);
+    vs_pass_free(p);
+    vs_model_close(m);
+}
+
+static void heads_are_those_of_a_pass(void **state) {
+    (void)state;
+    char *dir = new_dir();
+    check_as_a_pass(FIXTURES "gemma3");
+    check_as_a_pass(FIXTURES "bert");
+    put_hub(dir, "gemma3", "{\"final_logit_softcapping\": 3.0}", NULL, 0);
+    check_as_a_pass(dir);
+    drop_dir(dir);
 }
 
 static void logits_are_capped(void **state) {
@@ -555,8 +622,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gemma_is_read),
         cmocka_unit_test(bert_is_read),
+        cmocka_unit_test(names),
         cmocka_unit_test(rows_and_columns),
         cmocka_unit_test(heads_give_the_reference_logits),
+        cmocka_unit_test(heads_are_those_of_a_pass),
         cmocka_unit_test(logits_are_capped),
         cmocka_unit_test(configurations_that_open),
         cmocka_unit_test(nested_text_model),
