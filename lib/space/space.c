@@ -71,7 +71,7 @@ float vs_cosine(const float *a, const float *b, size_t n) {
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-static bool find(const vs_space *s, const char *key, size_t n, size_t *row) {
+bool vs_space_find(const vs_space *s, const char *key, size_t n, size_t *row) {
     return s->keys.find(s->keys.self, key, n, row) && *row < s->n;
 }
 
@@ -81,7 +81,7 @@ static bool find_blank(const vs_space *s, const char *key, size_t n, size_t *row
     char spaced[LONGEST + 1] = " ";
     if (!s->keys.pieces || n == 0 || n > LONGEST || is_blank(key[0])) return false;
     memcpy(spaced + 1, key, n);
-    return find(s, spaced, n + 1, row);
+    return vs_space_find(s, spaced, n + 1, row);
 }
 
 bool vs_space_has(const vs_space *s, const char *key, size_t n) {
@@ -98,7 +98,7 @@ static bool find_folded(const vs_space *s, const char *key, size_t n, size_t *ro
         vs_buf_clear(said);
         vs_utf8_case(cases[i], key, n, said);
         if (said->failed) return false;
-        if (find_blank(s, said->s, said->len, row) || find(s, said->s, said->len, row)) return true;
+        if (find_blank(s, said->s, said->len, row) || vs_space_find(s, said->s, said->len, row)) return true;
     }
     return false;
 }
@@ -109,7 +109,7 @@ static bool find_whole(const vs_space *s, const char *key, size_t n, bool exact_
     *how = VS_MATCH_BLANK;
     if (find_blank(s, key, n, row)) return true;
     *how = VS_MATCH_EXACT;
-    if (find(s, key, n, row)) return true;
+    if (vs_space_find(s, key, n, row)) return true;
     *how = VS_MATCH_FOLDED;
     return !exact_only && n > 0 && find_folded(s, key, n, row, said);
 }
