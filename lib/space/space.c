@@ -86,7 +86,7 @@ static bool find_blank(const vs_space *s, const char *key, size_t n, size_t *row
 
 bool vs_space_has(const vs_space *s, const char *key, size_t n) {
     size_t row;
-    return find(s, key, n, &row) || (s->keys.pieces && find_blank(s, key, n, &row));
+    return vs_space_find(s, key, n, &row) || (s->keys.pieces && find_blank(s, key, n, &row));
 }
 
 /* The key in lower case, with a capital, all in capitals: the first that is there.  `said` is how it is spelled. */
