@@ -6,7 +6,7 @@
 
 #include "../base/alloc.h"
 #include "../tensor/kernels.h"
-#include "space_impl.h"
+#include "nn_impl.h"
 
 vs_status vs_space_new(vs_err *err, const vs_space_desc *desc, vs_space **out) {
     *out = NULL;
@@ -38,6 +38,7 @@ void vs_space_free(vs_space *s) {
     if (!s) return;
     if (s->release) s->release(s->owner);
     vs_free(atomic_load(&s->inverse));
+    vs__codes_free(atomic_load(&s->codes));
     vs_free(s->name);
     vs_free(s->place);
     vs_free(s);

@@ -5,6 +5,7 @@
 #include "../kernels_table.h"
 #include "../quant.h"
 #include "lanes.h"
+#include "scan.h"
 
 #include <float.h>
 
@@ -258,4 +259,5 @@ const vs__kernels TABLE(ISA_NAME) = {
     .add_into = add_into,
     .rope = rope,
     .argmax = argmax,
+    .scan_codes = scan_codes,
 };
