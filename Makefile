@@ -131,7 +131,7 @@ again = $(MAKE) --no-print-directory $(if $(filter -j% --jobs%,$(MAKEFLAGS)),,-j
 OPEN := -s glove-6b-50d -m minilm-l6 -m gemma3-270m
 run: deps ## install what is missing, build, fetch the models, open the prompt
 	+@$(again) all
-	@./vecscope fetch --all || echo "going on with what is here; make run again for the rest"
+	@./vecscope fetch --check 2>/dev/null || ./vecscope fetch --all || echo "going on with what is here; make run again for the rest"
 	@set -- $(OPEN); open=; while [ $$# -gt 0 ]; do \
 	    ./vecscope fetch --check $$2 2>/dev/null && open="$$open $$1 $$2"; shift 2; done; exec ./vecscope $$open
 
