@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """What the reference tokenizers make of odd texts -> tests/data/tokenizers/NAME.json
 
-usage: make_tokenizer_cases.py FIXTURES OUT   (needs the Python package tokenizers)
+usage: make_tokenizer_cases.py FIXTURES OUT [--gemma GGUF] [--minilm DIR]
+(needs the Python package tokenizers; for the real models, whose cases go to OUT/real, also transformers and gguf)
 
 FIXTURES holds NAME/tokenizer.json; those that the test data has already are named by their path, others and the
 pipelines made here (for parts that no fixture uses) are written out whole.
 NAME.json: {"path" or "tokenizer", "cases": [{"text", "pair", "ids", "begin", "end" (bytes), "type", "special",
 "decoded" (special tokens left out), "full"}], "noise": [{"ids", "decoded"}]}
 """
-import json, os, random, sys, unicodedata
+import argparse, json, os, random, unicodedata
 from tokenizers import Tokenizer, AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, processors
 
 ANY = [chr(c) for c in range(0x30000) if unicodedata.category(chr(c)) not in ("Cn", "Cs")]
@@ -128,16 +129,30 @@ def made(fixtures):
     yield "suffix", tk
 
 
+def real(o):
+    """The tokenizers of real models as transformers loads them; truncation and padding are not the tokenizer's business."""
+    from transformers import AutoTokenizer
+    if o.gemma:
+        folder, f = os.path.split(os.path.abspath(o.gemma))
+        yield "gemma3-270m", AutoTokenizer.from_pretrained(folder, gguf_file=f).backend_tokenizer
+    if o.minilm: yield "minilm-l6", AutoTokenizer.from_pretrained(o.minilm).backend_tokenizer
+
+
 def main():
-    fixtures, out = sys.argv[1:]
+    a = argparse.ArgumentParser()
+    for name in ("fixtures", "out", "--gemma", "--minilm"): a.add_argument(name)
+    o = a.parse_args()
+    fixtures, out = o.fixtures, o.out
     here = "tests/data/fixtures/%s/tokenizer.json"
     todo = [(n, load(fixtures, n), here % n) for n in ("gemma3", "bert")] + [(n, load(fixtures, n), None) for n in ("gpt2", "t5")]
     todo += [(n, tk, None) for n, tk in made(fixtures)]
+    todo += [("real/" + n, tk, n) for n, tk in real(o)]
     for seed, (name, tk, path) in enumerate(todo):
         tk.no_truncation()
         tk.no_padding()
         j = {"path": path} if path else {"tokenizer": json.loads(tk.to_str())}
         j.update(cases_of(tk, seed, 160 if path else 100))
+        os.makedirs(os.path.dirname(os.path.join(out, name)), exist_ok=True)
         with open(os.path.join(out, name + ".json"), "w") as f: json.dump(j, f, ensure_ascii=True, separators=(",", ":"))
 
 
