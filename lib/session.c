@@ -263,7 +263,7 @@ vs_status vs_session_open_space(vs_err *err, vs_session *s, const char *what, co
 vs_space *vs_session_space(vs_session *s) {
     if (s->current_space) return s->current_space;
     if (s->current_model && vs__space_of_table(NULL, &s->model[s->current_model - 1], 0, &s->current_space) == VS_OK) return s->current_space;
-    vs_space *sp = open_space_named(s, "default", strlen("default"));
+    vs_space *sp = open_space_named(s, "glove-20k", strlen("glove-20k"));
     if (!sp && (vs_space_default(NULL, &sp) != VS_OK || add_space(NULL, s, sp, vs_space_name(sp)) != VS_OK)) return NULL;
     return s->current_space = sp;
 }

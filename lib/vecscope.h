@@ -24,7 +24,6 @@
 #include "space/expr.h"
 #include "space/space.h"
 #include "store/store.h"
-#include "tensor/cpu.h"
 #include "tensor/kernels.h"
 #include "text/tokenizer.h"
 

@@ -8,7 +8,8 @@
  * machine has, or VS_ISA from the environment where that names one the machine has. */
 const char *vs_isa_name(void);
 
-/* vs_isa_set() - use the named set from now on (tests).  VS_OK | VS_E_UNKNOWN | VS_E_UNSUPPORTED (not on this machine). */
+/* vs_isa_set() - use the named set from now on (tests).  VS_OK | VS_E_UNKNOWN | VS_E_UNSUPPORTED (not on this machine).
+ */
 vs_status vs_isa_set(vs_err *err, const char *name) VS_MUST_CHECK;
 
 /* vs_isa_list() - the names built in, one at a time from i = 0, NULL at the end; *available: this machine has it. */

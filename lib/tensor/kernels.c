@@ -1,6 +1,7 @@
 /* kernels.c - see kernels.h.  Hands each call to the instruction set in use, and large products to all threads. */
 #include "kernels.h"
 
+#include "../base/alloc.h"
 #include "../base/parallel.h"
 #include "kernels_table.h"
 
@@ -9,12 +10,23 @@ static const double worth_a_team = 50e3;
 
 void vs_widen(vs_dtype t, const void *src, float *dst, size_t n) { vs__kernels_in_use()->widen(t, src, dst, n); }
 
+/* A product to share out: `grain` outputs, or all of them, a thread at least. */
 typedef struct product {
     const float *x, *b;
     size_t rows, in, ldx, ldy;
     const vs_tensor *w;
-    float *y;
+    float *y, *panels; /* panels: of vs_matmul_t, one for each thread */
 } product;
+
+static size_t grain_of(size_t rows, size_t in, size_t out, size_t grain) {
+    return (double)rows * (double)in * (double)out < worth_a_team ? out : grain;
+}
+
+static vs_status wrong_shape(vs_err *err, size_t rows, size_t in, const vs_tensor *w, size_t want0, size_t want1) {
+    char text[96];
+    return vs_fail(err, VS_E_SHAPE, "product of [%zu, %zu] with weights %s: want [%zu, %zu]", rows, in,
+                   vs_shape_text(w->shape, w->ndim, text, sizeof text), want0, want1);
+}
 
 static void product_span(void *arg, size_t o0, size_t o1, int worker) {
     const product *p = arg;
@@ -24,24 +36,40 @@ static void product_span(void *arg, size_t o0, size_t o1, int worker) {
 
 vs_status vs_matmul(vs_err *err, const float *x, size_t rows, size_t in, size_t ldx, const vs_tensor *w, const float *b,
                     float *y, size_t out, size_t ldy) {
-    char text[96];
-    if (w->ndim != 2 || w->shape[0] != out || w->shape[1] != in)
-        return vs_fail(err, VS_E_SHAPE, "product of [%zu, %zu] with weights %s: want [%zu, %zu]", rows, in,
-                       vs_shape_text(w->shape, w->ndim, text, sizeof text), out, in);
-    if (in % vs_dtype_of(w->dtype)->block)
-        return vs_fail(err, VS_E_SHAPE, "rows of %zu elements are not whole blocks of %s", in,
-                       vs_dtype_of(w->dtype)->name);
-    product p = {x, b, rows, in, ldx, ldy, w, y};
-    enum { GRAIN = 16 }; /* outputs a thread takes at least: a whole cache line of y */
-    size_t grain = (double)rows * (double)in * (double)out < worth_a_team ? out : GRAIN;
-    vs_parallel_for(out, grain, product_span, &p);
+    if (w->ndim != 2 || w->shape[0] != out || w->shape[1] != in) return wrong_shape(err, rows, in, w, out, in);
+    product p = {x, b, rows, in, ldx, ldy, w, y, NULL};
+    vs_parallel_for(out, grain_of(rows, in, out, 12), product_span, &p);
     return VS_OK;
 }
 
 void vs_matmul_span(const float *x, size_t rows, size_t in, size_t ldx, const vs_tensor *w, const float *b, size_t o0,
                     size_t o1, float *y, size_t ldy) {
-    vs__weights rows_of_w = {(const unsigned char *)w->data + o0 * w->stride[0], w->stride[0], w->dtype};
-    vs__kernels_in_use()->matmul(x, rows, in, ldx, rows_of_w, b ? b + o0 : NULL, y, o1 - o0, ldy);
+    vs__weights part = {(const unsigned char *)w->data + o0 * w->stride[0], w->stride[0], w->dtype};
+    vs__kernels_in_use()->matmul(x, rows, in, ldx, part, b ? b + o0 : NULL, y, o1 - o0, ldy);
+}
+
+static void product_t_span(void *arg, size_t o0, size_t o1, int worker) {
+    const product *p = arg;
+    size_t bytes = vs_dtype_of(p->w->dtype)->block_bytes;
+    vs__weights part = {(const unsigned char *)p->w->data + o0 * bytes, p->w->stride[0], p->w->dtype};
+    vs__kernels_in_use()->matmul_t(p->x, p->rows, p->in, p->ldx, part, p->b ? p->b + o0 : NULL, p->y + o0, o1 - o0,
+                                   p->ldy, p->panels + (size_t)worker * p->in * VS__T_OUTS);
+}
+
+vs_status vs_matmul_t(vs_err *err, const float *x, size_t rows, size_t in, size_t ldx, const vs_tensor *w,
+                      const float *b, float *y, size_t out, size_t ldy) {
+    if (w->ndim != 2 || w->shape[0] != in || w->shape[1] != out) return wrong_shape(err, rows, in, w, in, out);
+    const vs_dtype_info *info = vs_dtype_of(w->dtype);
+    if (info->block > 1)
+        return vs_fail(err, VS_E_UNSUPPORTED, "product with transposed weights of type %s", info->name);
+    size_t floats;
+    float *panels = NULL;
+    if (vs_mul(in, (size_t)vs_threads() * VS__T_OUTS, &floats)) panels = vs_alloc(floats, sizeof *panels);
+    if (!panels) return vs_fail(err, VS_E_NOMEM, "no memory for a panel of %zu rows of weights", in);
+    product p = {x, b, rows, in, ldx, ldy, w, y, panels};
+    vs_parallel_for(out, grain_of(rows, in, out, VS__T_OUTS), product_t_span, &p);
+    vs_free(panels);
+    return VS_OK;
 }
 
 float vs_dot(const float *x, const float *y, size_t n) { return vs__kernels_in_use()->dot(x, y, n); }
@@ -52,7 +80,11 @@ void vs_dot_rows(const float *x, const float *m, size_t rows, size_t ld, size_t 
     vs__kernels_in_use()->dot_rows(x, m, rows, ld, n, y);
 }
 void vs_mix_rows(const float *p, const float *m, size_t rows, size_t ld, size_t n, float *y) {
-    vs__kernels_in_use()->mix_rows(p, m, rows, ld, n, y);
+    vs__kernels_in_use()->mix(p, 1, rows, m, rows, ld, n, y, n);
+}
+void vs_mix_block(const float *p, size_t many, size_t ldp, const float *m, size_t rows, size_t ld, size_t n, float *y,
+                  size_t ldy) {
+    vs__kernels_in_use()->mix(p, many, ldp, m, rows, ld, n, y, ldy);
 }
 void vs_axpy(float a, const float *x, float *y, size_t n) { vs__kernels_in_use()->axpy(a, x, y, n); }
 void vs_scale_by(float *x, float a, size_t n) { vs__kernels_in_use()->scale_by(x, a, n); }
@@ -74,8 +106,3 @@ void vs_rope(float *x, size_t H, size_t dh, size_t n, const float *cos, const fl
     vs__kernels_in_use()->rope(x, H, dh, n, cos, sin);
 }
 size_t vs_argmax(const float *x, size_t n) { return vs__kernels_in_use()->argmax(x, n); }
-
-void vs_scan_codes(const int8_t *codes, const float *scale, size_t blocks, size_t pairs, const int16_t *q, float step,
-                   float add, float floor, uint16_t *reach) {
-    vs__kernels_in_use()->scan_codes(codes, scale, blocks, pairs, q, step, add, floor, reach);
-}

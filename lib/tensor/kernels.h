@@ -4,7 +4,8 @@
  *
  * The same bits, always.  A sum over n elements is taken in this order and no other:
  * element i goes, by a fused multiply-add, into virtual lane i mod 16; the lanes are
- * then added as a fixed tree (l, l+8), (l, l+4), (l, l+2), (l, l+1).  So an output
+ * then added as a fixed tree (l, l+8), (l, l+4), (l, l+2), (l, l+1).  Where n is no multiple
+ * of 16 the last sixteen are filled up with +0.  So an output
  * element depends on its own inputs, their number and their layout alone: not on the
  * rows computed beside it, the number of threads, or the instruction set.
  * exp, tanh, erf are our own polynomials, for the same reason.
@@ -25,11 +26,16 @@ void vs_widen(vs_dtype t, const void *src, float *dst, size_t n);
 /* vs_matmul() - y = x W^T + b, on all threads.
  *   x [rows, in] f32, row stride ldx elements     w [out, in], any type: the product reads it where it lies
  *   b [out] f32 or NULL (added last)              y [rows, out] f32, row stride ldy; must not overlap x
- * VS_OK | VS_E_SHAPE (w is not [out, in]) | VS_E_UNSUPPORTED.  O(rows in out). */
+ * VS_OK | VS_E_SHAPE (w is not [out, in]).  O(rows in out). */
 vs_status vs_matmul(vs_err *err, const float *x, size_t rows, size_t in, size_t ldx, const vs_tensor *w, const float *b,
                     float *y, size_t out, size_t ldy) VS_MUST_CHECK;
 
-/* vs_matmul_span() - the same for outputs [o0, o1) only, in the calling thread, for callers that share out work
+/* vs_matmul_t() - y = x W + b for weights stored the other way round (GPT-2's Conv1D): w [in, out] of plain numbers.
+ * The bits of vs_matmul() over the transposed copy.  VS_OK | VS_E_SHAPE | VS_E_UNSUPPORTED (blocks) | VS_E_NOMEM. */
+vs_status vs_matmul_t(vs_err *err, const float *x, size_t rows, size_t in, size_t ldx, const vs_tensor *w,
+                      const float *b, float *y, size_t out, size_t ldy) VS_MUST_CHECK;
+
+/* vs_matmul_span() - vs_matmul() for outputs [o0, o1) only, in the calling thread, for callers that share out work
  * themselves (a block of W times a block of queries).  y points at output o0. */
 void vs_matmul_span(const float *x, size_t rows, size_t in, size_t ldx, const vs_tensor *w, const float *b, size_t o0,
                     size_t o1, float *y, size_t ldy);
@@ -39,11 +45,15 @@ float vs_dot(const float *x, const float *y, size_t n);
 float vs_sum(const float *x, size_t n);
 float vs_sum_squares(const float *x, size_t n);
 
-/* The two halves of attention, for m [rows, n] f32 with row stride ld.
- * vs_dot_rows() - y[r] = vs_dot(x, m[r]), the same bits.    y [rows]
- * vs_mix_rows() - y = sum over r of p[r] m[r], from zero, in the order of r, one fused multiply-add each.    y [n] */
+/* The two halves of attention, for m [rows, n] f32 with row stride ld, in the calling thread.
+ * vs_dot_rows() - y[r] = vs_dot(x, m[r]), the same bits (and those of vs_matmul).    y [rows]
+ * vs_mix_rows() - y = sum over r of p[r] m[r], from zero, in the order of r, one fused multiply-add each.    y [n]
+ * vs_mix_block() - the same for many p at once: p [many, rows] stride ldp, y [many, n] stride ldy.  Rows of weight 0 at
+ *   the end of p change no bit (a sum of -0 is given as 0), so causal rows may share a block; m must be finite. */
 void vs_dot_rows(const float *x, const float *m, size_t rows, size_t ld, size_t n, float *y);
 void vs_mix_rows(const float *p, const float *m, size_t rows, size_t ld, size_t n, float *y);
+void vs_mix_block(const float *p, size_t many, size_t ldp, const float *m, size_t rows, size_t ld, size_t n, float *y,
+                  size_t ldy);
 
 /* vs_axpy() - y += a x (each element one fused multiply-add).  vs_scale_by() - x *= a. */
 void vs_axpy(float a, const float *x, float *y, size_t n);
@@ -60,7 +70,7 @@ void vs_rms_norm(const float *x, const float *g, float plus, float eps, float *y
 bool vs_softmax(float *x, size_t n);
 float vs_log_sum_exp(const float *x, size_t n);
 
-/* vs_activate() - y[i] = act(x[i]); in place allowed.  vs_mul_into() - y[i] = a[i] * b[i].  vs_add_into() - y = a + b. */
+/* vs_activate() - y[i] = act(x[i]); in place allowed.  vs_mul_into(), vs_add_into() - y = a * b, y = a + b. */
 void vs_activate(vs_act act, const float *x, float *y, size_t n);
 void vs_mul_into(const float *a, const float *b, float *y, size_t n);
 void vs_add_into(const float *a, const float *b, float *y, size_t n);
@@ -69,14 +79,7 @@ void vs_add_into(const float *a, const float *b, float *y, size_t n);
  * as in GPT-NeoX (Su et al. 2021): x [H, dh] in place; cos, sin [n/2]. */
 void vs_rope(float *x, size_t H, size_t dh, size_t n, const float *cos, const float *sin);
 
-/* vs_argmax() - index of the largest, ties to the lower index. */
+/* vs_argmax() - index of the largest, ties to the lower index; a NaN is never it (0 where nothing else is there). */
 size_t vs_argmax(const float *x, size_t n);
-
-/* vs_scan_codes() - which of many rows of 8-bit codes may reach a score.  Sixteen rows are a block:
- *   codes [blocks, pairs, 16, 2]   row 16 b + l has its numbers 2 p and 2 p + 1 at codes[b][p][l]   scale [16 blocks]
- *   q [2 pairs]: the query; the caller sees to it that a row's sum P = sum code q stays below 2^31
- *   reach [blocks] out: bit l is set unless scale (P step + add) < floor, P exact, then f32 in this order; NaN sets it. */
-void vs_scan_codes(const int8_t *codes, const float *scale, size_t blocks, size_t pairs, const int16_t *q, float step,
-                   float add, float floor, uint16_t *reach);
 
 #endif

@@ -4,23 +4,29 @@
 
 #include "kernels.h"
 
-/* Rows of W: `outs` of them, `stride` bytes apart, the first at p. */
+/* Rows of W, `stride` bytes apart, the first at p. */
 typedef struct vs__weights {
     const unsigned char *p;
     size_t stride;
     vs_dtype dtype;
 } vs__weights;
 
+enum { VS__T_OUTS = 64 }; /* outputs that matmul_t takes at a time */
+
 typedef struct vs__kernels {
     const char *name;
     void (*widen)(vs_dtype t, const void *src, float *dst, size_t n);
     void (*matmul)(const float *x, size_t rows, size_t in, size_t ldx, vs__weights w, const float *b, float *y,
                    size_t outs, size_t ldy);
+    /* w [in, outs], panel [in, VS__T_OUTS] scratch */
+    void (*matmul_t)(const float *x, size_t rows, size_t in, size_t ldx, vs__weights w, const float *b, float *y,
+                     size_t outs, size_t ldy, float *panel);
     float (*dot)(const float *x, const float *y, size_t n);
     float (*sum)(const float *x, size_t n);
     float (*sum_squares)(const float *x, size_t n);
     void (*dot_rows)(const float *x, const float *m, size_t rows, size_t ld, size_t n, float *y);
-    void (*mix_rows)(const float *p, const float *m, size_t rows, size_t ld, size_t n, float *y);
+    void (*mix)(const float *p, size_t rows, size_t ldp, const float *m, size_t s, size_t ldm, size_t n, float *y,
+                size_t ldy);
     void (*axpy)(float a, const float *x, float *y, size_t n);
     void (*scale_by)(float *x, float a, size_t n);
     void (*layer_norm)(const float *x, const float *g, const float *b, float eps, float *y, size_t n);
@@ -32,8 +38,6 @@ typedef struct vs__kernels {
     void (*add_into)(const float *a, const float *b, float *y, size_t n);
     void (*rope)(float *x, size_t H, size_t dh, size_t n, const float *cos, const float *sin);
     size_t (*argmax)(const float *x, size_t n);
-    void (*scan_codes)(const int8_t *codes, const float *scale, size_t blocks, size_t pairs, const int16_t *q,
-                       float step, float add, float floor, uint16_t *reach);
 } vs__kernels;
 
 /* vs__kernels_in_use() - the table chosen by cpu.c. */

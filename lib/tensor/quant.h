@@ -24,7 +24,7 @@ typedef struct vs__q5_0 {
 
 /* w[i] = d q[i]. */
 typedef struct vs__q8_0 {
-    uint8_t d[2]; /* f16 */
+    uint8_t d[2];  /* f16 */
     uint8_t q[32]; /* signed */
 } vs__q8_0;
 

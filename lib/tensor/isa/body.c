@@ -3,11 +3,9 @@
  * Order of every sum: kernels.h, "the same bits, always".  Where n is no multiple of 16 the last
  * sixteen are filled up with +0, for every instruction set alike. */
 #include "../kernels_table.h"
-#include "../quant.h"
+#include "codes.h"
+#include "functions.h"
 #include "lanes.h"
-#include "scan.h"
-
-#include <float.h>
 
 /* ---- sums ---- */
 
@@ -30,7 +28,23 @@ static float sum(const float *x, size_t n) {
 static float sum_squares(const float *x, size_t n) { return dot(x, x, n); }
 
 static void dot_rows(const float *x, const float *m, size_t rows, size_t ld, size_t n, float *y) {
-    for (size_t r = 0; r < rows; r++) y[r] = dot(x, m + r * ld, n);
+    enum { SIDE = 4 }; /* rows at a time, so that their sums do not wait for each other */
+    size_t r = 0;
+    for (; r + SIDE <= rows; r += SIDE, m += SIDE * ld) {
+        v16 s[SIDE];
+        UNROLLED (j, SIDE) s[j] = v_zero();
+        size_t i = 0;
+        for (; i + 16 <= n; i += 16) {
+            v16 xi = v_load(x + i);
+            UNROLLED (j, SIDE) s[j] = v_fma(xi, v_load(m + j * ld + i), s[j]);
+        }
+        if (i < n) {
+            v16 xi = v_load_part(x + i, n - i, 0);
+            UNROLLED (j, SIDE) s[j] = v_fma(xi, v_load_part(m + j * ld + i, n - i, 0), s[j]);
+        }
+        UNROLLED (j, SIDE) y[r + j] = v_total(s[j]);
+    }
+    for (; r < rows; r++, m += ld) y[r] = dot(x, m, n);
 }
 
 /* ---- element by element ---- */
@@ -44,7 +58,7 @@ static void dot_rows(const float *x, const float *m, size_t rows, size_t ld, siz
             v_store((y) + at, (EXPR));                                                                                 \
         }                                                                                                              \
         if (at < (n)) {                                                                                                \
-            size_t left = (n) - at;                                                                                    \
+            size_t left = (n)-at;                                                                                      \
             LOAD(v_load_left, at)                                                                                      \
             v_store_part((y) + at, (EXPR), left);                                                                      \
         }                                                                                                              \
@@ -75,41 +89,74 @@ static void add_into(const float *a, const float *b, float *y, size_t n) {
 #undef LOAD
 }
 
-static void mix_rows(const float *p, const float *m, size_t rows, size_t ld, size_t n, float *y) {
-    memset(y, 0, n * sizeof *y);
-    for (size_t r = 0; r < rows; r++) axpy(p[r], m + r * ld, y, n);
+/* Columns [0, 16 C) of y [R, …] = p [R, s] m [s, …]; the last vector has `left` columns. */
+INLINE void mix_tile(const size_t R, const size_t C, const float *p, size_t ldp, const float *m, size_t s, size_t ldm,
+                     float *y, size_t ldy, size_t left) {
+    v16 a[MIX_ROWS][4];
+    UNROLLED (r, R)
+        UNROLLED (c, C) a[r][c] = v_zero();
+    for (size_t i = 0; i < s; i++, m += ldm) {
+        v16 row[4];
+        UNROLLED (c, C) row[c] = left < 16 ? v_load_part(m, left, 0) : v_load(m + 16 * c);
+        UNROLLED (r, R) {
+            v16 weight = v_set(p[r * ldp + i]);
+            UNROLLED (c, C) a[r][c] = v_fma(weight, row[c], a[r][c]);
+        }
+    }
+    UNROLLED (r, R)
+        UNROLLED (c, C) {
+            v16 out = v_add(a[r][c], v_zero()); /* -0 becomes 0, with or without rows of weight 0 at the end */
+            if (left < 16)
+                v_store_part(y + r * ldy, out, left);
+            else
+                v_store(y + r * ldy + 16 * c, out);
+        }
+}
+
+INLINE void mix_some(const size_t R, const size_t C, const float *p, size_t ldp, const float *m, size_t s, size_t ldm,
+                     size_t n, float *y, size_t ldy) {
+    size_t i = 0;
+    for (; i + 16 * C <= n; i += 16 * C) mix_tile(R, C, p, ldp, m + i, s, ldm, y + i, ldy, 16);
+    for (; i + 16 <= n; i += 16) mix_tile(R, 1, p, ldp, m + i, s, ldm, y + i, ldy, 16);
+    if (i < n) mix_tile(R, 1, p, ldp, m + i, s, ldm, y + i, ldy, n - i);
+}
+
+static void mix(const float *p, size_t rows, size_t ldp, const float *m, size_t s, size_t ldm, size_t n, float *y,
+                size_t ldy) {
+    size_t r = 0;
+    for (; r + MIX_ROWS <= rows; r += MIX_ROWS)
+        mix_some(MIX_ROWS, MIX_VECTORS, p + r * ldp, ldp, m, s, ldm, n, y + r * ldy, ldy);
+    for (; r < rows; r++) mix_some(1, 4, p + r * ldp, ldp, m, s, ldm, n, y + r * ldy, ldy);
 }
 
 /* ---- functions ---- */
 
-static v16 each(v16 a, float (*f)(float)) {
-    float t[16];
-    v_store(t, a);
-    for (int i = 0; i < 16; i++) t[i] = f(t[i]);
-    return v_load(t);
-}
-
-static v16 v_exp(v16 a) { return each(a, expf); }
-static v16 v_tanh(v16 a) { return each(a, tanhf); }
-static v16 v_erf(v16 a) { return each(a, erff); }
-
-INLINE v16 act_of(vs_act act, v16 a) {
+INLINE v16 act_of(vs_act act, v16 x) {
     switch (act) {
-    case VS_ACT_RELU: return v_max(v_zero(), a);
-    case VS_ACT_SILU: return v_div(a, v_add(v_set(1), v_exp(v_sub(v_zero(), a))));
-    case VS_ACT_TANH: return v_tanh(a);
-    case VS_ACT_GELU: return v_mul(v_mul(a, v_set(0.5f)), v_add(v_set(1), v_erf(v_mul(a, v_set(0.70710678f)))));
-    case VS_ACT_GELU_TANH: {
-        v16 cube = v_mul(v_mul(a, a), a), inner = v_mul(v_set(0.79788456f), v_fma(v_set(0.044715f), cube, a));
-        return v_mul(v_mul(a, v_set(0.5f)), v_add(v_set(1), v_tanh(inner)));
+    case VS_ACT_RELU: return v_max(v_zero(), x);
+    case VS_ACT_SILU: return v_div(x, v_add(v_set(1), v_exp(v_sub(v_zero(), x))));
+    case VS_ACT_TANH: return v_tanh(x);
+    case VS_ACT_GELU: return v_mul(x, v_normal(x));
+    case VS_ACT_GELU_TANH: { /* x (1 + tanh u) / 2 = x / (1 + exp(-2u)), u = sqrt(2/pi) (x + 0.044715 x^3) */
+        v16 inner = v_fma(v_mul(v_mul(x, x), x), v_set(0.044715f), x);
+        return v_div(x, v_add(v_set(1), v_exp(v_mul(inner, v_set(-2 * 0.797884560802865f)))));
     }
     }
-    return a;
+    return x;
 }
 
 static void activate(vs_act act, const float *x, float *y, size_t n) {
 #define LOAD(load, i) v16 a = load(x + i);
-    EACH(n, LOAD, act_of(act, a), y);
+#define CASE(which)                                                                                                    \
+    case which: EACH(n, LOAD, act_of(which, a), y); break
+    switch (act) {
+        CASE(VS_ACT_RELU);
+        CASE(VS_ACT_SILU);
+        CASE(VS_ACT_TANH);
+        CASE(VS_ACT_GELU);
+        CASE(VS_ACT_GELU_TANH);
+    }
+#undef CASE
 #undef LOAD
 }
 
@@ -148,12 +195,13 @@ static bool softmax(float *x, size_t n) {
 
 static float log_sum_exp(const float *x, size_t n) {
     float top = largest(x, n);
-    if (top == -INFINITY) return top;
+    if (top == -INFINITY) return n ? sum(x, n) : top; /* -inf, or NaN where there is one */
     v16 m = v_set(top), s = v_zero();
     size_t i = 0;
     for (; i + 16 <= n; i += 16) s = v_add(s, v_exp(v_sub(v_load(x + i), m)));
     if (i < n) s = v_add(s, v_exp(v_sub(v_load_part(x + i, n - i, -INFINITY), m)));
-    return top + logf(v_total(s));
+    float total = v_total(s);
+    return total < INFINITY ? top + f_log(total) : total; /* NaN stays; an infinite x made it NaN */
 }
 
 /* ---- norms ---- */
@@ -190,50 +238,80 @@ static void rms_norm(const float *x, const float *g, float plus, float eps, floa
 
 static void rope(float *x, size_t H, size_t dh, size_t n, const float *cosine, const float *sine) {
     size_t half = n / 2;
-    for (size_t h = 0; h < H; h++, x += dh)
-        for (size_t i = 0; i < half; i++) {
-            float a = x[i], b = x[i + half];
-            x[i] = fmaf(-b, sine[i], a * cosine[i]);
-            x[i + half] = fmaf(a, sine[i], b * cosine[i]);
+    for (size_t h = 0; h < H; h++, x += dh) {
+        size_t i = 0;
+        for (; i + 16 <= half; i += 16) {
+            v16 a = v_load(x + i), b = v_load(x + half + i), c = v_load(cosine + i), s = v_load(sine + i);
+            v_store(x + i, v_sub(v_mul(a, c), v_mul(b, s)));
+            v_store(x + half + i, v_add(v_mul(b, c), v_mul(a, s)));
         }
+        for (; i < half; i++) {
+            float a = x[i], b = x[half + i], c = cosine[i], s = sine[i];
+            x[i] = a * c - b * s;
+            x[half + i] = b * c + a * s;
+        }
+    }
 }
 
 static size_t argmax(const float *x, size_t n) {
-    size_t best = 0;
-    for (size_t i = 1; i < n; i++)
-        if (x[i] > x[best]) best = i;
-    return best;
+    enum { SPAN = 1024 };
+    float best = -INFINITY;
+    size_t from = 0;
+    for (size_t i = 0; i < n; i += SPAN) {
+        float top = largest(x + i, n - i < SPAN ? n - i : SPAN);
+        if (top > best) best = top, from = i;
+    }
+    for (size_t i = from; i < n; i++)
+        if (x[i] == best) return i;
+    return 0;
 }
 
-/* ---- products ---- */
+/* ---- types and products ---- */
 
-static void widen(vs_dtype t, const void *src, float *dst, size_t n) { vs__widen_plain(t, src, dst, n); }
+/* Blocks of `of` weights of one quantised type. */
+#define WIDEN_BLOCKS(type, of, head)                                                                                   \
+    static void widen_##type(const uint8_t *src, float *dst, size_t n) {                                               \
+        const int parts = (of) == 256 ? 256 / PART : 1, vectors = (of) == 256 ? PART / 16 : 2;                         \
+        for (size_t i = 0; i < n; i += (of), src += sizeof(vs__##type), dst += (of)) {                                 \
+            float t[16];                                                                                               \
+            v16 w[PART / 16];                                                                                          \
+            head(src, t);                                                                                              \
+            UNROLLED (p, parts) {                                                                                      \
+                part_##type(src, t, p, w);                                                                             \
+                UNROLLED (j, vectors) v_store(dst + p * PART + j * 16, w[j]);                                          \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+WIDEN_BLOCKS(q4_0, 32, head_none)
+WIDEN_BLOCKS(q5_0, 32, head_none)
+WIDEN_BLOCKS(q8_0, 32, head_none)
+WIDEN_BLOCKS(q4_k, 256, head_q4_k)
+WIDEN_BLOCKS(q5_k, 256, head_q5_k)
+WIDEN_BLOCKS(q6_k, 256, head_q6_k)
 
-enum { CHUNK = 4096 }; /* elements of a row of W widened at once: whole blocks of every type */
-
-static void matmul(const float *x, size_t rows, size_t in, size_t ldx, vs__weights w, const float *b, float *y,
-                   size_t outs, size_t ldy) {
-    enum { ROWS = 16 };
-    const vs_dtype_info *info = vs_dtype_of(w.dtype);
-    float row[CHUNK];
-    for (size_t o = 0; o < outs; o++)
-        for (size_t r0 = 0; r0 < rows; r0 += ROWS) {
-            size_t some = rows - r0 < ROWS ? rows - r0 : ROWS;
-            v16 s[ROWS];
-            for (size_t r = 0; r < some; r++) s[r] = v_zero();
-            for (size_t k = 0; k < in; k += CHUNK) {
-                size_t n = in - k < CHUNK ? in - k : CHUNK;
-                widen(w.dtype, w.p + o * w.stride + k / info->block * info->block_bytes, row, n);
-                for (size_t r = 0; r < some; r++) {
-                    const float *xr = x + (r0 + r) * ldx + k;
-                    size_t i = 0;
-                    for (; i + 16 <= n; i += 16) s[r] = v_fma(v_load(xr + i), v_load(row + i), s[r]);
-                    if (i < n) s[r] = v_fma(v_load_part(xr + i, n - i, 0), v_load_part(row + i, n - i, 0), s[r]);
-                }
-            }
-            for (size_t r = 0; r < some; r++) y[(r0 + r) * ldy + o] = b ? v_total(s[r]) + b[o] : v_total(s[r]);
-        }
+static void widen(vs_dtype t, const void *src, float *dst, size_t n) {
+    const uint8_t *p = src;
+    size_t i = 0;
+    switch (t) {
+    case VS_Q4_0: widen_q4_0(p, dst, n); return;
+    case VS_Q5_0: widen_q5_0(p, dst, n); return;
+    case VS_Q8_0: widen_q8_0(p, dst, n); return;
+    case VS_Q4_K: widen_q4_k(p, dst, n); return;
+    case VS_Q5_K: widen_q5_k(p, dst, n); return;
+    case VS_Q6_K: widen_q6_k(p, dst, n); return;
+    case VS_F16:
+        for (; i + 16 <= n; i += 16) v_store(dst + i, v_f16(p + 2 * i));
+        break;
+    case VS_BF16:
+        for (; i + 16 <= n; i += 16) v_store(dst + i, v_bf16(p + 2 * i));
+        break;
+    default: break;
+    }
+    vs__widen_plain(t, p + i * vs_dtype_of(t)->block_bytes, dst + i, n - i);
 }
+
+#include "product.h"
+#include "product_t.h"
 
 #define TABLE_(name) vs__kernels_##name
 #define TABLE(name) TABLE_(name)
@@ -243,11 +321,12 @@ const vs__kernels TABLE(ISA_NAME) = {
     .name = TEXT(ISA_NAME),
     .widen = widen,
     .matmul = matmul,
+    .matmul_t = matmul_t,
     .dot = dot,
     .sum = sum,
     .sum_squares = sum_squares,
     .dot_rows = dot_rows,
-    .mix_rows = mix_rows,
+    .mix = mix,
     .axpy = axpy,
     .scale_by = scale_by,
     .layer_norm = layer_norm,
@@ -259,5 +338,4 @@ const vs__kernels TABLE(ISA_NAME) = {
     .add_into = add_into,
     .rope = rope,
     .argmax = argmax,
-    .scan_codes = scan_codes,
 };

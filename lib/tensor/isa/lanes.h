@@ -13,8 +13,16 @@
 
 #define INLINE static inline __attribute__((always_inline, unused))
 
+/* A loop over registers: n is a constant once all is inlined, and the loop must become straight code. */
+#if defined(__clang__)
+#define UNROLLED(i, n) _Pragma("clang loop unroll(full)") for (size_t i = 0; i < (size_t)(n); i++)
+#else
+#define UNROLLED(i, n) _Pragma("GCC unroll 16") for (size_t i = 0; i < (size_t)(n); i++)
+#endif
+
 #if defined(VS_ISA_avx512)
 #define ISA_NAME avx512
+enum { MIX_ROWS = 4, MIX_VECTORS = 4 }; /* what body.c holds in registers */
 #include <immintrin.h>
 typedef __m512 v16;
 INLINE v16 v_set(float a) { return _mm512_set1_ps(a); }
@@ -55,6 +63,7 @@ INLINE float v_total(v16 a) { /* the tree of kernels.h: l+8, l+4, l+2, l+1 */
 
 #elif defined(VS_ISA_avx2)
 #define ISA_NAME avx2
+enum { MIX_ROWS = 4, MIX_VECTORS = 1 }; /* what body.c holds in registers */
 #include <immintrin.h>
 typedef struct v16 {
     __m256 a, b;
@@ -113,6 +122,7 @@ INLINE float v_total(v16 x) {
 #else
 #if defined(VS_ISA_neon)
 #define ISA_NAME neon
+enum { MIX_ROWS = 4, MIX_VECTORS = 1 };
 #include <arm_neon.h>
 typedef struct v16 {
     float32x4_t q[4];
@@ -147,6 +157,7 @@ INLINE float v_total(v16 a) {
 
 #else /* plain C: the definition that the others are tested against */
 #define ISA_NAME scalar
+enum { MIX_ROWS = 1, MIX_VECTORS = 1 };
 typedef struct v16 {
     float f[16];
 } v16;

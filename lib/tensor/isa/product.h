@@ -1,0 +1,200 @@
+/* product.h - y = x W^T in the order of kernels.h, for one instruction set; included by body.c.
+ *
+ * Everything here is one loop in different blocking: sixteen partial sums for each output, element k
+ * into partial sum k mod 16, k ascending; then v_total().  How much is done side by side (TILE_ROWS
+ * rows times TILE_OUTS outputs in registers) and in which pieces k is walked changes no bit. */
+
+/* A pass keeps PASS of the sixteen partial sums of each output of a tile in registers; 16/PASS passes make a tile. */
+#if defined(VS_ISA_avx512)
+typedef __m512 vpass;
+enum { PASS = 16, TILE_ROWS = 4, TILE_OUTS = 6 };
+INLINE vpass p_load(const float *p) { return _mm512_loadu_ps(p); }
+INLINE void p_store(float *p, vpass a) { _mm512_storeu_ps(p, a); }
+INLINE vpass p_fma(vpass a, vpass b, vpass c) { return _mm512_fmadd_ps(a, b, c); }
+INLINE vpass p_add(vpass a, vpass b) { return _mm512_add_ps(a, b); }
+INLINE vpass p_set(float a) { return _mm512_set1_ps(a); }
+#elif defined(VS_ISA_avx2)
+typedef __m256 vpass;
+enum { PASS = 8, TILE_ROWS = 2, TILE_OUTS = 6 };
+INLINE vpass p_load(const float *p) { return _mm256_loadu_ps(p); }
+INLINE void p_store(float *p, vpass a) { _mm256_storeu_ps(p, a); }
+INLINE vpass p_fma(vpass a, vpass b, vpass c) { return _mm256_fmadd_ps(a, b, c); }
+INLINE vpass p_add(vpass a, vpass b) { return _mm256_add_ps(a, b); }
+INLINE vpass p_set(float a) { return _mm256_set1_ps(a); }
+#elif defined(VS_ISA_neon)
+typedef float32x4_t vpass;
+enum { PASS = 4, TILE_ROWS = 4, TILE_OUTS = 6 };
+INLINE vpass p_load(const float *p) { return vld1q_f32(p); }
+INLINE void p_store(float *p, vpass a) { vst1q_f32(p, a); }
+INLINE vpass p_fma(vpass a, vpass b, vpass c) { return vfmaq_f32(c, a, b); }
+INLINE vpass p_add(vpass a, vpass b) { return vaddq_f32(a, b); }
+INLINE vpass p_set(float a) { return vdupq_n_f32(a); }
+#else
+typedef v16 vpass;
+enum { PASS = 16, TILE_ROWS = 1, TILE_OUTS = 6 };
+INLINE vpass p_load(const float *p) { return v_load(p); }
+INLINE void p_store(float *p, vpass a) { v_store(p, a); }
+INLINE vpass p_fma(vpass a, vpass b, vpass c) { return v_fma(a, b, c); }
+INLINE vpass p_add(vpass a, vpass b) { return v_add(a, b); }
+INLINE vpass p_set(float a) { return v_set(a); }
+#endif
+
+/* Partial sums of a tile: [TILE_ROWS][TILE_OUTS][16]. */
+enum { TILE = TILE_ROWS * TILE_OUTS * 16 };
+
+/* R rows of x times TILE_OUTS rows of w over n elements (a multiple of 16) into s; `more`: go on from what s holds. */
+INLINE void tile_of(const size_t R, const float *x, size_t ldx, const float *w, size_t ldw, size_t n, float *s,
+                    bool more) {
+    for (size_t lane = 0; lane < 16; lane += PASS) {
+        vpass a[TILE_ROWS][TILE_OUTS];
+        UNROLLED (r, R)
+            UNROLLED (o, TILE_OUTS) a[r][o] = more ? p_load(s + (r * TILE_OUTS + o) * 16 + lane) : p_set(0);
+        for (size_t k = lane; k < n; k += 16) {
+            vpass xr[TILE_ROWS];
+            UNROLLED (r, R) xr[r] = p_load(x + r * ldx + k);
+            UNROLLED (o, TILE_OUTS) {
+                vpass wo = p_load(w + o * ldw + k);
+                UNROLLED (r, R) a[r][o] = p_fma(wo, xr[r], a[r][o]);
+            }
+        }
+        UNROLLED (r, R)
+            UNROLLED (o, TILE_OUTS) p_store(s + (r * TILE_OUTS + o) * 16 + lane, a[r][o]);
+    }
+}
+
+static void tile(size_t rows, const float *x, size_t ldx, const float *w, size_t ldw, size_t n, float *s, bool more) {
+    switch (rows) {
+    case 1: tile_of(1, x, ldx, w, ldw, n, s, more); break;
+#if !defined(VS_ISA_scalar)
+    case 2: tile_of(2, x, ldx, w, ldw, n, s, more); break;
+#if !defined(VS_ISA_avx2)
+    case 3: tile_of(3, x, ldx, w, ldw, n, s, more); break;
+    case 4: tile_of(4, x, ldx, w, ldw, n, s, more); break;
+#endif
+#endif
+    default: break;
+    }
+}
+
+enum {
+    PANEL = 1024, /* elements of k walked at once: TILE_OUTS rows of W stay in the first-level cache */
+    BLOCK = 96,   /* rows of x that share a widened panel */
+    PAD = 16      /* keeps the panel's rows out of each other's cache sets */
+};
+
+typedef struct scratch {
+    _Alignas(64) float panel[TILE_OUTS * (PANEL + PAD)];
+    _Alignas(64) float sums[BLOCK / TILE_ROWS * TILE];
+} scratch;
+
+/* The last n % 16 elements of a tile's rows, as one more step over copies filled up with zeros. */
+static void tile_rest(size_t rows, const float *x, size_t ldx, const float *w, size_t ldw, size_t n, float *s,
+                      bool more) {
+    float xs[TILE_ROWS * 16] = {0}, ws[TILE_OUTS * 16] = {0};
+    for (size_t r = 0; r < rows; r++) memcpy(xs + r * 16, x + r * ldx, n * sizeof *xs);
+    for (size_t o = 0; o < TILE_OUTS; o++) memcpy(ws + o * 16, w + o * ldw, n * sizeof *ws);
+    tile(rows, xs, 16, ws, 16, 16, s, more);
+}
+
+/* `outs` (up to TILE_OUTS) outputs for `rows` (up to BLOCK) rows. */
+static void product_block(scratch *c, const float *x, size_t rows, size_t in, size_t ldx, vs__weights w, const float *b,
+                          float *y, size_t outs, size_t ldy) {
+    const vs_dtype_info *info = vs_dtype_of(w.dtype);
+    bool direct =
+        w.dtype == VS_F32 && outs == TILE_OUTS && w.stride % sizeof(float) == 0 && (uintptr_t)w.p % sizeof(float) == 0;
+    for (size_t k = 0; k < in; k += PANEL) {
+        size_t n = in - k < PANEL ? in - k : PANEL, whole = n / 16 * 16;
+        const unsigned char *p = w.p + k / info->block * info->block_bytes;
+        const float *panel = (const float *)(const void *)p;
+        size_t ldw = w.stride / sizeof(float);
+        if (!direct) {
+            panel = c->panel, ldw = PANEL + PAD;
+            for (size_t o = 0; o < outs; o++) widen(w.dtype, p + o * w.stride, c->panel + o * ldw, n);
+        }
+        float *s = c->sums;
+        for (size_t r = 0; r < rows; r += TILE_ROWS, s += TILE) {
+            size_t some = rows - r < TILE_ROWS ? rows - r : TILE_ROWS;
+            tile(some, x + r * ldx + k, ldx, panel, ldw, whole, s, k > 0);
+            if (whole < n) tile_rest(some, x + r * ldx + k + whole, ldx, panel + whole, ldw, n - whole, s, true);
+        }
+    }
+    for (size_t r = 0; r < rows; r++) {
+        const float *s = c->sums + r / TILE_ROWS * TILE + r % TILE_ROWS * TILE_OUTS * 16;
+        for (size_t o = 0; o < outs; o++) {
+            float total = v_total(v_load(s + o * 16));
+            y[r * ldy + o] = b ? total + b[o] : total;
+        }
+    }
+}
+
+/* ---- one row, quantised weights: widened in registers, never stored ---- */
+
+enum { SIDE = 4, AHEAD = SIDE }; /* outputs at a time, so that their sums do not wait for each other */
+
+typedef void head_fn(const uint8_t *block, float t[16]);
+typedef void part_fn(const uint8_t *block, const float t[16], int p, v16 *w);
+
+/* R outputs of one row over whole blocks of `of` weights, `bytes` bytes each. */
+INLINE void row_times(const int R, head_fn head, part_fn part, const size_t of, const size_t bytes, const float *x,
+                      size_t in, const uint8_t *w, size_t stride, float *total) {
+    const int parts = of == 256 ? 256 / PART : 1, vectors = of == 256 ? PART / 16 : 2;
+    v16 s[SIDE];
+    UNROLLED (r, R) s[r] = v_zero();
+    for (size_t k = 0; k < in; k += of, x += of, w += bytes) {
+        float t[SIDE][16];
+        UNROLLED (r, R)
+            UNROLLED (line, (bytes + 63) / 64) __builtin_prefetch(w + (r + AHEAD) * stride + 64 * line);
+        UNROLLED (r, R) head(w + r * stride, t[r]);
+        if (parts > 1)
+            __asm__ volatile("" ::"r"(t) : "memory"); /* read t from memory: gcc would shuffle registers instead */
+        UNROLLED (p, parts)
+            UNROLLED (r, R) {
+                v16 v[PART / 16];
+                part(w + r * stride, t[r], p, v);
+                UNROLLED (j, vectors) s[r] = v_fma(v[j], v_load(x + p * PART + j * 16), s[r]);
+            }
+    }
+    UNROLLED (r, R) total[r] = v_total(s[r]);
+}
+
+#define ROW_PRODUCT(type, of, head)                                                                                    \
+    static void row_##type(const float *x, size_t in, const uint8_t *w, size_t stride, size_t outs, float *y) {        \
+        size_t o = 0;                                                                                                  \
+        for (; o + SIDE <= outs; o += SIDE, w += SIDE * stride)                                                        \
+            row_times(SIDE, head, part_##type, of, sizeof(vs__##type), x, in, w, stride, y + o);                       \
+        for (; o < outs; o++, w += stride)                                                                             \
+            row_times(1, head, part_##type, of, sizeof(vs__##type), x, in, w, stride, y + o);                          \
+    }
+ROW_PRODUCT(q4_0, 32, head_none)
+ROW_PRODUCT(q5_0, 32, head_none)
+ROW_PRODUCT(q8_0, 32, head_none)
+ROW_PRODUCT(q4_k, 256, head_q4_k)
+ROW_PRODUCT(q5_k, 256, head_q5_k)
+ROW_PRODUCT(q6_k, 256, head_q6_k)
+
+static void matmul(const float *x, size_t rows, size_t in, size_t ldx, vs__weights w, const float *b, float *y,
+                   size_t outs, size_t ldy) {
+    if (rows == 1) {
+        switch (w.dtype) {
+        case VS_Q4_0: row_q4_0(x, in, w.p, w.stride, outs, y); break;
+        case VS_Q5_0: row_q5_0(x, in, w.p, w.stride, outs, y); break;
+        case VS_Q8_0: row_q8_0(x, in, w.p, w.stride, outs, y); break;
+        case VS_Q4_K: row_q4_k(x, in, w.p, w.stride, outs, y); break;
+        case VS_Q5_K: row_q5_k(x, in, w.p, w.stride, outs, y); break;
+        case VS_Q6_K: row_q6_k(x, in, w.p, w.stride, outs, y); break;
+        default: goto blocks;
+        }
+        if (b) add_into(y, b, y, outs);
+        return;
+    }
+blocks:;
+    scratch c;
+    memset(c.panel, 0, sizeof c.panel); /* rows that a last, narrower group lacks */
+    for (size_t r = 0; r < rows; r += BLOCK) {
+        size_t some = rows - r < BLOCK ? rows - r : BLOCK;
+        vs__weights at = w;
+        for (size_t o = 0; o < outs; o += TILE_OUTS, at.p += TILE_OUTS * w.stride)
+            product_block(&c, x + r * ldx, some, in, ldx, at, b ? b + o : NULL, y + r * ldy + o,
+                          outs - o < TILE_OUTS ? outs - o : TILE_OUTS, ldy);
+    }
+}

@@ -1,0 +1,193 @@
+/* kernel_cases.h - every kernel over odd sizes and hard values, its results handed to a callback.
+ *
+ * Whoever runs these cases twice (another instruction set, another machine, another number of threads) must be handed
+ * the same bits.  Included by test_kernels.c and by the program that runs under an emulator; needs no test library. */
+#ifndef VS_TESTS_KERNEL_CASES_H
+#define VS_TESTS_KERNEL_CASES_H
+
+#include "tensor/kernels.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef void case_fn(void *arg, const char *what, const float *y, size_t n);
+
+enum { CASES_MOST = 64 * 2048 };
+
+static uint32_t case_state;
+static uint32_t case_bits(void) {
+    case_state = case_state * 1664525u + 1013904223u;
+    return case_state ^ case_state >> 16;
+}
+static float case_float(void) { return (float)(case_bits() >> 8) * 0x1p-23f - 1.0f; }
+static void case_floats(float *x, size_t n) {
+    for (size_t i = 0; i < n; i++) x[i] = case_float();
+}
+
+/* n weights of type t: numbers, or blocks whose factors are finite. */
+static void case_weights(vs_dtype t, unsigned char *p, size_t n) {
+    const vs_dtype_info *info = vs_dtype_of(t);
+    size_t bytes = n / info->block * info->block_bytes;
+    for (size_t i = 0; i < bytes; i++) p[i] = (unsigned char)(case_bits() >> 7);
+    for (size_t at = 0; at < bytes; at += info->block_bytes) {
+        if (t == VS_F32 || t == VS_F64) {
+            float f = case_float();
+            double d = f;
+            memcpy(p + at, t == VS_F32 ? (const void *)&f : (const void *)&d, info->block_bytes);
+        } else if (t == VS_F16) {
+            p[at + 1] &= 0xbf; /* below 2 */
+        } else if (t == VS_BF16) {
+            p[at + 1] = (unsigned char)((p[at + 1] & 0x80) | 0x3f);
+        } else if (info->block > 1) {
+            size_t factor = t == VS_Q6_K ? 208 : 0;
+            p[at + factor + 1] &= 0xbb;
+            if (t == VS_Q4_K || t == VS_Q5_K) p[at + 3] &= 0xbb;
+        }
+    }
+}
+
+/* Values that functions trip over. */
+static const float case_hard[] = {
+    0.0f,   -0.0f,   1.0f,    -1.0f,   0.5f,     -0.5f,     0.624999f, 0.625f,   0.625001f, 1e-8f, -1e-8f, 1e-30f,
+    1e-45f, -1e-45f, 1e30f,   -1e30f,  INFINITY, -INFINITY, NAN,       88.0f,    88.73f,    89.0f, 90.0f,  -87.3f,
+    -88.0f, -100.0f, -103.9f, -104.0f, -105.0f,  -106.0f,   3.4e38f,   -3.4e38f, 9.0f,      -9.0f, 15.0f,  -15.0f,
+};
+enum { CASES_HARD = sizeof case_hard / sizeof *case_hard };
+
+typedef struct cases {
+    float *x, *y, *z;
+    unsigned char *w;
+} cases;
+
+static void case_products(const cases *c, case_fn *emit, void *arg) {
+    static const vs_dtype types[] = {VS_F32,  VS_F16,  VS_BF16, VS_F64,  VS_I8,   VS_I16,
+                                     VS_Q4_0, VS_Q5_0, VS_Q8_0, VS_Q4_K, VS_Q5_K, VS_Q6_K};
+    static const size_t ins[] = {1, 15, 16, 17, 31, 100, 256, 640, 768, 1040, 2048};
+    static const size_t rows[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 64, 101};
+    static const size_t outs[] = {1, 5, 6, 7, 16, 37};
+    char what[96];
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++)
+        for (size_t i = 0; i < sizeof ins / sizeof *ins; i++) {
+            size_t block = vs_dtype_of(types[t])->block;
+            if (ins[i] % block && i < 8) continue;
+            size_t in = ins[i] / block * block;
+            for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+                if (in * rows[r] > CASES_MOST) continue;
+                size_t out = outs[(i + r) % 6], shape[2] = {out, in}, turned[2] = {in, out};
+                vs_tensor w;
+                bool bias = (i + r) % 2;
+                case_floats(c->x, rows[r] * in);
+                case_floats(c->z, out);
+                case_weights(types[t], c->w, out * in);
+                snprintf(what, sizeof what, "product %s [%zu, %zu] %zu rows", vs_dtype_of(types[t])->name, out, in,
+                         rows[r]);
+                if (vs_tensor_over(NULL, c->w, types[t], 2, shape, &w, NULL) != VS_OK ||
+                    vs_matmul(NULL, c->x, rows[r], in, in, &w, bias ? c->z : NULL, c->y, out, out) != VS_OK)
+                    emit(arg, what, NULL, 0);
+                else
+                    emit(arg, what, c->y, rows[r] * out);
+                if (block > 1) continue;
+                snprintf(what, sizeof what, "turned product %s [%zu, %zu] %zu rows", vs_dtype_of(types[t])->name, in,
+                         out, rows[r]);
+                if (vs_tensor_over(NULL, c->w, types[t], 2, turned, &w, NULL) != VS_OK ||
+                    vs_matmul_t(NULL, c->x, rows[r], in, in, &w, bias ? c->z : NULL, c->y, out, out) != VS_OK)
+                    emit(arg, what, NULL, 0);
+                else
+                    emit(arg, what, c->y, rows[r] * out);
+            }
+        }
+}
+
+static void case_vectors(const cases *c, size_t n, case_fn *emit, void *arg) {
+    float *x = c->x, *y = c->y, *z = c->z;
+    char what[64];
+#define EMIT(name, p, count)                                                                                           \
+    do {                                                                                                               \
+        snprintf(what, sizeof what, "%s of %zu", name, (size_t)(n));                                                   \
+        emit(arg, what, p, count);                                                                                     \
+    } while (0)
+    case_floats(x, 9 * n);
+    case_floats(z, 9 * n);
+    y[0] = vs_dot(x, z, n), y[1] = vs_sum(x, n), y[2] = vs_sum_squares(x, n), y[3] = vs_log_sum_exp(x, n);
+    y[4] = (float)vs_argmax(x, n);
+    EMIT("sums", y, 5);
+    vs_dot_rows(x, z, 9, n, n, y);
+    EMIT("dot_rows", y, 9);
+    vs_mix_rows(x, z, 9, n, n, y);
+    EMIT("mix_rows", y, n);
+    vs_mix_block(x, 7, n, z, n < 9 ? n : 9, n, n, y, n);
+    EMIT("mix_block", y, 7 * n);
+    memcpy(y, z, n * sizeof *y);
+    vs_axpy(0.3f, x, y, n);
+    vs_scale_by(y, 1.7f, n);
+    EMIT("axpy, scale_by", y, n);
+    vs_mul_into(x, z, y, n);
+    vs_add_into(x, z, y + n, n);
+    EMIT("mul_into, add_into", y, 2 * n);
+    vs_layer_norm(x, z, z + n, 1e-5f, y, n);
+    vs_layer_norm(x, NULL, NULL, 1e-12f, y + n, n);
+    EMIT("layer_norm", y, 2 * n);
+    vs_rms_norm(x, z, 1.0f, 1e-6f, y, n);
+    vs_rms_norm(x, NULL, 0.0f, 1e-6f, y + n, n);
+    EMIT("rms_norm", y, 2 * n);
+    memcpy(y, x, 9 * n * sizeof *y);
+    vs_rope(y, 9, n, n / 2 * 2, z, z + n);
+    vs_rope(y, 9, n, n / 4 * 2, z, z + n);
+    EMIT("rope", y, 9 * n);
+    for (int act = VS_ACT_RELU; act <= VS_ACT_GELU_TANH; act++) {
+        for (size_t i = 0; i < n; i++) z[i] = i < CASES_HARD ? case_hard[(i + n) % CASES_HARD] : x[i] * 12;
+        vs_activate((vs_act)act, z, y, n);
+        EMIT("activate", y, n);
+    }
+    for (int spread = 1; spread <= 1000; spread *= 10) {
+        for (size_t i = 0; i < n; i++) y[i] = i % 7 == 3 ? -INFINITY : x[i] * (float)spread;
+        y[n] = vs_softmax(y, n);
+        EMIT("softmax", y, n + 1);
+    }
+#undef EMIT
+}
+
+static void case_widen(const cases *c, case_fn *emit, void *arg) {
+    char what[64];
+    for (int t = 0; t < VS_DTYPE_COUNT; t++) {
+        size_t n = 2048 + (vs_dtype_of((vs_dtype)t)->block == 1 ? 7 : 0), bytes = n * 8;
+        for (size_t i = 0; i < bytes; i++) c->w[i] = (unsigned char)(case_bits() >> 9); /* any bytes at all */
+        vs_widen((vs_dtype)t, c->w, c->y, n);
+        snprintf(what, sizeof what, "widen %s", vs_dtype_of((vs_dtype)t)->name);
+        emit(arg, what, c->y, n);
+    }
+}
+
+/* Run everything with the instruction set in use; emit is handed NULL where a call failed.  False: no memory. */
+static bool run_cases(case_fn *emit, void *arg) {
+    static const size_t sizes[] = {1, 2, 15, 16, 17, 31, 64, 100, 256, 640, 768, 1030, 2048};
+    cases c = {.x = malloc(CASES_MOST * sizeof(float)),
+               .y = malloc(CASES_MOST * sizeof(float)),
+               .z = malloc(CASES_MOST * sizeof(float)),
+               .w = malloc(64 * 2048 * 8)};
+    bool ok = c.x && c.y && c.z && c.w;
+    case_state = 7;
+    if (ok) {
+        case_widen(&c, emit, arg);
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) case_vectors(&c, sizes[i], emit, arg);
+        case_products(&c, emit, arg);
+    }
+    free(c.x), free(c.y), free(c.z), free(c.w);
+    return ok;
+}
+
+/* The bits of y[n] as one number; every NaN counts as the same. */
+static uint64_t case_hash(const float *y, size_t n) {
+    uint64_t h = 1469598103934665603u; /* FNV-1a */
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, y + i, sizeof bits);
+        if (y[i] != y[i]) bits = 0x7fc00000u;
+        for (int k = 0; k < 4; k++) h = (h ^ (bits >> 8 * k & 255)) * 1099511628211u;
+    }
+    return h;
+}
+
+#endif
