@@ -48,12 +48,20 @@ void vs_session_free(vs_session *s) {
 }
 
 vs_settings *vs_session_settings(vs_session *s) { return &s->settings; }
+void vs_session_on_store(vs_session *s, vs_store_opened_fn *fn) { s->on_store = fn; }
 void vs_session_set_catalogue(vs_session *s, vs_catalogue_fn *fn) { s->catalogue = fn; }
 
 vs_status vs_session_store(vs_err *err, vs_session *s, vs_store **out) {
-    if (!s->store) VS_TRY(vs_store_open(err, s->db, &s->store));
     *out = s->store;
-    return VS_OK;
+    if (s->store) return VS_OK;
+    VS_TRY(vs_store_open(err, s->db, &s->store));
+    vs_status st = s->on_store ? s->on_store(err, s, s->store) : VS_OK;
+    if (st != VS_OK) {
+        vs_store_close(s->store);
+        s->store = NULL;
+    }
+    *out = s->store;
+    return st;
 }
 
 /* The path that `what` stands for: itself, or a catalogued name's in the cache. */
@@ -260,12 +268,16 @@ vs_status vs_session_open_space(vs_err *err, vs_session *s, const char *what, co
     return VS_OK;
 }
 
+/* The built-in words, opened on first need; NULL where memory is short. */
+static vs_space *default_space(vs_session *s) {
+    vs_space *sp = open_space_named(s, "default", strlen("default"));
+    return sp || (vs_space_default(NULL, &sp) == VS_OK && add_space(NULL, s, sp, "default") == VS_OK) ? sp : NULL;
+}
+
 vs_space *vs_session_space(vs_session *s) {
     if (s->current_space) return s->current_space;
     if (s->current_model && vs__space_of_table(NULL, &s->model[s->current_model - 1], 0, &s->current_space) == VS_OK) return s->current_space;
-    vs_space *sp = open_space_named(s, "glove-20k", strlen("glove-20k"));
-    if (!sp && (vs_space_default(NULL, &sp) != VS_OK || add_space(NULL, s, sp, vs_space_name(sp)) != VS_OK)) return NULL;
-    return s->current_space = sp;
+    return s->current_space = default_space(s);
 }
 
 size_t vs_session_spaces(const vs_session *s) { return s->n_spaces; }
@@ -274,6 +286,7 @@ vs_space *vs_session_space_at(const vs_session *s, size_t i) { return i < s->n_s
 vs_space *vs_session_space_named(vs_session *s, const char *name) {
     vs_space *sp = open_space_named(s, name, strlen(name));
     if (!sp && table_named(NULL, s, name, &sp) != VS_OK) sp = NULL;
+    if (!sp && !strcmp(name, "default")) sp = default_space(s);
     if (!sp && s->current_space && !strcmp(vs_space_name(s->current_space), name)) sp = s->current_space;
     return sp;
 }

@@ -28,6 +28,10 @@ vs_settings *vs_session_settings(vs_session *s);
 typedef const char *vs_catalogue_fn(const char *name, char *buf, size_t size, bool *present);
 void vs_session_set_catalogue(vs_session *s, vs_catalogue_fn *fn);
 
+/* vs_session_on_store() - called once, when the store is first opened: vs_sql_install (sql/sql.h), to ask it in SQL. */
+typedef vs_status vs_store_opened_fn(vs_err *err, vs_session *s, vs_store *st);
+void vs_session_on_store(vs_session *s, vs_store_opened_fn *fn);
+
 /* vs_session_open_model() - by path or catalogued name; becomes current; already open: made current.
  * vs_session_open_space() - a word-vector file (read once, then kept in the store when that is on disk), a catalogued
  * name, a stored space, or a table of a model ("W_E", "W_U", "gemma3-270m:W_E"); becomes current. */

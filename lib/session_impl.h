@@ -34,6 +34,7 @@ struct vs_session {
     char *db;
     vs_store *store;
     vs_catalogue_fn *catalogue;
+    vs_store_opened_fn *on_store;
     vs__open_model *model;
     size_t n_models, current_model; /* current: index + 1, 0: none */
     vs__open_space *space;

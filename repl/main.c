@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../datasets/catalogue.h"
+#include "../lib/sql/sql.h"
 #include "commands.h"
 #include "out.h"
 #include "repl.h"
@@ -193,6 +194,7 @@ int main(int argc, char **argv) {
         sigaction(SIGINT, &sa, NULL);
         vs_commands_set(vs_command_table);
         vs_session_set_catalogue(s, vs_catalogue_path);
+        vs_session_on_store(s, vs_sql_install);
         vs_out_open(&out, o.mode);
         rc = start(s, &o, &out);
         vs_out_free(&out);
