@@ -6,9 +6,10 @@
  *   padding to a multiple of general.alignment (32 where the key is absent)
  *   the tensors' data; offsets count from here and are multiples of the alignment
  *
- * Value types: 0 u8, 1 i8, 2 u16, 3 i16, 4 u32, 5 i32, 6 f32, 7 bool, 8 string, 9 array = u32 type, u64 count,
- * elements; 10 u64, 11 i64, 12 f64.  dim[0] is the fastest axis: a view has them the other way round.  All
- * little-endian. */
+ *   types of values: 0 u8, 1 i8, 2 u16, 3 i16, 4 u32, 5 i32, 6 f32, 7 bool, 8 string, 9 array, 10 u64, 11 i64, 12 f64
+ *   array = u32 type, u64 count, elements
+ *
+ * dim[0] is the fastest axis: a view has them the other way round.  All numbers are little-endian. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -4,8 +4,8 @@
  *   a Python dict, { 'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }, padded with blanks to a multiple of 64
  *   the array, row-major
  *
- * Views need C order and little-endian numbers (words.c reads Fortran order, too).  The only tensor of the file is
- * named "array". */
+ * Views need C order and little-endian numbers (word vectors are read in Fortran order, too: fmt_wordlist.c).  The only
+ * tensor of the file is named "array". */
 #include <inttypes.h>
 #include <string.h>
 

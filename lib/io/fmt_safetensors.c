@@ -1,8 +1,8 @@
 /* fmt_safetensors.c - safetensors, the tensor files of the Hugging Face hub (huggingface/safetensors describes them).
  *
  *   u64 n   n bytes of JSON, beginning with '{', padded with blanks   the tensors' data
- *   JSON: { "NAME": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}, …, "__metadata__": {"KEY": "TEXT",
- * …} }
+ *   JSON: { "NAME": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}, …,
+ *           "__metadata__": {"KEY": "TEXT", …} }
  *
  * Offsets count from the end of the JSON.  The tensors cover the data without gap or overlap.  All little-endian. */
 #include <inttypes.h>
@@ -11,9 +11,6 @@
 
 #include "../base/json.h"
 #include "writer.h"
-
-/* A header of 100,000 tensors is 12 MB; jansson needs some twenty times its text. */
-#define HEADER_LIMIT ((size_t)32 << 20)
 
 static bool probe(const unsigned char *p, size_t n) { return n >= 9 && p[8] == '{'; }
 
@@ -127,9 +124,9 @@ static vs_status check_gaps(vs_err *err, const vs_file *f, size_t size) {
 static vs_status open_safetensors(vs_err *err, vs_file *f) {
     vs_cursor c = vs_cursor_over(f->map.bytes, f->map.size);
     uint64_t n = vs_read_u64(&c);
-    if (n > HEADER_LIMIT)
+    if (n > VS__SAFETENSORS_HEADER)
         return vs_fail(err, VS_E_FORMAT, "%s: a header of %" PRIu64 " bytes, at most %zu are read", f->path, n,
-                       HEADER_LIMIT);
+                       VS__SAFETENSORS_HEADER);
     size_t left = c.size - c.at;
     const unsigned char *text = vs_read_bytes(&c, n);
     if (!text)
@@ -138,7 +135,7 @@ static vs_status open_safetensors(vs_err *err, vs_file *f) {
     f->head = c.p;
     f->head_size = c.at;
     json_t *header;
-    VS_TRY(vs_json_parse(err, f->path, (const char *)text, (size_t)n, HEADER_LIMIT, &header));
+    VS_TRY(vs_json_parse(err, f->path, (const char *)text, (size_t)n, VS__SAFETENSORS_HEADER, &header));
     vs_status s = read_header(err, f, header);
     json_decref(header);
     VS_TRY(s);
@@ -146,55 +143,5 @@ static vs_status open_safetensors(vs_err *err, vs_file *f) {
     return check_gaps(err, f, c.size - c.at);
 }
 
-/* ---- writing ---- */
-
-static void put_quoted(vs_buf *b, const char *s) { /* names hold no control characters (writer.c) */
-    vs_buf_putc(b, '"');
-    for (; *s; s++) {
-        if (*s == '"' || *s == '\\') vs_buf_putc(b, '\\');
-        vs_buf_putc(b, *s);
-    }
-    vs_buf_putc(b, '"');
-}
-
-static vs_status check(vs_err *err, const vs_writer *w, const vs__out *t) {
-    if (*vs_dtype_of(t->dtype)->safetensors && strcmp(t->name, "__metadata__") != 0) return VS_OK;
-    return vs_fail(err, VS_E_UNSUPPORTED, "%s: safetensors cannot hold tensor %s of type %s", w->path,
-                   vs__show(t->name, strlen(t->name)).s, vs_dtype_of(t->dtype)->name);
-}
-
-static vs_status begin(vs_err *err, vs_writer *w) {
-    vs_buf b = {0};
-    vs_buf_put(&b, "\0\0\0\0\0\0\0", 8);
-    vs_buf_putc(&b, '{');
-    uint64_t at = 0;
-    bool fits = true;
-    for (size_t i = 0; i < w->outs; i++) {
-        const vs__out *t = &w->out[i];
-        if (i) vs_buf_putc(&b, ',');
-        put_quoted(&b, t->name);
-        vs_buf_printf(&b, ":{\"dtype\":\"%s\",\"shape\":[", vs_dtype_of(t->dtype)->safetensors);
-        for (int k = 0; k < t->ndim; k++) vs_buf_printf(&b, "%s%zu", k ? "," : "", t->shape[k]);
-        vs_buf_printf(&b, "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}", at, at + t->bytes);
-        fits = fits && vs_add(at, t->bytes, &at);
-    }
-    vs_buf_putc(&b, '}');
-    while (!b.failed && b.len % 8) vs_buf_putc(&b, ' ');
-    vs_status s = VS_OK;
-    if (b.failed)
-        s = vs_fail(err, VS_E_NOMEM, "%s: no memory for the header", w->path);
-    else if (!fits || b.len - 8 > HEADER_LIMIT)
-        s = vs_fail(err, VS_E_SHAPE, "%s: %zu tensors are more than safetensors can hold", w->path, w->outs);
-    else {
-        uint64_t n = b.len - 8;
-        memcpy(b.s, &n, sizeof n);
-        s = vs__writer_bytes(err, w, b.s, b.len);
-    }
-    vs_buf_free(&b);
-    return s;
-}
-
-static const vs__writer_kind writer = {.check = check, .begin = begin};
-
 const vs__format vs__format_safetensors = {
-    .name = "safetensors", .probe = probe, .open = open_safetensors, .writer = &writer};
+    .name = "safetensors", .probe = probe, .open = open_safetensors, .writer = &vs__writer_safetensors};

@@ -1,7 +1,8 @@
 /* format.h - containers of tensors: GGUF, safetensors, npy, npz read through one interface.
  *
  * Opening maps the file and checks every size, offset, count and name against it; after
- * that a view is always safe to read.  Nothing is copied. */
+ * that a view is always safe to read.  Nothing is copied, but for a tensor whose bytes are not
+ * aligned for its type (safetensors and npz allow that). */
 #ifndef VS_IO_FORMAT_H
 #define VS_IO_FORMAT_H
 

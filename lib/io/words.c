@@ -1,4 +1,4 @@
-/* words.c - see format.h: choosing a reader, what all of them check, and the array with its list. */
+/* words.c - see format.h: choosing a reader of word vectors, and what all of them check. */
 #include "words.h"
 
 #include <inttypes.h>
@@ -156,7 +156,7 @@ vs_status vs_words_open_bytes(vs_err *err, const char *name, const void *bytes, 
 size_t vs_words_dim(const vs_words *w) { return w->dim; }
 size_t vs_words_rows_hint(const vs_words *w) { return w->rows; }
 uint64_t vs_words_done(const vs_words *w) { return w->at; }
-uint64_t vs_words_total(const vs_words *w) { return w->kind == &vs__words_npy ? w->list.size : w->map.size; }
+uint64_t vs_words_total(const vs_words *w) { return w->kind == &vs__words_wordlist ? w->list.size : w->map.size; }
 
 vs_status vs_words_next(vs_err *err, vs_words *w, const char **key, size_t *key_len, const float **vec) {
     *key = NULL;
@@ -167,69 +167,3 @@ vs_status vs_words_next(vs_err *err, vs_words *w, const char **key, size_t *key_
     if (s != VS_OK) *key = NULL;
     return s;
 }
-
-/* ---- the array with its list ---- */
-
-static bool is_npy(const vs_words *w) { return vs__npy_probe(w->map.bytes, w->map.size); }
-
-static size_t count_lines(const vs_map *m) {
-    size_t n = 0, at = 0;
-    while (at < m->size) {
-        const unsigned char *nl = memchr(m->bytes + at, '\n', m->size - at);
-        at = nl ? (size_t)(nl - m->bytes) + 1 : m->size;
-        n++;
-    }
-    return n;
-}
-
-static vs_status open_array(vs_err *err, vs_words *w) {
-    vs__npy *a = &w->array;
-    char shape[96];
-    VS_TRY(vs__npy_read(err, w->path, w->map.bytes, w->map.size, a));
-    if (a->ndim != 2 || !a->shape[0] || !a->shape[1])
-        return vs_fail(err, VS_E_SHAPE, "%s: want an array [words, numbers], the file has %s", w->path,
-                       vs_shape_text(a->shape, a->ndim, shape, sizeof shape));
-    if (a->dtype != VS_F32 && a->dtype != VS_F16 && a->dtype != VS_F64)
-        return vs_fail(err, VS_E_UNSUPPORTED, "%s: want f16, f32 or f64 numbers, the file has %s", w->path,
-                       vs_dtype_of(a->dtype)->name);
-    size_t bytes, left = w->map.size - a->head, lines = count_lines(&w->list);
-    vs_tensor whole;
-    if (vs_tensor_over(err, NULL, a->dtype, 2, a->shape, &whole, &bytes) != VS_OK || bytes != left)
-        return vs_fail(err, VS_E_FORMAT, "%s: want the numbers of %s, the file has %zu bytes of them", w->path,
-                       vs_shape_text(a->shape, 2, shape, sizeof shape), left);
-    if (lines != a->shape[0])
-        return vs_fail(err, VS_E_SHAPE, "%s: %zu rows, but the list beside it has %zu words", w->path, a->shape[0],
-                       lines);
-    w->rows = a->shape[0];
-    w->dim = a->shape[1];
-    w->bytes = vs_alloc(w->dim, vs_dtype_of(a->dtype)->block_bytes);
-    return w->bytes ? VS_OK : vs_fail(err, VS_E_NOMEM, "%s: no memory for a row", w->path);
-}
-
-/* Row r of the array into w->bytes.  In Fortran order (GloVe is handed around so) its numbers lie a column apart. */
-static void copy_row(vs_words *w, size_t r) {
-    const unsigned char *data = w->map.bytes + w->array.head;
-    size_t size = vs_dtype_of(w->array.dtype)->block_bytes;
-    if (!w->array.fortran) {
-        memcpy(w->bytes, data + r * w->dim * size, w->dim * size);
-        return;
-    }
-    for (size_t k = 0; k < w->dim; k++) memcpy(w->bytes + k * size, data + (k * w->rows + r) * size, size);
-}
-
-static vs_status next_row(vs_err *err, vs_words *w, const char **key, size_t *n) {
-    if (w->line == w->rows) return VS_OK;
-    const char *s = (const char *)w->list.bytes + w->at, *nl = memchr(s, '\n', w->list.size - w->at);
-    *n = nl ? (size_t)(nl - s) : w->list.size - w->at;
-    w->at += *n + (nl != NULL);
-    w->line++;
-    if (*n && s[*n - 1] == '\r') --*n;
-    VS_TRY(vs__words_key(err, w, &s, n));
-    *key = s;
-    copy_row(w, w->line - 1);
-    vs_tensor row;
-    VS_TRY(vs_tensor_over(err, w->bytes, w->array.dtype, 1, &w->dim, &row, NULL));
-    return vs_tensor_row_f32(err, &row, 0, w->vec);
-}
-
-const vs__words_kind vs__words_npy = {.name = "npy", .probe = is_npy, .open = open_array, .next = next_row};

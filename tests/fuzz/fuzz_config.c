@@ -5,7 +5,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char *const fixtures[] = {"tests/data/fixtures/gemma3/model.safetensors", "tests/data/fixtures/bert/model.safetensors"};
+static const char *const fixtures[] = {"tests/data/fixtures/gemma3/model.safetensors",
+                                       "tests/data/fixtures/bert/model.safetensors"};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static vs_file *file[2];

@@ -1,6 +1,9 @@
 /* walk.c - see fuzz.h.  What is read goes into a sink, so that no read is optimised away. */
+#include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fuzz.h"
 
@@ -84,4 +87,36 @@ size_t fuzz_split(const uint8_t *data, size_t size, size_t *first) {
     size_t n = (size_t)data[0] | (size_t)data[1] << 8;
     *first = n < size - 2 ? n : size - 2;
     return 2 + *first;
+}
+
+static char dir[32];
+
+static const char *in_dir(const char *name) {
+    static char path[320];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return path;
+}
+
+static void remove_dir(void) {
+    DIR *d = opendir(dir);
+    if (!d) return;
+    for (const struct dirent *e; (e = readdir(d));)
+        if (*e->d_name != '.') unlink(in_dir(e->d_name));
+    closedir(d);
+    rmdir(dir);
+}
+
+const char *fuzz_dir(void) {
+    if (*dir) return dir;
+    snprintf(dir, sizeof dir, "%s/vs-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    if (!mkdtemp(dir) || atexit(remove_dir) != 0) abort();
+    return dir;
+}
+
+const char *fuzz_put_file(const char *name, const void *p, size_t n) {
+    fuzz_dir();
+    const char *path = in_dir(name);
+    FILE *f = fopen(path, "wb");
+    if (!f || (n && fwrite(p, 1, n, f) != n) || fclose(f) != 0) abort();
+    return path;
 }

@@ -278,6 +278,9 @@ save("wordlist", "nan", wordlist("a\nb\n", npy(data=b"\xff" * 24)))
 save("wordlist", "latin1", wordlist(b"caf\xe9\nb\n", npy()))
 save("wordlist", "nul", wordlist(b"a\0\nb\n", npy()))
 save("wordlist", "wide", wordlist("a\n", npy(shape="(1, 70000)", data=bytes(280000))[:300]))
+save("wordlist", "files", wordlist("#\nb\n", npy()))
+save("wordlist", "files_text", wordlist("#\nb\n", b"a 1 2\nb 3 4\n"))
+save("wordlist", "files_cut", wordlist("#\nb\n", npy()[:-1]))
 save("wordlist", "empty_text", wordlist("", b"a 1 2\n"))
 
 
