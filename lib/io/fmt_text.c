@@ -1,7 +1,7 @@
 /* fmt_text.c - word vectors as text: a line is a word and its numbers, with blanks or tabs between them.
  *
  * word2vec and fastText write "ROWS DIM" first, GloVe does not: its dimension is the number of fields that most of the
- * first lines have after their word.  Words may hold blanks ("New York"): the last DIM fields are the vector. *
+ * first lines have after their word.  Words may hold blanks ("New York"): the last DIM fields are the vector. */
 #include <inttypes.h>
 #include <locale.h>
 #include <stdlib.h>
