@@ -49,7 +49,7 @@ ifeq ($(CFG),release)
 	@ln -sf $(PROGRAM) vecscope
 endif
 endif
-lib: $(LIB) $(B)/libvecscope.so ## build libvecscope.a and libvecscope.so
+lib: $(LIB) $(B)/libvecscope.so $(B)/vecscope_sql.so ## build libvecscope.a, libvecscope.so and the SQLite extension
 
 # V=1 shows the whole commands
 Q := $(if $(V),,@)
@@ -94,6 +94,17 @@ $(B)/libvecscope.so: $(LIB_OBJ)
 	$(call say,LINK)
 	$(Q)$(CC) -shared -Wl,-soname,$(@F) -Wl,--version-script=$(B)/exports.map $^ $(LDFLAGS) $(LIBS) -o $@
 
+# the functions of lib/sql for any SQLite program: the same source, compiled to reach SQLite through its table
+EXTENSION := $(B)/vecscope_sql.so
+$(B)/extension/%.o: lib/sql/%.c
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -DVS_SQL_EXTENSION -MMD -MP -c $< -o $@
+$(EXTENSION): $(B)/extension/functions.o $(B)/extension/ext/extension.o $(LIB)
+	@printf '{ global: sqlite3_extension_init; local: *; };\n' > $(B)/extension.map
+	$(call say,LINK)
+	$(Q)$(CC) -shared -Wl,--version-script=$(B)/extension.map $^ $(LDFLAGS) $(LIBS) -o $@
+
 $(B)/vecscope: $(B)/repl/main.o $(APP) $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $^ $(LDFLAGS) -lreadline $(LIBS) -o $@
@@ -120,7 +131,7 @@ again = $(MAKE) --no-print-directory $(if $(filter -j% --jobs%,$(MAKEFLAGS)),,-j
 OPEN := -s glove-6b-50d -m minilm-l6 -m gemma3-270m
 run: deps ## install what is missing, build, fetch the models, open the prompt
 	+@$(again) all
-	@./vecscope fetch --all || echo "going on with what is here; make run again for the rest"
+	@./vecscope fetch --check 2>/dev/null || ./vecscope fetch --all || echo "going on with what is here; make run again for the rest"
 	@set -- $(OPEN); open=; while [ $$# -gt 0 ]; do \
 	    ./vecscope fetch --check $$2 2>/dev/null && open="$$open $$1 $$2"; shift 2; done; exec ./vecscope $$open
 

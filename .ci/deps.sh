@@ -56,7 +56,7 @@ fi
 as_root=()
 if [ "$(id -u)" != 0 ]; then
     command -v sudo >/dev/null || { echo "not root and no sudo: as root, run apt-get install ${missing[*]}" >&2; exit 1; }
-    as_root=(sudo)
+    if [ -t 0 ]; then as_root=(sudo); else as_root=(sudo -n); fi
 fi
 echo "installing with apt-get: ${missing[*]}"
 install() {

@@ -149,15 +149,19 @@ static void list(vs_out *o) {
 
 /* Bring one data set, unless it is there and nobody wants its sums compared again. */
 static vs_status fetch_one(vs_err *err, const vs_dataset *d, bool verify, vs_out *o) {
-    if (vs_dataset_present(d) && !verify) {
+    bool present = vs_dataset_present(d);
+    if (present && !verify) {
         vs_out_note(o, "%s is there", d->id);
         return VS_OK;
     }
-    vs_out_heading(o, "%s: %s", d->id, d->title);
-    vs_out_note(o, "source   %s", d->source);
-    vs_out_note(o, "licence  %s", d->licence);
-    vs_out_note(o, "size     %.1f MB, of which %.1f MB are downloaded", (double)vs_dataset_bytes(d) / 1e6,
-                (double)vs_dataset_load(d) / 1e6);
+    if (!present) {
+        vs_buf about = {0}; /* shown before anything comes, not with the answer */
+        vs_buf_printf(&about, "%s: %s\n  source   %s\n  licence  %s\n", d->id, d->title, d->source, d->licence);
+        vs_buf_printf(&about, "  size     %.1f MB; %.1f MB to download\n", (double)vs_dataset_bytes(d) / 1e6,
+                      (double)vs_dataset_load(d) / 1e6);
+        if (!about.failed) vs_out_stream(o, about.s, about.len);
+        vs_buf_free(&about);
+    }
     return bring(err, d);
 }
 

@@ -271,9 +271,10 @@ static vs_status needs(vs_err *err, vs_session *s, const vs_cmd *c) {
     return VS_OK;
 }
 
-static vs_status run(vs_err *err, vs_session *s, const vs_cmd *c, const vs_words_of *w, bool from_argv, vs_out *o) {
+/* Run c with the words from `first` on. */
+static vs_status run(vs_err *err, vs_session *s, const vs_cmd *c, const vs_words_of *w, size_t first, bool from_argv, vs_out *o) {
     vs_args a;
-    vs_status st = vs_args_parse(err, c, w, 1, from_argv, &a);
+    vs_status st = vs_args_parse(err, c, w, first, from_argv, &a);
     if (st == VS_OK) st = needs(err, s, c);
     o->depth++;
     if (st == VS_OK) st = c->run(err, s, &a, o);
@@ -337,19 +338,24 @@ static const char *assignment(const char *t, size_t n) {
     return i > 1 && j < n && t[j] == '=' ? t + j : NULL;
 }
 
-/* A line that is no command: an expression, or a mistyped command. */
-static vs_status query_or_guess(vs_err *err, vs_session *s, const char *t, size_t n, size_t first_len, vs_out *o) {
-    vs_status st = vs_query(err, s, t, n, 0, NULL, false, o);
-    if (st == VS_OK) {
-        vs_out_flush(o);
-        return st;
-    }
-    vs_out_reset(o);
-    const vs_cmd *near = vs_command_guess(t, first_len);
-    if (near && (st == VS_E_SYNTAX || st == VS_E_UNKNOWN)) {
+/* Words that begin with no command: an expression, with the options of `near`; or a mistyped command. */
+static vs_status query_or_guess(vs_err *err, vs_session *s, const vs_words_of *w, bool from_argv, vs_out *o) {
+    const vs_cmd *near = vs_command_find("near", 4);
+    if (!near || !w->n) return vs_fail(err, VS_E_USAGE, "nothing to do");
+    vs_status st = run(err, s, near, w, 0, from_argv, o);
+    const vs_cmd *meant = st == VS_E_SYNTAX || st == VS_E_UNKNOWN ? vs_command_guess(w->word[0].text, strlen(w->word[0].text)) : NULL;
+    if (meant) {
         size_t used = strlen(err->msg);
-        snprintf(err->msg + used, sizeof err->msg - used, "; or did you mean the command %s?", near->name);
+        snprintf(err->msg + used, sizeof err->msg - used, "; or did you mean the command %s?", meant->name);
     }
+    return st;
+}
+
+static vs_status query_line(vs_err *err, vs_session *s, const char *t, size_t n, vs_out *o) {
+    vs_words_of w;
+    VS_TRY(vs_lex_words(err, t, n, &w));
+    vs_status st = query_or_guess(err, s, &w, false, o);
+    vs_words_of_free(&w);
     return st;
 }
 
@@ -359,14 +365,14 @@ static vs_status run_one(vs_err *err, vs_session *s, const char *t, size_t n, vs
     if (!n || *t == '#') return VS_OK;
     const char *eq = assignment(t, n);
     if (eq) return assign(err, s, t, n, eq, o);
-    if (*t == '=') return query_or_guess(err, s, t + 1, n - 1, 0, o);
+    if (*t == '=') return query_line(err, s, t + 1, n - 1, o);
     size_t first = 0;
     while (first < n && t[first] != ' ' && t[first] != '\t' && t[first] != '\n') first++;
     const vs_cmd *c = vs_command_find(t, first);
-    if (!c) return query_or_guess(err, s, t, n, first, o);
+    if (!c) return query_line(err, s, t, n, o);
     vs_words_of w;
     VS_TRY(vs_lex_words(err, t, n, &w));
-    vs_status st = run(err, s, c, &w, false, o);
+    vs_status st = run(err, s, c, &w, 1, false, o);
     vs_words_of_free(&w);
     if (st != VS_OK && st != VS_E_STOPPED && vs_session_is_expr(s, t, n)) {
         size_t used = strlen(err->msg);
@@ -392,18 +398,20 @@ vs_status vs_execute_argv(vs_err *err, vs_session *s, int argc, const char *cons
     VS_TRY(vs_lex_argv(err, argc, argv, &w));
     vs_status st;
     if (c) {
-        st = run(err, s, c, &w, true, o);
+        st = run(err, s, c, &w, 1, true, o);
     } else {
         bool *none = vs_arena_alloc(&w.arena, (size_t)argc + 1, sizeof *none);
         const char *whole = none ? join(&w.arena, &w, none, 0, false) : NULL;
         size_t n = whole ? strlen(whole) : 0;
         const char *eq = whole ? assignment(whole, n) : NULL;
-        if (!whole)
+        if (!whole) {
             st = vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
-        else if (eq)
+        } else if (eq) {
             st = assign(err, s, whole, n, eq, o);
-        else
-            st = query_or_guess(err, s, whole + (*whole == '='), n - (*whole == '='), strlen(argv[0]), o);
+        } else {
+            if (*w.word[0].text == '=') w.word[0].text++; /* = EXPR */
+            st = query_or_guess(err, s, &w, true, o);
+        }
     }
     vs_words_of_free(&w);
     return st;

@@ -20,7 +20,8 @@ typedef enum vs_col_type {
     VS_COL_REAL,  /* double, `digits` after the point */
     VS_COL_PROB,  /* double in [0,1]; a terminal may add a bar */
     VS_COL_SCORE, /* double in [-1,1] or so; a terminal may add a bar from zero */
-    VS_COL_TOKEN  /* const char *: a token's text, shown with its blanks visible */
+    VS_COL_TOKEN, /* const char *: a token's text, shown with its blanks visible */
+    VS_COL_JSON   /* const char *: a JSON value; a terminal shows a string without its quotes */
 } vs_col_type;
 enum { VS_COL_JSON_ONLY = 1, VS_COL_TTY_ONLY = 2 };
 typedef struct vs_col {

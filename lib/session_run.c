@@ -91,7 +91,7 @@ vs_status vs_position_find(vs_err *err, const vs_model *m, const char *text, con
     int nth = 0;
     const char *hash = n > 1 ? memchr(pos + 1, '#', n - 1) : NULL;
     if (hash && all_digits(hash + 1, n - (size_t)(hash + 1 - pos))) {
-        nth = atoi(hash + 1);
+        nth = (int)strtol(hash + 1, NULL, 10);
         n = (size_t)(hash - pos);
     }
     size_t begin, end;

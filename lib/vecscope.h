@@ -24,6 +24,7 @@
 #include "space/expr.h"
 #include "space/space.h"
 #include "store/store.h"
+#include "tensor/cpu.h"
 #include "tensor/kernels.h"
 #include "text/tokenizer.h"
 

@@ -4,12 +4,6 @@
 
 #include "commands.h"
 
-static const char *const role_names[] = {
-#define ROLE(name, per_layer, shape, words) #name,
-#include "../lib/model/roles.def"
-#undef ROLE
-};
-
 /* The parts a person thinks in, and the roles that belong to each. */
 typedef struct part {
     const char *name;
@@ -39,7 +33,7 @@ static void weight_row(const vs_model *m, vs_role r, int stack, vs_out *o) {
     const vs_tensor *w = vs_model_weight(m, r, stack, 0);
     if (!w) return;
     char shape[64];
-    vs_out_cell_text(o, role_names[r]);
+    vs_out_cell_text(o, vs_role_name(r));
     vs_out_cell_text(o, vs_shape_text(w->shape, w->ndim, shape, sizeof shape));
     vs_out_cell_text(o, vs_dtype_of(w->dtype)->name);
     vs_out_cell_text(o, vs_role_words(r));

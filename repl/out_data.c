@@ -20,6 +20,10 @@ static json_t *json_text(const char *s) {
 static json_t *json_number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
 
 static json_t *json_cell(vs_col_type type, vs_cell v) {
+    if (type == VS_COL_JSON) {
+        json_t *j = v.s ? json_loads(v.s, JSON_DECODE_ANY, NULL) : NULL;
+        return j ? j : json_null();
+    }
     if (type == VS_COL_TEXT || type == VS_COL_TOKEN) return json_text(v.s);
     return type == VS_COL_INT ? json_integer(v.i) : json_number(v.r);
 }
@@ -91,9 +95,13 @@ static void csv_text(const char *s, vs_buf *b) {
 }
 
 static void csv_cell(vs_col_type type, vs_cell v, vs_buf *b) {
-    if (type == VS_COL_TEXT || type == VS_COL_TOKEN)
+    if (type == VS_COL_TEXT || type == VS_COL_TOKEN) {
         csv_text(v.s, b);
-    else if (type == VS_COL_INT)
+    } else if (type == VS_COL_JSON) {
+        json_t *j = v.s ? json_loads(v.s, JSON_DECODE_ANY, NULL) : NULL;
+        csv_text(json_is_string(j) ? json_string_value(j) : json_is_null(j) ? NULL : v.s, b);
+        json_decref(j);
+    } else if (type == VS_COL_INT)
         vs_buf_printf(b, "%lld", (long long)v.i);
     else if (isfinite(v.r))
         vs_buf_printf(b, "%.9g", v.r);

@@ -43,6 +43,12 @@ static void plain(const char *s, vs_buf *b) {
             vs_buf_putc(b, *s);
 }
 
+static void json_plain(const char *s, vs_buf *b) {
+    json_t *j = json_loads(s, JSON_DECODE_ANY, NULL);
+    if (!json_is_null(j)) plain(json_is_string(j) ? json_string_value(j) : s, b);
+    json_decref(j);
+}
+
 static void cell_text(const vs_col *c, vs_cell v, vs_buf *b) {
     vs_buf_clear(b);
     vs_buf_puts(b, "");
@@ -53,13 +59,16 @@ static void cell_text(const vs_col *c, vs_cell v, vs_buf *b) {
     case VS_COL_TOKEN:
         if (v.s) token(v.s, b);
         break;
+    case VS_COL_JSON:
+        if (v.s) json_plain(v.s, b);
+        break;
     case VS_COL_INT: vs_buf_printf(b, "%lld", (long long)v.i); break;
     default:
         if (!isnan(v.r)) vs_buf_printf(b, "%.*f", c->digits, v.r);
     }
 }
 
-static bool is_number(vs_col_type t) { return t != VS_COL_TEXT && t != VS_COL_TOKEN; }
+static bool is_number(vs_col_type t) { return t != VS_COL_TEXT && t != VS_COL_TOKEN && t != VS_COL_JSON; }
 static bool is_shown(const vs_col *c) { return !(c->flags & VS_COL_JSON_ONLY); }
 static bool has_bar(const vs_col *c, const vs_look *look) { return look->blocks && (c->type == VS_COL_PROB || c->type == VS_COL_SCORE); }
 static const char *heading(const vs_col *c) { return c->head ? c->head : c->name; }

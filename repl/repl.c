@@ -72,7 +72,7 @@ static void greet(vs_session *s, const char *history) {
         printf("  next \"The Eiffel Tower is in the city of\"\n"
                "  attention \"the white swan in the blue water\"\n");
     else
-        printf("  near \"mother-in-law\" -k 5\n"
+        printf("  near paris -k 5\n"
                "  fetch gemma3-270m          (then: open gemma3-270m)\n");
     printf("\nhelp lists the commands, help CMD explains one; Tab completes; Ctrl-C stops a command, Ctrl-D leaves.\n\n");
 }

@@ -345,3 +345,34 @@ vs_meta vs_meta_at(const vs_meta *array, size_t i) {
     const unsigned char *p = string_at(a, array->n, i);
     return (vs_meta){.type = VS_META_STR, .s = (const char *)p + 8, .n = (size_t)read_uint(8, p)};
 }
+
+/* The bytes of an array of numbers, NULL where it is none. */
+static const vs__array *numbers(const vs_meta *array) {
+    bool number = array->elem == VS_META_UINT || array->elem == VS_META_INT || array->elem == VS_META_FLOAT;
+    return array->type == VS_META_ARRAY && number ? (const vs__array *)array->array : NULL;
+}
+
+bool vs_meta_floats(const vs_meta *array, float *out) {
+    const vs__array *a = numbers(array);
+    if (!a) return false;
+    if (array->elem == VS_META_FLOAT && a->width == sizeof *out) {
+        if (array->n) memcpy(out, a->data, array->n * sizeof *out);
+        return true;
+    }
+    for (size_t i = 0; i < array->n; i++) out[i] = (float)vs_meta_at(array, i).f;
+    return true;
+}
+
+bool vs_meta_ints(const vs_meta *array, int32_t *out) {
+    const vs__array *a = numbers(array);
+    if (!a) return false;
+    if (array->elem == VS_META_INT && a->width == sizeof *out) {
+        if (array->n) memcpy(out, a->data, array->n * sizeof *out);
+        return true;
+    }
+    for (size_t i = 0; i < array->n; i++) {
+        double x = vs_meta_at(array, i).f;
+        out[i] = x >= INT32_MIN && x <= INT32_MAX ? (int32_t)x : -1;
+    }
+    return true;
+}

@@ -45,6 +45,10 @@ typedef struct vs_meta {
  * O(1) for numbers and for strings (their offsets are indexed on first use, so not thread-safe). */
 vs_meta vs_file_meta(const vs_file *f, const char *key);
 vs_meta vs_meta_at(const vs_meta *array, size_t i);
+/* vs_meta_floats(), vs_meta_ints() - all elements of an array of numbers at once, into out [n]; false, and out as it was,
+ * where it is no array of numbers.  An integer beyond 32 bits comes out as -1. */
+bool vs_meta_floats(const vs_meta *array, float *out) VS_MUST_CHECK;
+bool vs_meta_ints(const vs_meta *array, int32_t *out) VS_MUST_CHECK;
 /* Keys one by one, for info; NULL at the end.  Borrowed until close. */
 const char *vs_file_meta_key(const vs_file *f, size_t i);
 

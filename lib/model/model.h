@@ -75,8 +75,9 @@ vs_status vs_model_norm(vs_err *err, const vs_model *m, vs_role role, int layer,
  * VS_OK | VS_E_UNSUPPORTED (a model without a head).  O(n d V). */
 vs_status vs_model_unembed(vs_err *err, const vs_model *m, const float *x, size_t n, float *logits) VS_MUST_CHECK;
 
-/* vs_model_params_of() - parameters in a role over all its layers, for info.  vs_role_words() - its words. */
+/* vs_model_params_of() - parameters in a role over all its layers, for info.  vs_role_words() - its words; vs_role_name() - "W_DOWN". */
 size_t vs_model_params_of(const vs_model *m, vs_role role);
 const char *vs_role_words(vs_role role);
+const char *vs_role_name(vs_role role);
 
 #endif

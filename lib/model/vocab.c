@@ -26,37 +26,33 @@ static vs_status read_strings(vs_err *err, vs_model *m, const char *key, const c
     return VS_OK;
 }
 
-/* A list of numbers that has an entry for each piece. */
-static vs_status find_numbers(vs_err *err, const vs_model *m, const char *key, size_t count, vs_meta *list) {
+/* Room for a list of numbers that has an entry for each piece; *out NULL where the file has none. */
+static vs_status make_room(vs_err *err, vs_model *m, const char *key, size_t count, vs_meta *list, void **out) {
     *list = vs_file_meta(m->file, key);
+    *out = NULL;
     if (list->type == VS_META_NONE) return VS_OK;
-    bool number = list->elem == VS_META_FLOAT || list->elem == VS_META_INT || list->elem == VS_META_UINT;
-    if (list->type != VS_META_ARRAY || !number || list->n != count)
+    if (list->type != VS_META_ARRAY || list->n != count)
         return vs_fail(err, VS_E_FORMAT, "%s: %s is not a list of %zu numbers", m->info.path, key, count);
-    return VS_OK;
+    *out = vs_arena_alloc(&m->arena, count, 4);
+    return *out ? VS_OK : vs_fail(err, VS_E_NOMEM, "%s: %s", m->info.path, key);
 }
 
 static vs_status read_scores(vs_err *err, vs_model *m, size_t count, const float **out) {
+    static const char key[] = "tokenizer.ggml.scores";
     vs_meta list;
-    VS_TRY(find_numbers(err, m, "tokenizer.ggml.scores", count, &list));
-    if (list.type == VS_META_NONE) return VS_OK;
-    float *score = vs_arena_alloc(&m->arena, count, sizeof *score);
-    if (!score) return vs_fail(err, VS_E_NOMEM, "%s: the scores of %zu pieces", m->info.path, count);
-    for (size_t i = 0; i < count; i++) score[i] = (float)vs_meta_at(&list, i).f;
+    void *score;
+    VS_TRY(make_room(err, m, key, count, &list, &score));
+    if (score && !vs_meta_floats(&list, score)) return vs_fail(err, VS_E_FORMAT, "%s: %s are no numbers", m->info.path, key);
     *out = score;
     return VS_OK;
 }
 
 static vs_status read_types(vs_err *err, vs_model *m, size_t count, const int32_t **out) {
+    static const char key[] = "tokenizer.ggml.token_type";
     vs_meta list;
-    VS_TRY(find_numbers(err, m, "tokenizer.ggml.token_type", count, &list));
-    if (list.type == VS_META_NONE) return VS_OK;
-    int32_t *type = vs_arena_alloc(&m->arena, count, sizeof *type);
-    if (!type) return vs_fail(err, VS_E_NOMEM, "%s: the types of %zu pieces", m->info.path, count);
-    for (size_t i = 0; i < count; i++) {
-        double t = vs_meta_at(&list, i).f;
-        type[i] = t >= 0 && t <= 100 ? (int32_t)t : 0;
-    }
+    void *type;
+    VS_TRY(make_room(err, m, key, count, &list, &type));
+    if (type && !vs_meta_ints(&list, type)) return vs_fail(err, VS_E_FORMAT, "%s: %s are no numbers", m->info.path, key);
     *out = type;
     return VS_OK;
 }

@@ -144,3 +144,12 @@ size_t vs_model_params_of(const vs_model *m, vs_role role) {
     }
     return n;
 }
+
+const char *vs_role_name(vs_role role) {
+    static const char *const names[] = {
+#define ROLE(name, per_layer, shape, words) #name,
+#include "roles.def"
+#undef ROLE
+    };
+    return (unsigned)role < VS_ROLE_COUNT ? names[role] : "";
+}

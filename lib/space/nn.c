@@ -8,7 +8,7 @@
 
 #include "../base/alloc.h"
 #include "../tensor/kernels.h"
-#include "space_impl.h"
+#include "nn_impl.h"
 
 /* ---- norms ---- */
 
@@ -72,36 +72,38 @@ static vs_status inverse_norms(vs_err *err, vs_space *s, const float **out) {
     return VS_OK;
 }
 
+/* The rows in 8 bits, made for the second question to a large space: the first is answered sooner without.  NULL: scan
+ * the rows themselves. */
+static const vs__codes *codes_of(vs_space *s, const float *inverse) {
+    enum { LARGE = 1 << 20 };
+    vs__codes *codes = atomic_load(&s->codes);
+    if (codes || !vs_space_data(s) || s->n < LARGE / s->d || !atomic_load(&s->asked)) return codes;
+    vs__codes *none = NULL;
+    codes = vs__codes_new(s, inverse);
+    if (!codes || atomic_compare_exchange_strong(&s->codes, &none, codes)) return codes;
+    vs__codes_free(codes);
+    return none;
+}
+
 /* ---- the best k ---- */
 
-typedef struct hit {
-    float score;
-    size_t row;
-} hit;
-
 /* a comes before b in the answer. */
-static bool better(hit a, hit b) { return a.score > b.score || (a.score == b.score && a.row < b.row); }
+static bool better(vs__hit a, vs__hit b) { return a.score > b.score || (a.score == b.score && a.row < b.row); }
 
-/* The best k so far of one thread: a heap with the worst on top. */
-typedef struct best {
-    hit *at;
-    size_t n, k;
-} best;
-
-static void sift_down(best *b, size_t i) {
+static void sift_down(vs__best *b, size_t i) {
     for (;;) {
         size_t worst = i, l = 2 * i + 1;
         if (l < b->n && better(b->at[worst], b->at[l])) worst = l;
         if (l + 1 < b->n && better(b->at[worst], b->at[l + 1])) worst = l + 1;
         if (worst == i) return;
-        hit t = b->at[i];
+        vs__hit t = b->at[i];
         b->at[i] = b->at[worst];
         b->at[worst] = t;
         i = worst;
     }
 }
 
-static void keep(best *b, hit h) {
+void vs__best_keep(vs__best *b, vs__hit h) {
     if (b->n < b->k) {
         size_t i = b->n++;
         for (; i && better(b->at[(i - 1) / 2], h); i = (i - 1) / 2) b->at[i] = b->at[(i - 1) / 2];
@@ -112,37 +114,26 @@ static void keep(best *b, hit h) {
     }
 }
 
-/* What a score must reach to be worth a look; -inf while there is room. */
-static float threshold(const best *b) { return b->n < b->k ? -INFINITY : b->at[0].score; }
+float vs__best_floor(const vs__best *b) { return b->n < b->k ? -INFINITY : b->at[0].score; }
 
 static int by_rank(const void *a, const void *b) {
-    const hit *x = a, *y = b;
+    const vs__hit *x = a, *y = b;
     return better(*x, *y) ? -1 : better(*y, *x) ? 1 : 0;
 }
 
 /* ---- the scan ---- */
-
-typedef struct query {
-    const vs_space *s;
-    const float *unit; /* [d] the query over its norm */
-    const float *inverse;
-    const size_t *skip; /* ascending */
-    size_t n_skip;
-    best *of_worker;
-    float *wide; /* [d] for each worker, for rows that are scored in double */
-} query;
 
 static int by_size(const void *a, const void *b) {
     size_t x = *(const size_t *)a, y = *(const size_t *)b;
     return x < y ? -1 : x > y;
 }
 
-static bool skipped(const query *q, size_t row) {
+static bool skipped(const vs__query *q, size_t row) {
     return q->n_skip && bsearch(&row, q->skip, q->n_skip, sizeof row, by_size);
 }
 
 /* The cosine of a row whose norm is beyond f32; NaN where the row holds NaN or an infinity. */
-static float score_in_double(const query *q, size_t row, float *wide) {
+static float score_in_double(const vs__query *q, size_t row, float *wide) {
     size_t d = q->s->d;
     vs_widen(q->s->rows.dtype, vs_tensor_row(&q->s->rows, row), wide, d);
     double dot = 0, square = 0;
@@ -153,20 +144,22 @@ static float score_in_double(const query *q, size_t row, float *wide) {
     return isfinite(square) ? (float)(dot / sqrt(square)) : NAN;
 }
 
+void vs__query_offer(const vs__query *q, int worker, size_t row, float dot) {
+    vs__best *b = &q->of_worker[worker];
+    float score = dot * q->inverse[row];
+    if (isnan(score)) score = score_in_double(q, row, q->wide + (size_t)worker * q->s->d);
+    if (score >= vs__best_floor(b) && !skipped(q, row)) vs__best_keep(b, (vs__hit){score, row}); /* NaN is no answer */
+}
+
 static void scan_span(void *arg, size_t begin, size_t end, int worker) {
-    const query *q = arg;
+    const vs__query *q = arg;
     enum { BLOCK = 256 };
     float dots[BLOCK];
-    best *b = &q->of_worker[worker];
     size_t d = q->s->d;
     for (size_t r0 = begin; r0 < end; r0 += BLOCK) {
         size_t r1 = r0 + BLOCK < end ? r0 + BLOCK : end;
         vs_matmul_span(q->unit, 1, d, d, &q->s->rows, NULL, r0, r1, dots, BLOCK);
-        for (size_t r = r0; r < r1; r++) {
-            float score = dots[r - r0] * q->inverse[r];
-            if (isnan(score)) score = score_in_double(q, r, q->wide + (size_t)worker * d);
-            if (score >= threshold(b) && !skipped(q, r)) keep(b, (hit){score, r}); /* NaN is no answer */
-        }
+        for (size_t r = r0; r < r1; r++) vs__query_offer(q, worker, r, dots[r - r0]);
     }
 }
 
@@ -181,8 +174,8 @@ static vs_status unit_query(vs_err *err, const float *q, size_t d, float *unit) 
 }
 
 /* Gather what each worker found, the best first. */
-static size_t merge(query *q, size_t workers, size_t k, size_t *idx, float *score) {
-    hit *all = q->of_worker[0].at;
+static size_t merge(vs__query *q, size_t workers, size_t k, size_t *idx, float *score) {
+    vs__hit *all = q->of_worker[0].at;
     size_t n = 0;
     for (size_t w = 0; w < workers; w++)
         for (size_t i = 0; i < q->of_worker[w].n; i++) all[n++] = q->of_worker[w].at[i];
@@ -195,17 +188,30 @@ static size_t merge(query *q, size_t workers, size_t k, size_t *idx, float *scor
     return n;
 }
 
+/* The scan itself: of the codes where there are any. */
+static void scan(vs__query *q) {
+    enum { GRAIN = 1024 };
+    int16_t *buffer = NULL;
+    if (q->codes && vs__codes_query(q, &buffer))
+        vs_parallel_for((q->s->n + VS__CODE_ROWS - 1) / VS__CODE_ROWS, GRAIN / VS__CODE_ROWS, vs__codes_scan, q);
+    else
+        vs_parallel_for(q->s->n, GRAIN, scan_span, q);
+    vs_free(buffer);
+}
+
 vs_status vs_space_near(vs_err *err, vs_space *s, const float *q, size_t k, const size_t *skip, size_t n_skip, size_t *idx,
                         float *score, size_t *found) {
     *found = 0;
     if (k > s->n) k = s->n;
     if (!k) return VS_OK;
     size_t workers = (size_t)vs_threads(), slots;
-    query job = {.s = s, .n_skip = n_skip};
+    vs__query job = {.s = s, .n_skip = n_skip};
     VS_TRY(inverse_norms(err, s, &job.inverse));
+    job.codes = codes_of(s, job.inverse);
+    atomic_store(&s->asked, true);
     float *unit = vs_alloc(s->d, sizeof *unit);
     size_t *sorted = vs_alloc(n_skip, sizeof *sorted);
-    hit *hits = vs_mul(workers, k, &slots) ? vs_alloc(slots, sizeof *hits) : NULL;
+    vs__hit *hits = vs_mul(workers, k, &slots) ? vs_alloc(slots, sizeof *hits) : NULL;
     job.wide = vs_mul(workers, s->d, &slots) ? vs_alloc(slots, sizeof *job.wide) : NULL;
     job.of_worker = vs_alloc(workers, sizeof *job.of_worker);
     vs_status status = VS_OK;
@@ -217,9 +223,8 @@ vs_status vs_space_near(vs_err *err, vs_space *s, const float *q, size_t k, cons
         qsort(sorted, n_skip, sizeof *sorted, by_size);
         job.unit = unit;
         job.skip = sorted;
-        for (size_t w = 0; w < workers; w++) job.of_worker[w] = (best){.at = hits + w * k, .k = k};
-        enum { GRAIN = 1024 };
-        vs_parallel_for(s->n, GRAIN, scan_span, &job);
+        for (size_t w = 0; w < workers; w++) job.of_worker[w] = (vs__best){.at = hits + w * k, .k = k};
+        scan(&job);
         *found = merge(&job, workers, k, idx, score);
     }
     vs_free(unit);

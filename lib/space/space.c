@@ -6,7 +6,7 @@
 
 #include "../base/alloc.h"
 #include "../tensor/kernels.h"
-#include "space_impl.h"
+#include "nn_impl.h"
 
 vs_status vs_space_new(vs_err *err, const vs_space_desc *desc, vs_space **out) {
     *out = NULL;
@@ -38,6 +38,7 @@ void vs_space_free(vs_space *s) {
     if (!s) return;
     if (s->release) s->release(s->owner);
     vs_free(atomic_load(&s->inverse));
+    vs__codes_free(atomic_load(&s->codes));
     vs_free(s->name);
     vs_free(s->place);
     vs_free(s);
@@ -71,7 +72,7 @@ float vs_cosine(const float *a, const float *b, size_t n) {
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-static bool find(const vs_space *s, const char *key, size_t n, size_t *row) {
+bool vs_space_find(const vs_space *s, const char *key, size_t n, size_t *row) {
     return s->keys.find(s->keys.self, key, n, row) && *row < s->n;
 }
 
@@ -81,12 +82,12 @@ static bool find_blank(const vs_space *s, const char *key, size_t n, size_t *row
     char spaced[LONGEST + 1] = " ";
     if (!s->keys.pieces || n == 0 || n > LONGEST || is_blank(key[0])) return false;
     memcpy(spaced + 1, key, n);
-    return find(s, spaced, n + 1, row);
+    return vs_space_find(s, spaced, n + 1, row);
 }
 
 bool vs_space_has(const vs_space *s, const char *key, size_t n) {
     size_t row;
-    return find(s, key, n, &row) || (s->keys.pieces && find_blank(s, key, n, &row));
+    return vs_space_find(s, key, n, &row) || (s->keys.pieces && find_blank(s, key, n, &row));
 }
 
 /* The key in lower case, with a capital, all in capitals: the first that is there.  `said` is how it is spelled. */
@@ -98,7 +99,7 @@ static bool find_folded(const vs_space *s, const char *key, size_t n, size_t *ro
         vs_buf_clear(said);
         vs_utf8_case(cases[i], key, n, said);
         if (said->failed) return false;
-        if (find_blank(s, said->s, said->len, row) || find(s, said->s, said->len, row)) return true;
+        if (find_blank(s, said->s, said->len, row) || vs_space_find(s, said->s, said->len, row)) return true;
     }
     return false;
 }
@@ -109,7 +110,7 @@ static bool find_whole(const vs_space *s, const char *key, size_t n, bool exact_
     *how = VS_MATCH_BLANK;
     if (find_blank(s, key, n, row)) return true;
     *how = VS_MATCH_EXACT;
-    if (find(s, key, n, row)) return true;
+    if (vs_space_find(s, key, n, row)) return true;
     *how = VS_MATCH_FOLDED;
     return !exact_only && n > 0 && find_folded(s, key, n, row, said);
 }

@@ -47,6 +47,7 @@ const char *vs_space_place(const vs_space *s);
 size_t vs_space_dim(const vs_space *s);
 size_t vs_space_rows(const vs_space *s);
 const char *vs_space_key(const vs_space *s, size_t row, size_t *len);
+bool vs_space_find(const vs_space *s, const char *key, size_t n, size_t *row); /* the row of exactly this key */
 vs_status vs_space_row(vs_err *err, const vs_space *s, size_t row, float *out) VS_MUST_CHECK; /* [d] */
 const float *vs_space_data(const vs_space *s); /* [n, d] where the rows are contiguous f32, else NULL */
 

@@ -112,13 +112,13 @@ void vs_block_close(vs_block *b) {
 /* ---- a file that is there ---- */
 
 /* Point b into the mapped file, or say that it is not (any more) the file of this space. */
-static bool view(vs_block *b, const vs_space_row *s) {
+static bool view(vs_block *b, const vs_space_record *s) {
     header h;
     layout at;
     if (b->map.size < ROWS_AT) return false;
     memcpy(&h, b->map.bytes, sizeof h);
     if (memcmp(h.magic, MAGIC, sizeof MAGIC) || h.check != check_of(&h) || h.generation != (uint64_t)s->generation) return false;
-    if (h.rows != s->r.rows || h.dim != s->r.dim || !h.slots || (h.slots & (h.slots - 1)) || h.key_bytes > UINT32_MAX) return false;
+    if (h.rows != s->rows || h.dim != s->dim || !h.slots || (h.slots & (h.slots - 1)) || h.key_bytes > UINT32_MAX) return false;
     if (!lay_out((size_t)h.rows, (size_t)h.dim, (size_t)h.slots, (size_t)h.key_bytes, &at) || at.size != b->map.size) return false;
     const unsigned char *p = b->map.bytes;
     b->n = (size_t)h.rows;
@@ -132,7 +132,7 @@ static bool view(vs_block *b, const vs_space_row *s) {
     return true;
 }
 
-static bool open_file(vs_block *b, const char *path, const vs_space_row *s) {
+static bool open_file(vs_block *b, const char *path, const vs_space_record *s) {
     if (vs_map_open(NULL, path, &b->map) != VS_OK) return false;
     if (view(b, s)) return true;
     vs_map_close(&b->map);
@@ -194,41 +194,41 @@ static void index_key(builder *w, const char *key, size_t n, size_t row) {
     w->slot[i] = (h & ~(uint64_t)UINT32_MAX) | (row + 1);
 }
 
-static vs_status take_row(vs_err *err, vs_store *st, const vs_space_row *s, sqlite3_stmt *q, size_t row, builder *w) {
-    size_t bytes = s->r.dim * sizeof(float), have = (size_t)sqlite3_column_bytes(q, 2);
-    if (sqlite3_column_int64(q, 0) != (vs__first_id(s->r.id) | (int64_t)row))
-        return vs_fail(err, VS_E_FORMAT, "%s: space %s: row %zu of %zu is missing", st->path, s->r.name, row, s->r.rows);
+static vs_status take_row(vs_err *err, vs_store *st, const vs_space_record *s, sqlite3_stmt *q, size_t row, builder *w) {
+    size_t bytes = s->dim * sizeof(float), have = (size_t)sqlite3_column_bytes(q, 2);
+    if (sqlite3_column_int64(q, 0) != (vs__first_id(s->id) | (int64_t)row))
+        return vs_fail(err, VS_E_FORMAT, "%s: space %s: row %zu of %zu is missing", st->path, s->name, row, s->rows);
     if (have != bytes || sqlite3_column_type(q, 2) != SQLITE_BLOB)
-        return vs_fail(err, VS_E_FORMAT, "%s: space %s: row %zu holds %zu bytes, want %zu", st->path, s->r.name, row, have, bytes);
+        return vs_fail(err, VS_E_FORMAT, "%s: space %s: row %zu holds %zu bytes, want %zu", st->path, s->name, row, have, bytes);
     put_row(w, row, sqlite3_column_blob(q, 2), bytes);
     const char *key = (const char *)sqlite3_column_text(q, 1);
     size_t n = (size_t)sqlite3_column_bytes(q, 1);
     vs_buf_put(&w->keys, key ? key : "", n);
     vs_buf_putc(&w->keys, '\0');
-    if (w->keys.failed) return vs_fail(err, VS_E_NOMEM, "space %s: no memory for its keys", s->r.name);
-    if (w->keys.len > UINT32_MAX) return vs_fail(err, VS_E_RANGE, "space %s: its keys are longer than 4 GiB", s->r.name);
+    if (w->keys.failed) return vs_fail(err, VS_E_NOMEM, "space %s: no memory for its keys", s->name);
+    if (w->keys.len > UINT32_MAX) return vs_fail(err, VS_E_RANGE, "space %s: its keys are longer than 4 GiB", s->name);
     w->begin[row + 1] = (uint32_t)w->keys.len;
     index_key(w, w->keys.s + w->begin[row], n, row);
     return VS_OK;
 }
 
-static vs_status read_rows(vs_err *err, vs_store *st, const vs_space_row *s, const vs_progress *p, builder *w) {
+static vs_status read_rows(vs_err *err, vs_store *st, const vs_space_record *s, const vs_progress *p, builder *w) {
     sqlite3_stmt *q;
     VS_TRY(vs__statement(err, st, VS__VECTORS_READ, &q));
-    sqlite3_bind_int64(q, 1, vs__first_id(s->r.id));
-    sqlite3_bind_int64(q, 2, vs__first_id(s->r.id) | (int64_t)(s->r.rows ? s->r.rows - 1 : 0));
+    sqlite3_bind_int64(q, 1, vs__first_id(s->id));
+    sqlite3_bind_int64(q, 2, vs__first_id(s->id) | (int64_t)(s->rows ? s->rows - 1 : 0));
     vs_status status = VS_OK;
-    for (size_t row = 0; row < s->r.rows && status == VS_OK && !w->write_failed; row++) {
+    for (size_t row = 0; row < s->rows && status == VS_OK && !w->write_failed; row++) {
         int rc = sqlite3_step(q);
         if (rc == SQLITE_ROW)
             status = take_row(err, st, s, q, row, w);
         else if (rc == SQLITE_DONE)
-            status = vs_fail(err, VS_E_FORMAT, "%s: space %s: row %zu of %zu is missing", st->path, s->r.name, row, s->r.rows);
+            status = vs_fail(err, VS_E_FORMAT, "%s: space %s: row %zu of %zu is missing", st->path, s->name, row, s->rows);
         else
             status = vs__store_fail(err, st, rc, "read a space");
         if (row % POLL_ROWS == 0) {
-            vs_tick(p, s->r.name, row, s->r.rows);
-            if (vs_interrupted()) status = vs_fail(err, VS_E_STOPPED, "space %s: stopped", s->r.name);
+            vs_tick(p, s->name, row, s->rows);
+            if (vs_interrupted()) status = vs_fail(err, VS_E_STOPPED, "space %s: stopped", s->name);
         }
     }
     sqlite3_reset(q);
@@ -236,23 +236,23 @@ static vs_status read_rows(vs_err *err, vs_store *st, const vs_space_row *s, con
 }
 
 /* The sizes stand in a table that others may have written: rows that would not fit into the file are not there. */
-static vs_status start(vs_err *err, vs_store *st, const vs_space_row *s, builder *w) {
+static vs_status start(vs_err *err, vs_store *st, const vs_space_record *s, builder *w) {
     int64_t pages, page;
     size_t least;
     VS_TRY(vs__pragma(err, st, "PRAGMA page_count", &pages));
     VS_TRY(vs__pragma(err, st, "PRAGMA page_size", &page));
-    if (!vs_mul(s->r.dim * sizeof(float), s->r.rows, &least) || least > (uint64_t)pages * (uint64_t)page)
+    if (!vs_mul(s->dim * sizeof(float), s->rows, &least) || least > (uint64_t)pages * (uint64_t)page)
         return vs_fail(err, VS_E_FORMAT, "%s: space %s says it has %zu rows of %zu numbers, more than the file holds", st->path,
-                       s->r.name, s->r.rows, s->r.dim);
-    for (w->slots = 16; w->slots / 3 * 2 < s->r.rows;) w->slots *= 2;
+                       s->name, s->rows, s->dim);
+    for (w->slots = 16; w->slots / 3 * 2 < s->rows;) w->slots *= 2;
     w->slot = vs_zalloc(w->slots, sizeof *w->slot);
-    w->begin = vs_zalloc(s->r.rows + 1, sizeof *w->begin);
+    w->begin = vs_zalloc(s->rows + 1, sizeof *w->begin);
     if (w->fd < 0)
         w->rows = vs_alloc(least, 1);
     else
         w->piece = vs_alloc(PIECE, 1);
     if (!w->slot || !w->begin || (!w->rows && !w->piece))
-        return vs_fail(err, VS_E_NOMEM, "space %s: no memory for %zu rows of %zu numbers", s->r.name, s->r.rows, s->r.dim);
+        return vs_fail(err, VS_E_NOMEM, "space %s: no memory for %zu rows of %zu numbers", s->name, s->rows, s->dim);
     return VS_OK;
 }
 
@@ -264,7 +264,7 @@ static void drop_builder(builder *w) {
     vs_buf_free(&w->keys);
 }
 
-static vs_status build_in_memory(vs_err *err, vs_store *st, const vs_space_row *s, const vs_progress *p, vs_block *b) {
+static vs_status build_in_memory(vs_err *err, vs_store *st, const vs_space_record *s, const vs_progress *p, vs_block *b) {
     builder w = {.fd = -1};
     vs_status status = start(err, st, s, &w);
     if (status == VS_OK) status = read_rows(err, st, s, p, &w);
@@ -276,8 +276,8 @@ static vs_status build_in_memory(vs_err *err, vs_store *st, const vs_space_row *
     b->slot = b->own[1] = w.slot;
     b->begin = b->own[2] = w.begin;
     b->keys = b->own[3] = w.keys.s;
-    b->n = s->r.rows;
-    b->d = s->r.dim;
+    b->n = s->rows;
+    b->d = s->dim;
     b->slots = w.slots;
     b->key_bytes = w.keys.len;
     return VS_OK;
@@ -289,16 +289,16 @@ static void pad(builder *w, size_t bytes) {
     if (bytes % ALIGNED) put(w, zeros, ALIGNED - bytes % ALIGNED);
 }
 
-static void write_rest(builder *w, const vs_space_row *s) {
-    header h = {.generation = (uint64_t)s->generation, .rows = s->r.rows, .dim = s->r.dim, .slots = w->slots, .key_bytes = w->keys.len};
+static void write_rest(builder *w, const vs_space_record *s) {
+    header h = {.generation = (uint64_t)s->generation, .rows = s->rows, .dim = s->dim, .slots = w->slots, .key_bytes = w->keys.len};
     memcpy(h.magic, MAGIC, sizeof MAGIC);
     h.check = check_of(&h);
     put(w, w->piece, w->piece_len);
-    pad(w, s->r.rows * s->r.dim * sizeof(float));
+    pad(w, s->rows * s->dim * sizeof(float));
     put(w, w->slot, w->slots * sizeof *w->slot);
     pad(w, w->slots * sizeof *w->slot);
-    put(w, w->begin, (s->r.rows + 1) * sizeof *w->begin);
-    pad(w, (s->r.rows + 1) * sizeof *w->begin);
+    put(w, w->begin, (s->rows + 1) * sizeof *w->begin);
+    pad(w, (s->rows + 1) * sizeof *w->begin);
     put(w, w->keys.s, w->keys.len);
     /* the header goes to the disk after what it speaks of, and the name after both: a power cut leaves the old file or none */
     if (!w->write_failed && (fdatasync(w->fd) != 0 || pwrite(w->fd, &h, sizeof h, 0) != (ssize_t)sizeof h || fdatasync(w->fd) != 0))
@@ -317,12 +317,12 @@ static int begin_file(const char *path) {
 }
 
 /* *made: whether b is the new file; where it could not be written it is not, and that is no failure. */
-static vs_status build_file(vs_err *err, vs_store *st, const char *path, const vs_space_row *s, const vs_progress *p, vs_block *b,
+static vs_status build_file(vs_err *err, vs_store *st, const char *path, const vs_space_record *s, const vs_progress *p, vs_block *b,
                             bool *made) {
     *made = false;
     vs_buf temp = {0};
     vs_buf_printf(&temp, "%s.tmp", path);
-    if (temp.failed) return vs_fail(err, VS_E_NOMEM, "space %s: out of memory", s->r.name);
+    if (temp.failed) return vs_fail(err, VS_E_NOMEM, "space %s: out of memory", s->name);
     builder w = {.fd = begin_file(temp.s)};
     vs_status status = VS_OK;
     if (w.fd >= 0) {
@@ -344,10 +344,10 @@ static vs_status build_file(vs_err *err, vs_store *st, const char *path, const v
 }
 
 static vs_status open_block(vs_err *err, vs_store *st, const char *name, const vs_progress *p, vs_block *b) {
-    vs_space_row s;
-    VS_TRY(vs__space_find(err, st, name, &s));
+    vs_space_record s;
+    VS_TRY(vs_store_space_find(err, st, name, &s));
     vs_buf path = {0};
-    vs__cache_path(st, s.r.id, &path);
+    vs__cache_path(st, s.id, &path);
     bool done = false;
     vs_status status = path.failed ? vs_fail(err, VS_E_NOMEM, "space %s: out of memory", name) : VS_OK;
     if (status == VS_OK && path.len) {

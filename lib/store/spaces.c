@@ -18,45 +18,40 @@ static const char *keep(vs_arena *a, sqlite3_stmt *s, int column) {
 }
 
 /* SPACE_COLUMNS, strings into a. */
-static vs_status read_record(vs_err *err, vs_store *st, sqlite3_stmt *s, vs_arena *a, vs_space_row *out) {
+static vs_status read_record(vs_err *err, vs_store *st, sqlite3_stmt *s, vs_arena *a, vs_space_record *out) {
     int64_t dim = sqlite3_column_int64(s, 4), rows = sqlite3_column_int64(s, 5);
-    *out = (vs_space_row){.r = {.id = sqlite3_column_int64(s, 0),
-                                .name = keep(a, s, 1),
-                                .model = sqlite3_column_int64(s, 2),
-                                .place = keep(a, s, 3),
-                                .metric = keep(a, s, 6),
-                                .source = keep(a, s, 7),
-                                .source_size = (uint64_t)sqlite3_column_int64(s, 8),
-                                .source_mtime = (uint64_t)sqlite3_column_int64(s, 9)},
-                          .generation = sqlite3_column_int64(s, 10)};
-    if (!out->r.name || !out->r.place || !out->r.metric || !out->r.source)
+    *out = (vs_space_record){.id = sqlite3_column_int64(s, 0),
+                             .name = keep(a, s, 1),
+                             .model = sqlite3_column_int64(s, 2),
+                             .place = keep(a, s, 3),
+                             .metric = keep(a, s, 6),
+                             .source = keep(a, s, 7),
+                             .source_size = (uint64_t)sqlite3_column_int64(s, 8),
+                             .source_mtime = (uint64_t)sqlite3_column_int64(s, 9),
+                             .generation = sqlite3_column_int64(s, 10)};
+    if (!out->name || !out->place || !out->metric || !out->source)
         return vs_fail(err, VS_E_NOMEM, "%s: out of memory", st->path);
-    if (dim < 1 || dim > INT32_MAX || rows < 0 || rows > INT64_C(1) << VS__ROW_BITS || out->r.id < 1 || out->r.id > INT32_MAX)
-        return vs_fail(err, VS_E_FORMAT, "%s: space %s says it has %lld rows of %lld numbers", st->path, out->r.name,
+    if (dim < 1 || dim > INT32_MAX || rows < 0 || rows > INT64_C(1) << VS__ROW_BITS || out->id < 1 || out->id > INT32_MAX)
+        return vs_fail(err, VS_E_FORMAT, "%s: space %s says it has %lld rows of %lld numbers", st->path, out->name,
                        (long long)rows, (long long)dim);
-    out->r.dim = (size_t)dim;
-    out->r.rows = (size_t)rows;
+    out->dim = (size_t)dim;
+    out->rows = (size_t)rows;
     return VS_OK;
 }
 
-vs_status vs__space_find(vs_err *err, vs_store *st, const char *name, vs_space_row *out) {
+vs_status vs_store_space_find(vs_err *err, vs_store *st, const char *name, vs_space_record *out) {
     sqlite3_stmt *s;
     VS_TRY(vs__statement(err, st, VS__SPACE_FIND, &s));
     vs__bind_text(s, 1, name);
-    vs_arena_free(&st->scratch);
+    vs_arena before = st->scratch; /* the name may be a string of the record before: let go of those last */
+    st->scratch = (vs_arena){0};
     int rc = sqlite3_step(s);
     vs_status status = rc == SQLITE_ROW    ? read_record(err, st, s, &st->scratch, out)
                        : rc == SQLITE_DONE ? vs_fail(err, VS_E_UNKNOWN, "%s: no space named %s is stored", st->path, name)
                                            : vs__store_fail(err, st, rc, "look up a space");
     sqlite3_reset(s);
+    vs_arena_free(&before);
     return status;
-}
-
-vs_status vs_store_space_find(vs_err *err, vs_store *st, const char *name, vs_space_record *row) {
-    vs_space_row found;
-    VS_TRY(vs__space_find(err, st, name, &found));
-    *row = found.r;
-    return VS_OK;
 }
 
 vs_status vs_store_spaces(vs_err *err, vs_store *st, vs_status (*fn)(void *arg, const vs_space_record *row), void *arg) {
@@ -65,9 +60,9 @@ vs_status vs_store_spaces(vs_err *err, vs_store *st, vs_status (*fn)(void *arg, 
     vs_status status = VS_OK;
     while (rc == SQLITE_OK && status == VS_OK && (rc = sqlite3_step(s)) == SQLITE_ROW) {
         vs_arena strings = {0};
-        vs_space_row row;
+        vs_space_record row;
         status = read_record(err, st, s, &strings, &row);
-        if (status == VS_OK) status = fn(arg, &row.r);
+        if (status == VS_OK) status = fn(arg, &row);
         vs_arena_free(&strings);
         rc = SQLITE_OK;
     }
@@ -99,16 +94,16 @@ static void clear_away(vs_store *st, vs_id id) {
 }
 
 vs_status vs_store_space_drop(vs_err *err, vs_store *st, const char *name) {
-    vs_space_row old;
+    vs_space_record old;
     VS_TRY(vs__begin(err, st));
-    vs_status s = vs__space_find(err, st, name, &old);
-    if (s == VS_OK) s = delete_space(err, st, old.r.id);
+    vs_status s = vs_store_space_find(err, st, name, &old);
+    if (s == VS_OK) s = delete_space(err, st, old.id);
     if (s != VS_OK) {
         vs__rollback(st);
         return s;
     }
     VS_TRY(vs__commit(err, st));
-    clear_away(st, old.r.id);
+    clear_away(st, old.id);
     return VS_OK;
 }
 
@@ -143,11 +138,11 @@ vs_status vs_store_space_begin(vs_err *err, vs_store *st, const vs_space_record 
         vs_free(w);
         return s;
     }
-    vs_space_row old;
-    s = vs__space_find(err, st, r->name, &old);
+    vs_space_record old;
+    s = vs_store_space_find(err, st, r->name, &old);
     if (s == VS_OK) {
-        w->replaced = old.r.id;
-        s = delete_space(err, st, old.r.id);
+        w->replaced = old.id;
+        s = delete_space(err, st, old.id);
     } else if (s == VS_E_UNKNOWN) {
         s = VS_OK;
     }

@@ -35,6 +35,7 @@ typedef struct vs_space_record {
     const char *name, *place, *metric, *source; /* source: path of the file it came from */
     size_t dim, rows;
     uint64_t source_size, source_mtime;
+    int64_t generation; /* another one once its vectors have changed; given by the store */
 } vs_space_record;
 
 /* Write a space in one transaction: begin, add row by row (or many), commit.  A name that exists is replaced at commit. */

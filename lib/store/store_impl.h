@@ -58,11 +58,6 @@ vs_status vs__commit(vs_err *err, vs_store *st) VS_MUST_CHECK;
 void vs__rollback(vs_store *st);
 
 /* ---- spaces and their cache files ---- */
-typedef struct vs_space_row {
-    vs_space_record r; /* strings in st->scratch */
-    int64_t generation;
-} vs_space_row;
-vs_status vs__space_find(vs_err *err, vs_store *st, const char *name, vs_space_row *out) VS_MUST_CHECK;
 
 /* The ids of the rows of a space. */
 enum { VS__ROW_BITS = 32 };

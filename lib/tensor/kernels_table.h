@@ -38,6 +38,8 @@ typedef struct vs__kernels {
     void (*add_into)(const float *a, const float *b, float *y, size_t n);
     void (*rope)(float *x, size_t H, size_t dh, size_t n, const float *cos, const float *sin);
     size_t (*argmax)(const float *x, size_t n);
+    void (*scan_codes)(const int8_t *codes, const float *scale, size_t blocks, size_t pairs, const int16_t *q,
+                       float step, float add, float floor, uint16_t *reach);
 } vs__kernels;
 
 /* vs__kernels_in_use() - the table chosen by cpu.c. */

@@ -12,6 +12,10 @@ static const span marks[] = {
 #define MARK(first, last) {first, last},
 #include "char_classes.def"
 };
+static const span accents[] = {
+#define ACCENT(first, last) {first, last},
+#include "char_classes.def"
+};
 static const span punctuation[] = {
 #define PUNCTUATION(first, last) {first, last},
 #include "char_classes.def"
@@ -52,10 +56,7 @@ bool vs__is_space(uint32_t cp) {
 bool vs__is_other(uint32_t cp) { return (cp < ' ' || cp >= 0x7F) && cp != '\t' && cp != '\n' && cp != '\r' && IN(others, cp); }
 bool vs__is_punctuation(uint32_t cp) { return IN(punctuation, cp); }
 bool vs__is_nonspacing(uint32_t cp) { return cp >= 0x300 && IN(marks, cp); }
-bool vs__is_mark(uint32_t cp) {
-    utf8proc_category_t c = utf8proc_category((utf8proc_int32_t)cp);
-    return c >= UTF8PROC_CATEGORY_MN && c <= UTF8PROC_CATEGORY_ME && !vs__is_late(cp);
-}
+bool vs__is_mark(uint32_t cp) { return cp >= 0x300 && IN(accents, cp); }
 bool vs__is_number(uint32_t cp) {
     utf8proc_category_t c = utf8proc_category((utf8proc_int32_t)cp);
     return c >= UTF8PROC_CATEGORY_ND && c <= UTF8PROC_CATEGORY_NO;

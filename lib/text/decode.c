@@ -213,15 +213,24 @@ static vs_status step_one(vs_err *err, const vs__decode_step *d, const strings *
     return VS_OK;
 }
 
+static void put_respelled(const vs_tokenizer *t, int32_t id, vs_buf *out) {
+    for (size_t i = t->added_count; i-- > 0;)
+        if (t->added[i].id == id) {
+            vs_buf_put(out, t->added[i].norm, t->added[i].norm_len);
+            return;
+        }
+}
+
 /* The strings that the decoder starts from. */
 static vs_status collect(vs_err *err, const vs_tokenizer *t, const int32_t *ids, size_t n, bool skip_special, strings *out) {
     for (size_t i = 0; i < n; i++) {
         if (ids[i] < 0 || (size_t)ids[i] >= t->vocab.count)
             return vs_fail(err, VS_E_RANGE, "token %zu: id %d is not in the vocabulary of %zu", i, ids[i], t->vocab.count);
         const vs__piece *p = &t->vocab.piece[ids[i]];
-        if (!p->s || (skip_special && (p->flags & VS__PIECE_SPECIAL))) continue;
+        if (!p->s || (skip_special && (p->flags & (VS__PIECE_SPECIAL | VS__PIECE_RESPELLED)) == VS__PIECE_SPECIAL)) continue;
         if (t->join_with_blanks && out->n) vs_buf_putc(&out->text, ' ');
-        vs_buf_put(&out->text, p->s, p->len);
+        if (p->flags & VS__PIECE_RESPELLED) put_respelled(t, ids[i], &out->text);
+        else vs_buf_put(&out->text, p->s, p->len);
         close_string(out);
     }
     return VS_OK;

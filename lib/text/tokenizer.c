@@ -60,7 +60,9 @@ vs_status vs__tokenizer_finish(vs_err *err, vs_tokenizer *t) {
     for (size_t i = 0; i < t->added_count; i++) {
         vs__added *a = &t->added[i];
         VS_TRY(normalize_added(err, t, a));
-        t->vocab.piece[a->id].flags |= VS__PIECE_ADDED | (a->special ? VS__PIECE_SPECIAL : 0u);
+        uint32_t flags = VS__PIECE_ADDED | (a->special ? VS__PIECE_SPECIAL : 0u);
+        if (a->norm_len != a->len || memcmp(a->norm, a->s, a->len)) flags |= VS__PIECE_RESPELLED;
+        t->vocab.piece[a->id].flags |= flags;
         if (a->norm_len) VS_TRY(vs__trie_add(err, a->normalized ? &t->normalized : &t->raw, a->norm, a->norm_len, (int32_t)i));
     }
     return VS_OK;
@@ -263,12 +265,18 @@ static vs_status encode(vs_err *err, vs__encoder *e, const char *text, size_t n)
 
 static bool blank(uint32_t cp) { return cp == 0x120 || vs__is_space(cp); } /* U+0120 spells a blank in GPT-2's alphabet */
 
-/* Blanks at the ends of a piece are left out of its span (ByteLevel's trim_offsets). */
-static void trim(const vs_tokenizer *t, vs_tokens *x) {
+static bool inside(const char *s, size_t at) { return ((unsigned char)s[at] & 0xC0) == 0x80; } /* a character */
+
+/* Blanks at the ends of a piece are left out of its span (ByteLevel's trim_offsets), character by character: the one
+ * that was put in front of a text stands for its first character. */
+static void trim(const vs_tokenizer *t, const char *text, size_t size, vs_tokens *x) {
     for (size_t i = 0; i < x->n; i++) {
-        size_t n, next = 0;
-        uint32_t lead = 0, trail = 0;
+        size_t n, next = 0, lead = 0, trail = 0, begin = x->begin[i], end = x->end[i];
         const char *s = vs_piece(t, x->id[i], &n);
+        if (s && (t->vocab.piece[x->id[i]].flags & VS__PIECE_ADDED)) { /* with the blanks that it took along */
+            s = text + begin;
+            n = end - begin;
+        }
         bool leading = true;
         while (s && next < n) {
             bool is_blank = blank(vs_utf8_next(s, n, &next, NULL));
@@ -276,9 +284,15 @@ static void trim(const vs_tokenizer *t, vs_tokens *x) {
             lead += leading;
             trail = is_blank ? trail + 1 : 0;
         }
-        if (lead == 1 && t->trim_keeps_first && (i == 0 || x->begin[i] == 0)) lead = 0; /* the blank that was put in front */
-        x->begin[i] = x->end[i] - x->begin[i] < lead ? x->end[i] : x->begin[i] + lead;
-        if (x->end[i] >= trail) x->end[i] = x->end[i] - x->begin[i] < trail ? x->begin[i] : x->end[i] - trail;
+        if (lead == 1 && t->trim_keeps_first && (i == 0 || begin == 0)) lead = 0;
+        for (; lead && begin < end; lead--)
+            while (++begin < size && inside(text, begin)) {}
+        size_t back = end;
+        for (; trail && back; trail--)
+            while (--back && inside(text, back)) {}
+        if (!trail) end = back;
+        x->begin[i] = (uint32_t)begin;
+        x->end[i] = (uint32_t)(end > begin ? end : begin);
     }
 }
 
@@ -327,8 +341,8 @@ vs_status vs_tokenize(vs_err *err, const vs_tokenizer *t, const char *text, size
     }
     encoder_free(&e);
     if (s == VS_OK && t->trim_offsets) {
-        trim(t, &part[0]);
-        trim(t, &part[1]);
+        trim(t, text, n, &part[0]);
+        trim(t, pair, m, &part[1]);
     }
     if (s == VS_OK) s = pair ? fill(err, t->pair, t->pair_count, part, with_special, out) : fill(err, t->single, t->single_count, part, with_special, out);
     vs_tokens_free(&part[0]);

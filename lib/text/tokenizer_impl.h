@@ -15,7 +15,8 @@
 
 /* ---- vocabulary: pieces by id, ids by piece (vocab.c) ---- */
 
-enum { VS__PIECE_SPECIAL = 1, VS__PIECE_ADDED = 2 };
+/* RESPELLED: an added token that the normaliser changes, and that is decoded as it then is. */
+enum { VS__PIECE_SPECIAL = 1, VS__PIECE_ADDED = 2, VS__PIECE_RESPELLED = 4 };
 typedef struct vs__piece {
     const char *s; /* borrowed; NULL: no piece has this id */
     uint32_t len, flags;

@@ -14,7 +14,7 @@ bert = dict(clean_text=False, handle_chinese_chars=False, strip_accents=False, l
 clean = normalizers.BertNormalizer(**{**bert, "clean_text": True})
 strip = normalizers.BertNormalizer(**{**bert, "strip_accents": True})
 lower = normalizers.BertNormalizer(**{**bert, "lowercase": True})
-nfd, nfkd, split = normalizers.NFD(), normalizers.NFKD(), pre_tokenizers.BertPreTokenizer()
+nfd, nfkd, accents, split = normalizers.NFD(), normalizers.NFKD(), normalizers.StripAccents(), pre_tokenizers.BertPreTokenizer()
 
 
 def ranges(name, cps):
@@ -27,13 +27,14 @@ def ranges(name, cps):
         print(" ".join(f"{name}(0x{a:X}, 0x{b:X})" for a, b in out[i:i + 6]))
 
 
-marks, puncts, others, late, lowers = [], [], [], [], []
+marks, accented, puncts, others, late, lowers = [], [], [], [], [], []
 for cp in range(0x110000):
     if 0xD800 <= cp < 0xE000: continue
     c = chr(cp)
     s = "a" + c + "b"
     if clean.normalize_str(s) == "ab" and cp not in (0, 0xFFFD): others.append(cp)
     if unicodedata.normalize("NFD", c) == c and strip.normalize_str(s) == "ab": marks.append(cp)
+    if accents.normalize_str(s) == "ab": accented.append(cp)
     if len(split.pre_tokenize_str(s)) == 3: puncts.append(cp)
     here = unicodedata.normalize("NFKD", c) != nfkd.normalize_str(c)
     if unicodedata.combining(c) > 1:  # does it give way to U+0334, of class 1?
@@ -44,12 +45,14 @@ for cp in range(0x110000):
 
 print("/* Made by tests/oracle/make_char_classes.py, which says what these are.  Sorted. */")
 print("#ifndef MARK\n#define MARK(first, last)\n#endif\n#ifndef PUNCTUATION\n#define PUNCTUATION(first, last)\n#endif\n"
+      "#ifndef ACCENT\n#define ACCENT(first, last)\n#endif\n"
       "#ifndef OTHER\n#define OTHER(first, last)\n#endif\n#ifndef LATE\n#define LATE(first, last)\n#endif\n"
       "#ifndef LOWER\n#define LOWER(from, to)\n#endif")
 ranges("MARK", marks)
+ranges("ACCENT", accented)
 ranges("PUNCTUATION", puncts)
 ranges("OTHER", others)
 ranges("LATE", late)
 print()
 for i in range(0, len(lowers), 6): print(" ".join(f"LOWER(0x{a:X}, 0x{b:X})" for a, b in lowers[i:i + 6]))
-print("\n#undef MARK\n#undef PUNCTUATION\n#undef OTHER\n#undef LATE\n#undef LOWER")
+print("\n#undef MARK\n#undef ACCENT\n#undef PUNCTUATION\n#undef OTHER\n#undef LATE\n#undef LOWER")

@@ -146,7 +146,8 @@ static inline void put_hub(const char *dir, const char *fixture, const char *pat
 }
 
 /* GGUF, version 3 (the format's specification, ggml/docs/gguf.md). */
-enum { GGUF_U32 = 4, GGUF_F32 = 6, GGUF_BOOL = 7, GGUF_STR = 8, GGUF_ARRAY = 9 };
+enum { GGUF_U32 = 4, GGUF_I32 = 5, GGUF_F32 = 6, GGUF_BOOL = 7, GGUF_STR = 8, GGUF_ARRAY = 9 };
+#define GGUF_LIST(type) (100 + (type)) /* of the test: an array of such */
 
 static inline void put_le(vs_buf *b, const void *p, size_t n) { vs_buf_put(b, p, n); }
 static inline void put_u32(vs_buf *b, uint32_t x) { put_le(b, &x, 4); }
@@ -156,29 +157,37 @@ static inline void put_str(vs_buf *b, const char *s) {
     vs_buf_puts(b, s);
 }
 
-/* One key: `type` and the value as text ("4", "1e-6", "true,false": a list of flags, "linear"). */
+/* One key: its type, and the value as text ("4", "1e-6", "true", "linear"); a list's are separated by commas. */
 typedef struct gguf_key {
     const char *key;
     int type;
     const char *value;
 } gguf_key;
 
+static inline void put_value(vs_buf *b, int type, const char *text, size_t n) {
+    char value[64];
+    snprintf(value, sizeof value, "%.*s", (int)n, text);
+    uint32_t u = (uint32_t)strtol(value, NULL, 10);
+    float x = strtof(value, NULL);
+    if (type == GGUF_U32 || type == GGUF_I32) put_u32(b, (uint32_t)(value[0] == '-' ? u : strtoul(value, NULL, 10)));
+    else if (type == GGUF_F32) put_le(b, &x, 4);
+    else if (type == GGUF_BOOL) vs_buf_putc(b, value[0] == 't');
+    else put_str(b, value);
+}
+
 static inline void put_key(vs_buf *b, const gguf_key *k) {
     put_str(b, k->key);
-    put_u32(b, (uint32_t)k->type);
-    if (k->type == GGUF_U32) put_u32(b, (uint32_t)strtoul(k->value, NULL, 10));
-    else if (k->type == GGUF_F32) {
-        float x = strtof(k->value, NULL);
-        put_le(b, &x, 4);
-    } else if (k->type == GGUF_BOOL) vs_buf_putc(b, k->value[0] == 't');
-    else if (k->type == GGUF_STR) put_str(b, k->value);
-    else { /* flags */
-        uint64_t n = 1;
-        for (const char *p = k->value; *p; p++) n += *p == ',';
-        put_u32(b, GGUF_BOOL);
-        put_u64(b, n);
-        for (const char *p = k->value; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) vs_buf_putc(b, *p == 't');
+    if (k->type < 100) {
+        put_u32(b, (uint32_t)k->type);
+        put_value(b, k->type, k->value, strlen(k->value));
+        return;
     }
+    uint64_t n = 1;
+    for (const char *p = k->value; *p; p++) n += *p == ',';
+    put_u32(b, GGUF_ARRAY);
+    put_u32(b, (uint32_t)(k->type - 100));
+    put_u64(b, n);
+    for (const char *p = k->value; n-- > 0; p += strcspn(p, ",") + 1) put_value(b, k->type - 100, p, strcspn(p, ","));
 }
 
 static const struct {

@@ -528,7 +528,7 @@ static void gguf_says_the_same(void **state) {
 
 static void gguf_variants(void **state) {
     (void)state;
-    const gguf_key newer[] = {{"gemma3.attention.sliding_window_pattern", GGUF_ARRAY, "true,false,true,false,true,false,true"},
+    const gguf_key newer[] = {{"gemma3.attention.sliding_window_pattern", GGUF_LIST(GGUF_BOOL), "true,false,true,false,true,false,true"},
                               {"gemma3.rope.scaling.type", GGUF_STR, "linear"},
                               {"gemma3.rope.scaling.factor", GGUF_F32, "8"},
                               {"gemma3.rope.freq_base_swa", GGUF_F32, "12000"}};
@@ -557,10 +557,10 @@ static void gguf_that_does_not_open(void **state) {
         {{"gemma3.block_count", GGUF_U32, "4000000000"}, VS_E_FORMAT, "gemma3.block_count"},
         {{"gemma3.block_count", GGUF_U32, "80"}, VS_E_FORMAT, "no tensor blk.7."},
         {{"gemma3.block_count", GGUF_U32, "800"}, VS_E_FORMAT, "800 layers|93 tensors"},
-        {{"gemma3.attention.head_count", GGUF_ARRAY, "true,true"}, VS_E_FORMAT, "head_count"},
+        {{"gemma3.attention.head_count", GGUF_LIST(GGUF_BOOL), "true,true"}, VS_E_FORMAT, "head_count"},
         {{"gemma3.attention.head_count", GGUF_U32, "0"}, VS_E_FORMAT, "head_count"},
         {{"gemma3.attention.layer_norm_rms_epsilon", GGUF_F32, "nan"}, VS_E_FORMAT, "epsilon"},
-        {{"gemma3.attention.sliding_window_pattern", GGUF_ARRAY, "true,false"}, VS_E_FORMAT, "2 entries|7 layers"},
+        {{"gemma3.attention.sliding_window_pattern", GGUF_LIST(GGUF_BOOL), "true,false"}, VS_E_FORMAT, "2 entries|7 layers"},
         {{"gemma3.rope.scaling.type", GGUF_STR, "yarn"}, VS_E_UNSUPPORTED, "gemma3.rope.scaling.type|yarn"},
         {{"gemma3.attention.key_length", GGUF_U32, "8"}, VS_E_SHAPE, "blk.0.attn_q.weight|[32, 48]|[64, 48]"},
     };
@@ -568,6 +568,65 @@ static void gguf_that_does_not_open(void **state) {
         char *path = made_gguf(&bad[i].key, 1, false);
         print_message("%s\n", bad[i].words);
         must_refuse(path, bad[i].status, bad[i].words);
+        drop_gguf(path);
+    }
+}
+
+static const gguf_key vocabulary[] = {
+    {"tokenizer.ggml.model", GGUF_STR, "llama"},
+    {"tokenizer.ggml.tokens", GGUF_LIST(GGUF_STR), "<pad>,<eos>,<bos>,<unk>,<0x61>,▁,a,b,ab,▁ab"},
+    {"tokenizer.ggml.scores", GGUF_LIST(GGUF_F32), "0,0,0,0,0,-1,-2,-3,-4,-5"},
+    {"tokenizer.ggml.token_type", GGUF_LIST(GGUF_I32), "3,3,3,2,6,1,1,1,1,1"},
+    {"tokenizer.ggml.bos_token_id", GGUF_U32, "2"},
+    {"tokenizer.ggml.eos_token_id", GGUF_U32, "1"},
+    {"tokenizer.ggml.add_bos_token", GGUF_BOOL, "true"},
+    {"tokenizer.ggml.add_space_prefix", GGUF_BOOL, "false"},
+};
+enum { WORDS = sizeof vocabulary / sizeof *vocabulary };
+
+/* A file whose vocabulary has key i replaced (or, of type -1, removed); i = WORDS: as it should be. */
+static vs_model *with_vocabulary(size_t i, gguf_key other, char **path) {
+    gguf_key keys[WORDS];
+    for (size_t k = 0; k < WORDS; k++) keys[k] = k == i ? other : vocabulary[k];
+    *path = made_gguf(keys, WORDS, false);
+    return open_or_say(*path);
+}
+
+static void gguf_vocabularies(void **state) {
+    (void)state;
+    static const struct {
+        size_t at;
+        gguf_key key;
+        vs_status status;
+        const char *words;
+    } bad[] = {
+        {0, {"tokenizer.ggml.model", -1, NULL}, VS_E_UNSUPPORTED, "no tokenizer"},
+        {0, {"tokenizer.ggml.model", GGUF_STR, "rwkv"}, VS_E_UNSUPPORTED, "rwkv"},
+        {1, {"tokenizer.ggml.tokens", GGUF_LIST(GGUF_U32), "1,2,3"}, VS_E_FORMAT, "tokenizer.ggml.tokens"},
+        {1, {"tokenizer.ggml.tokens", GGUF_STR, "a"}, VS_E_FORMAT, "tokenizer.ggml.tokens"},
+        {2, {"tokenizer.ggml.scores", GGUF_LIST(GGUF_F32), "0,0"}, VS_E_FORMAT, "tokenizer.ggml.scores"},
+        {2, {"tokenizer.ggml.scores", GGUF_LIST(GGUF_STR), "0,0,0,0,0,0,0,0,0,0"}, VS_E_FORMAT, "tokenizer.ggml.scores"},
+        {3, {"tokenizer.ggml.token_type", GGUF_LIST(GGUF_I32), "1"}, VS_E_FORMAT, "tokenizer.ggml.token_type"},
+        {4, {"tokenizer.ggml.bos_token_id", GGUF_U32, "10"}, VS_E_FORMAT, "tokenizer.ggml.bos_token_id"},
+        {4, {"tokenizer.ggml.bos_token_id", GGUF_STR, "2"}, VS_E_FORMAT, "tokenizer.ggml.bos_token_id"},
+    };
+    vs_err err = {0};
+    const vs_tokenizer *t;
+    char *path;
+    vs_model *m = with_vocabulary(WORDS, vocabulary[0], &path);
+    if (vs_model_tokenizer(&err, m, &t) != VS_OK) fail_msg("%s", err.msg);
+    assert_int_equal(vs_vocab_size(t), 10);
+    assert_int_equal(vs_role_id(t, VS_TOK_BOS), 2);
+    assert_int_equal(vs_role_id(t, VS_TOK_MASK), -1);
+    assert_int_equal(vs_piece_find(t, "ab", 2), 8);
+    vs_model_close(m);
+    drop_gguf(path);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        print_message("%s: %s\n", bad[i].key.key, bad[i].words);
+        m = with_vocabulary(bad[i].at, bad[i].key, &path);
+        assert_int_equal(vs_model_tokenizer(&err, m, &t), bad[i].status);
+        assert_non_null(strstr(err.msg, bad[i].words));
+        vs_model_close(m);
         drop_gguf(path);
     }
 }
@@ -638,6 +697,7 @@ int main(void) {
         cmocka_unit_test(gguf_says_the_same),
         cmocka_unit_test(gguf_variants),
         cmocka_unit_test(gguf_that_does_not_open),
+        cmocka_unit_test(gguf_vocabularies),
         cmocka_unit_test(memory_runs_out),
         cmocka_unit_test(tokenizers_come_on_demand),
     };

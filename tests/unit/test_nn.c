@@ -13,8 +13,9 @@
 
 #include "base/alloc.h"
 #include "base/parallel.h"
-#include "space/space.h"
+#include "space/nn_impl.h"
 #include "tensor/cpu.h"
+#include "tensor/kernels.h"
 
 static const char *no_key(void *self, size_t row, size_t *len) {
     (void)self;
@@ -254,6 +255,131 @@ static void other_types(void **state) {
     free(wide);
 }
 
+/* How many rows are seen by a scan of the codes when the score to reach is their own, the other rows of the block left
+ * out. */
+static size_t looked_at(vs__query *q, const float *x, size_t d, const float *inverse) {
+    size_t n = q->s->n, seen = 0;
+    for (size_t r = 0; r < n; r++) {
+        size_t skip[VS__CODE_ROWS], b = r / VS__CODE_ROWS;
+        float score = vs_dot(q->unit, x + r * d, d) * inverse[r];
+        vs__hit top = {score, SIZE_MAX};
+        vs__best best = {&top, 1, 1};
+        q->n_skip = 0;
+        for (size_t i = b * VS__CODE_ROWS; i < (b + 1) * VS__CODE_ROWS; i++)
+            if (i != r) skip[q->n_skip++] = i;
+        q->skip = skip;
+        q->of_worker = &best;
+        vs__codes_scan(q, b, b + 1, 0);
+        seen += top.row == r;
+    }
+    return seen;
+}
+
+static void bound_holds(void **state) {
+    (void)state;
+    static const size_t dims[] = {1, 2, 3, 17, 50, 128, 1001};
+    for (size_t i = 0; i < sizeof dims / sizeof *dims; i++)
+        for (int kind = 0; kind < 4; kind++) {
+            size_t n = 500, d = dims[i];
+            seed = 1000 * i + (size_t)kind;
+            float *x = random_rows(n, d), *inverse = malloc(n * sizeof *inverse), *unit = random_rows(1, d);
+            assert_non_null(inverse);
+            for (size_t r = 0; r < n; r++) {
+                for (size_t j = 0; j < d; j++) {
+                    float *v = x + r * d + j;
+                    if (kind == 1) *v = j == r % d ? 1 : *v * 0x1p-7F;             /* one outlier: coarse codes */
+                    if (kind == 2) *v = (float)(r % 3) / 2 + 0.25F + *v * 1e-3F;   /* nearly one direction */
+                    if (kind == 3) *v = *v > 0 ? 1 : 126.5F / 127;                 /* all halfway between two codes */
+                }
+                inverse[r] = 1 / sqrtf(vs_sum_squares(x + r * d, d));
+            }
+            if (kind == 2)
+                for (size_t j = 0; j < d; j++) unit[j] = 1;
+            float norm = sqrtf(vs_sum_squares(unit, d));
+            for (size_t j = 0; j < d; j++) unit[j] /= norm;
+            vs_space *s = over(x, VS_F32, n, d);
+            float wide[1001];
+            vs__query q = {.s = s, .unit = unit, .inverse = inverse, .wide = wide};
+            vs__codes *codes = vs__codes_new(s, inverse);
+            int16_t *buffer;
+            assert_non_null(codes);
+            q.codes = codes;
+            assert_true(vs__codes_query(&q, &buffer));
+            assert_int_equal(looked_at(&q, x, d, inverse), n);
+            vs__codes_free(codes);
+            vs_free(buffer);
+            vs_space_free(s);
+            free(x);
+            free(inverse);
+            free(unit);
+        }
+}
+
+/* The codes are worth their memory: of random rows, few below the score to reach are looked at. */
+static void bound_is_close(void **state) {
+    (void)state;
+    enum { N = 4096, D = 50 };
+    seed = 5;
+    float *x = random_rows(N, D), inverse[N], unit[D], wide[D];
+    for (size_t r = 0; r < N; r++) inverse[r] = 1 / sqrtf(vs_sum_squares(x + r * D, D));
+    for (size_t j = 0; j < D; j++) unit[j] = x[j] * inverse[0];
+    vs_space *s = over(x, VS_F32, N, D);
+    vs__query q = {.s = s, .unit = unit, .inverse = inverse, .wide = wide};
+    vs__codes *codes = vs__codes_new(s, inverse);
+    int16_t *buffer;
+    assert_non_null(codes);
+    q.codes = codes;
+    assert_true(vs__codes_query(&q, &buffer));
+    assert_true(q.slack < 1e-3);
+    size_t close = 0;
+    for (size_t r = 0; r < N; r++) { /* how far the bound is above the score, at the largest scale there can be */
+        float largest = 0;
+        for (size_t j = 0; j < D; j++) largest = fmaxf(largest, fabsf(x[r * D + j]));
+        close += (double)(q.add * largest * inverse[r] / 127) < 0.01;
+    }
+    assert_true(close > N * 9 / 10);
+    vs__codes_free(codes);
+    vs_free(buffer);
+    vs_space_free(s);
+    free(x);
+}
+
+/* The kernel against its definition, on every instruction set. */
+static void codes_are_scanned(void **state) {
+    (void)state;
+    enum { BLOCKS = 7, PAIRS = 9, ROWS = 16 };
+    static int8_t codes[BLOCKS][PAIRS][ROWS][2];
+    float scale[BLOCKS * ROWS];
+    int16_t q[2 * PAIRS];
+    seed = 11;
+    for (size_t i = 0; i < sizeof codes; i++) ((int8_t *)codes)[i] = (int8_t)(random_unit() * 128);
+    for (size_t i = 0; i < 2 * PAIRS; i++) q[i] = (int16_t)(random_unit() * 32767);
+    for (size_t i = 0; i < BLOCKS * ROWS; i++) scale[i] = i % 23 == 5 ? NAN : random_unit();
+    memset(codes[3], -127, sizeof codes[3]); /* as large as sums get */
+    const float step = 1e-5F, add = 0.25F;
+    bool available, some[2] = {false, false};
+    const char *name, *chosen = vs_isa_name();
+    for (size_t i = 0; (name = vs_isa_list(i, &available)); i++) {
+        if (!available) continue;
+        assert_int_equal(vs_isa_set(NULL, name), VS_OK);
+        for (float floor = -8; floor < 8; floor += 0.25F) {
+            uint16_t reach[BLOCKS];
+            vs_scan_codes(&codes[0][0][0][0], scale, BLOCKS, PAIRS, q, step, add, floor, reach);
+            for (size_t b = 0; b < BLOCKS; b++)
+                for (size_t l = 0; l < ROWS; l++) {
+                    int32_t sum = 0;
+                    for (size_t p = 0; p < PAIRS; p++) sum += codes[b][p][l][0] * q[2 * p] + codes[b][p][l][1] * q[2 * p + 1];
+                    float product = (float)sum * step, bound = product + add, value = scale[b * ROWS + l] * bound;
+                    bool want = !(value < floor);
+                    some[want] = true;
+                    assert_int_equal(reach[b] >> l & 1, want);
+                }
+        }
+    }
+    assert_true(some[0] && some[1]);
+    assert_int_equal(vs_isa_set(NULL, chosen), VS_OK);
+}
+
 static void refused(void **state) {
     (void)state;
     enum { N = 10, D = 4 };
@@ -278,7 +404,8 @@ static void refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_spaces), cmocka_unit_test(hostile_spaces), cmocka_unit_test(ties_to_the_lower_row),
-        cmocka_unit_test(same_bits),     cmocka_unit_test(other_types),    cmocka_unit_test(refused),
+        cmocka_unit_test(same_bits),     cmocka_unit_test(other_types),    cmocka_unit_test(bound_holds),
+        cmocka_unit_test(bound_is_close), cmocka_unit_test(codes_are_scanned), cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests_name("neighbours", tests, NULL, NULL);
 }

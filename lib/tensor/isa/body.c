@@ -6,6 +6,7 @@
 #include "codes.h"
 #include "functions.h"
 #include "lanes.h"
+#include "scan.h"
 
 /* ---- sums ---- */
 
@@ -338,4 +339,5 @@ const vs__kernels TABLE(ISA_NAME) = {
     .add_into = add_into,
     .rope = rope,
     .argmax = argmax,
+    .scan_codes = scan_codes,
 };

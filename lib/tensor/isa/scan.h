@@ -1,0 +1,134 @@
+/* scan.h - exact products of 8-bit codes with a 16-bit query, for one instruction set; included by body.c.
+ *
+ * Sixteen rows lie side by side, two numbers of each at a time, so that a row's sum stays in its lane. */
+#ifndef VS_TENSOR_SCAN_H
+#define VS_TENSOR_SCAN_H
+
+#include "lanes.h"
+
+/* Sixteen whole numbers of 32 bits.
+ * w_step() - acc[l] + p[2 l] q0 + p[2 l + 1] q1, where q holds q0 (low half) and q1.
+ * w_float() - to the nearest f32.   v_reach() - bit l: not a[l] < floor. */
+#if defined(VS_ISA_avx512)
+typedef __m512i w16;
+typedef __m512i w_pair;
+INLINE w16 w_zero(void) { return _mm512_setzero_si512(); }
+INLINE w_pair w_both(uint32_t q) { return _mm512_set1_epi32((int)q); }
+INLINE w16 w_step(w16 acc, const int8_t *p, w_pair q) {
+    __m512i c = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const void *)p));
+    return _mm512_add_epi32(acc, _mm512_madd_epi16(c, q));
+}
+INLINE v16 w_float(w16 a) { return _mm512_cvtepi32_ps(a); }
+INLINE uint16_t v_reach(v16 a, float floor) {
+    return (uint16_t)_mm512_cmp_ps_mask(a, _mm512_set1_ps(floor), _CMP_NLT_UQ);
+}
+
+#elif defined(VS_ISA_avx2)
+typedef struct w16 {
+    __m256i a, b;
+} w16;
+typedef __m256i w_pair;
+INLINE w16 w_zero(void) { return (w16){_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+INLINE w_pair w_both(uint32_t q) { return _mm256_set1_epi32((int)q); }
+INLINE __m256i w_step_half(__m256i acc, const int8_t *p, __m256i q) {
+    __m256i c = _mm256_cvtepi8_epi16(_mm_loadu_si128((const void *)p));
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(c, q));
+}
+INLINE w16 w_step(w16 acc, const int8_t *p, w_pair q) {
+    return (w16){w_step_half(acc.a, p, q), w_step_half(acc.b, p + 16, q)};
+}
+INLINE v16 w_float(w16 a) { return (v16){_mm256_cvtepi32_ps(a.a), _mm256_cvtepi32_ps(a.b)}; }
+INLINE uint16_t v_reach(v16 a, float floor) {
+    __m256 f = _mm256_set1_ps(floor);
+    int low = _mm256_movemask_ps(_mm256_cmp_ps(a.a, f, _CMP_NLT_UQ));
+    int high = _mm256_movemask_ps(_mm256_cmp_ps(a.b, f, _CMP_NLT_UQ));
+    return (uint16_t)(low | high << 8);
+}
+
+#else
+#if defined(VS_ISA_neon)
+typedef struct w16 {
+    int32x4_t q[4];
+} w16;
+typedef int16x8_t w_pair;
+INLINE w16 w_zero(void) {
+    w16 r;
+    for (int i = 0; i < 4; i++) r.q[i] = vdupq_n_s32(0);
+    return r;
+}
+INLINE w_pair w_both(uint32_t q) { return vreinterpretq_s16_u32(vdupq_n_u32(q)); }
+INLINE w16 w_step(w16 acc, const int8_t *p, w_pair q) {
+    for (int i = 0; i < 4; i++) {
+        int16x8_t c = vmovl_s8(vld1_s8(p + 8 * i));
+        int32x4_t low = vmull_s16(vget_low_s16(c), vget_low_s16(q)), high = vmull_s16(vget_high_s16(c), vget_high_s16(q));
+        acc.q[i] = vaddq_s32(acc.q[i], vpaddq_s32(low, high));
+    }
+    return acc;
+}
+INLINE v16 w_float(w16 a) {
+    v16 r;
+    for (int i = 0; i < 4; i++) r.q[i] = vcvtq_f32_s32(a.q[i]);
+    return r;
+}
+#else
+typedef struct w16 {
+    int32_t i[16];
+} w16;
+typedef struct w_pair {
+    int16_t q0, q1;
+} w_pair;
+INLINE w16 w_zero(void) { return (w16){{0}}; }
+INLINE w_pair w_both(uint32_t q) { return (w_pair){(int16_t)(q & 0xffff), (int16_t)(q >> 16)}; }
+INLINE w16 w_step(w16 acc, const int8_t *p, w_pair q) {
+    for (int l = 0; l < 16; l++) acc.i[l] += p[2 * l] * q.q0 + p[2 * l + 1] * q.q1;
+    return acc;
+}
+INLINE v16 w_float(w16 a) {
+    v16 r;
+    for (int l = 0; l < 16; l++) r.f[l] = (float)a.i[l];
+    return r;
+}
+#endif
+INLINE uint16_t v_reach(v16 a, float floor) {
+    float t[16];
+    unsigned bits = 0;
+    v_store(t, a);
+    for (int l = 0; l < 16; l++) bits |= (unsigned)!(t[l] < floor) << l;
+    return (uint16_t)bits;
+}
+#endif
+
+INLINE w_pair w_query(const int16_t *q) { return w_both((uint32_t)(uint16_t)q[0] | (uint32_t)(uint16_t)q[1] << 16); }
+
+INLINE uint16_t scan_reach(w16 sum, const float *scale, v16 step, v16 add, float floor) {
+    return v_reach(v_mul(v_load(scale), v_add(v_mul(w_float(sum), step), add)), floor);
+}
+
+static void scan_codes(const int8_t *codes, const float *scale, size_t blocks, size_t pairs, const int16_t *q, float step,
+                       float add, float floor, uint16_t *reach) {
+    enum { ROW = 32 }; /* bytes of sixteen rows, two numbers of each */
+    size_t block = pairs * ROW, b = 0;
+    v16 s = v_set(step), a = v_set(add);
+    for (; b + 4 <= blocks; b += 4) {
+        const int8_t *c = codes + b * block;
+        w16 s0 = w_zero(), s1 = w_zero(), s2 = w_zero(), s3 = w_zero();
+        for (size_t p = 0; p < pairs; p++, c += ROW) {
+            w_pair both = w_query(q + 2 * p);
+            s0 = w_step(s0, c, both);
+            s1 = w_step(s1, c + block, both);
+            s2 = w_step(s2, c + 2 * block, both);
+            s3 = w_step(s3, c + 3 * block, both);
+        }
+        reach[b] = scan_reach(s0, scale + 16 * b, s, a, floor);
+        reach[b + 1] = scan_reach(s1, scale + 16 * b + 16, s, a, floor);
+        reach[b + 2] = scan_reach(s2, scale + 16 * b + 32, s, a, floor);
+        reach[b + 3] = scan_reach(s3, scale + 16 * b + 48, s, a, floor);
+    }
+    for (; b < blocks; b++) {
+        w16 sum = w_zero();
+        for (size_t p = 0; p < pairs; p++) sum = w_step(sum, codes + b * block + p * ROW, w_query(q + 2 * p));
+        reach[b] = scan_reach(sum, scale + 16 * b, s, a, floor);
+    }
+}
+
+#endif

@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+"""What the reference tokenizers make of odd texts -> tests/data/tokenizers/NAME.json
+
+usage: make_tokenizer_cases.py FIXTURES OUT [--gemma GGUF] [--minilm DIR]
+(needs the Python package tokenizers; for the real models, whose cases go to OUT/real, also transformers and gguf)
+
+FIXTURES holds NAME/tokenizer.json; those that the test data has already are named by their path, others and the
+pipelines made here (for parts that no fixture uses) are written out whole.
+NAME.json: {"path" or "tokenizer", "cases": [{"text", "pair", "ids", "begin", "end" (bytes), "type", "special",
+"decoded" (special tokens left out), "full"}], "noise": [{"ids", "decoded"}]}
+"""
+import argparse, json, os, random, unicodedata
+from tokenizers import Tokenizer, AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, processors
+
+ANY = [chr(c) for c in range(0x30000) if unicodedata.category(chr(c)) not in ("Cn", "Cs")]
+PLAIN = "abcdefghijklmnopqrstuvwxyz ABCDEFGHIJ 0123456789 .,;:!?'\"-()[]{}<>/\\|_@#$%^&*+=~`\t\n\r "
+WORDS = ["the ", "The ", "swan ", "blue ", "water", "running ", "don't ", "I'm ", "we've", "he'll ", "isn't", "naïve ", "café",
+         "Ω", "東京", "日本語 ", "한국어", "русский ", "العربية", "हिन्दी ", "ไทย", "👩‍👩‍👧", "🦢", "🇩🇪", "e\u0301", "A\u030a",
+         "a\u0323\u0301", "a\u0301\u0323", "ﬁ", "①", "İ", "ß", "ſ", "ǅ", "Å", "½", "<0x0A>", "<start_of_turn>", "<eos>", "<bos>",
+         "<unk>", "<pad>", "<s>", "</s>", "[CLS]", "[SEP]", "[MASK]", "[UNK]", "##ing", "▁", "▁the", "<|endoftext|>", "<mask>",
+         " <mask> ", "\n\n", "\t\t", " " * 5, "  ", "\u00a0", "\u200b", "\u200d", "\ufeff", "\x01", "\x07", "\x7f", "\x85", "\u2028",
+         "\ufffd", "\u180e", "<table>", "http://x.y/z?a=b", "1234567890", "3.14", "x" * 120, "do not ", " n't", " ' ", "WORD", "word",
+         "passWORD ", "-", "--", "a-b", "..."]
+FIXED = ["", " ", "  ", "\n", "a", "The white swan in the blue water", "Tabs\tand  two spaces\nnewline, 12345 3.14, café naïve — “quotes” 東京 🦢"]
+
+
+def text_of(r):
+    n, k = r.choice([1, 2, 5, 10, 20, 30]), r.random()
+    if k < .25: return "".join(r.choice(ANY) for _ in range(n))
+    if k < .6: return "".join(r.choice(WORDS) for _ in range(n // 2 + 1))
+    if k < .75: return "".join(r.choice(PLAIN) for _ in range(n * 2))
+    return "".join(r.choice(r.choice([ANY, WORDS, PLAIN, WORDS])) for _ in range(n))
+
+
+def bytes_of(text, offset):
+    return [len(text[:i].encode()) for i in offset]
+
+
+def cases_of(tk, seed, count):
+    r, cases, noise = random.Random(seed), [], []
+    for k in range(count):
+        text = FIXED[k] if k < len(FIXED) else text_of(r)
+        pair = text_of(r) if k % 5 == 4 else None
+        e = tk.encode(text) if pair is None else tk.encode(text, pair)
+        at = [(0, 0) if s else bytes_of(pair if q == 1 else text, o) for o, s, q in zip(e.offsets, e.special_tokens_mask, e.sequence_ids)]
+        cases.append({"text": text, "pair": pair, "ids": e.ids, "begin": [a for a, _ in at], "end": [b for _, b in at], "type": e.type_ids,
+                      "special": e.special_tokens_mask, "decoded": tk.decode(e.ids), "full": tk.decode(e.ids, skip_special_tokens=False)})
+    known = sorted(tk.get_vocab().values())
+    for k in range(count // 4):
+        ids = [r.choice(known) for _ in range(r.choice([1, 3, 10, 30]))]
+        noise.append({"ids": ids, "decoded": tk.decode(ids)})
+    return {"cases": cases, "noise": noise}
+
+
+def load(fixtures, name):
+    return Tokenizer.from_file(os.path.join(fixtures, name, "tokenizer.json"))
+
+
+def remade(tk, **parts):
+    """A copy of a tokenizer with other parts, given as JSON."""
+    j = json.loads(tk.to_str())
+    for k, v in parts.items(): j[k] = v if isinstance(v, (list, dict, type(None))) else json.loads(v.__getstate__())
+    return Tokenizer.from_str(json.dumps(j))
+
+
+def letters(pieces):
+    """A vocabulary and merges: ASCII letters and some words of them, joined from the left."""
+    vocab = {c: i for i, c in enumerate(["<unk>"] + [chr(c) for c in range(33, 127)] + list("éΩ東▁ \n"))}
+    merges = []
+    for p in pieces:
+        for i in range(2, len(p) + 1):
+            if p[:i] not in vocab:
+                merges.append((p[:i - 1], p[i - 1]))
+                vocab[p[:i]] = len(vocab)
+    return vocab, merges
+
+
+def made(fixtures):
+    gpt2 = load(fixtures, "gpt2")
+    state = lambda x: json.loads(x.__getstate__())
+    # RoBERTa: a blank in front, offsets without blanks, <mask> takes the blanks before it
+    tk = remade(gpt2, pre_tokenizer=pre_tokenizers.ByteLevel(add_prefix_space=True))
+    tk.add_special_tokens(["<s>", "</s>", AddedToken("<mask>", lstrip=True)])
+    tk.post_processor = processors.RobertaProcessing(("</s>", tk.token_to_id("</s>")), ("<s>", tk.token_to_id("<s>")), True, True)
+    yield "roberta_like", tk
+    # Qwen 2: a pattern with options, whole pieces before merges
+    words = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    tk = remade(gpt2, normalizer=normalizers.NFC(), pre_tokenizer=pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(words), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]),
+        post_processor=processors.ByteLevel(trim_offsets=True, add_prefix_space=False))
+    tk.add_tokens([AddedToken("<tool>", normalized=False), AddedToken("word", single_word=True, normalized=True, rstrip=True)])
+    yield "qwen2_like", tk
+    # plain BPE: unknown characters one by one, many normalisers, many pre-tokenisers
+    vocab, merges = letters(["the", "swan", "water", "blue", "ing", "12", "ab"])
+    tk = Tokenizer(models.BPE(vocab, merges, unk_token="<unk>", fuse_unk=False))
+    tk.normalizer = normalizers.Sequence([normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase(),
+                                          normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()])
+    tk.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.Punctuation("isolated"),
+                                                pre_tokenizers.WhitespaceSplit()])
+    tk.add_tokens([AddedToken("WORD", normalized=True), AddedToken("Café", normalized=True, single_word=True)])
+    tk.add_special_tokens(["<pad>"])
+    yield "plain_bpe", tk
+    # the ways to cut at a delimiter; no decoder
+    tk = Tokenizer(models.BPE(vocab, merges, unk_token="<unk>", fuse_unk=True))
+    tk.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split("-", "merged_with_next"), pre_tokenizers.Split(".", "merged_with_previous"),
+        pre_tokenizers.Split(Regex(r"\d"), "contiguous"), pre_tokenizers.Split(Regex(r"[a-z]+"), "removed", invert=True),
+        pre_tokenizers.Digits(individual_digits=False)])
+    yield "splits", tk
+    # Unigram with bytes, a mark in front of the first word only
+    t5 = json.loads(load(fixtures, "t5").to_str())["model"]["vocab"]
+    pieces = [(p, s) for p, s in t5] + [(f"<0x{b:02X}>", -20.0) for b in range(256)]
+    tk = Tokenizer(models.Unigram(pieces, unk_id=2, byte_fallback=True))
+    tk.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
+    tk.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace(prepend_scheme="first", split=False)])
+    tk.add_special_tokens(["<s>", "</s>"])
+    yield "unigram_bytes", tk
+    # cased WordPiece with BERT's own post-processor
+    bert = load(fixtures, "bert")
+    tk = remade(bert, normalizer=normalizers.BertNormalizer(lowercase=False, handle_chinese_chars=False, strip_accents=None),
+                decoder=decoders.WordPiece(cleanup=False))
+    tk.post_processor = processors.BertProcessing(("[SEP]", tk.token_to_id("[SEP]")), ("[CLS]", tk.token_to_id("[CLS]")))
+    yield "bert_cased", tk
+    # marks that end words, blanks cut off the end
+    tk = Tokenizer(models.BPE(vocab, merges, unk_token="<unk>"))
+    tk.normalizer = normalizers.Strip(left=False, right=True)
+    tk.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never", split=True)
+    tk.decoder = decoders.Sequence([decoders.BPEDecoder(suffix="e"), decoders.Fuse(), decoders.Strip(" ", 2, 0)])
+    yield "suffix", tk
+
+
+def real(o):
+    """The tokenizers of real models as transformers loads them; truncation and padding are not the tokenizer's business."""
+    from transformers import AutoTokenizer
+    if o.gemma:
+        folder, f = os.path.split(os.path.abspath(o.gemma))
+        yield "gemma3-270m", AutoTokenizer.from_pretrained(folder, gguf_file=f).backend_tokenizer
+    if o.minilm: yield "minilm-l6", AutoTokenizer.from_pretrained(o.minilm).backend_tokenizer
+
+
+def main():
+    a = argparse.ArgumentParser()
+    for name in ("fixtures", "out", "--gemma", "--minilm"): a.add_argument(name)
+    o = a.parse_args()
+    fixtures, out = o.fixtures, o.out
+    here = "tests/data/fixtures/%s/tokenizer.json"
+    todo = [(n, load(fixtures, n), here % n) for n in ("gemma3", "bert")] + [(n, load(fixtures, n), None) for n in ("gpt2", "t5")]
+    todo += [(n, tk, None) for n, tk in made(fixtures)]
+    todo += [("real/" + n, tk, n) for n, tk in real(o)]
+    for seed, (name, tk, path) in enumerate(todo):
+        tk.no_truncation()
+        tk.no_padding()
+        j = {"path": path} if path else {"tokenizer": json.loads(tk.to_str())}
+        j.update(cases_of(tk, seed, 160 if path else 100))
+        os.makedirs(os.path.dirname(os.path.join(out, name)), exist_ok=True)
+        with open(os.path.join(out, name + ".json"), "w") as f: json.dump(j, f, ensure_ascii=True, separators=(",", ":"))
+
+
+main()
