@@ -153,17 +153,27 @@ static void clean_up(const char *s, size_t n, vs_buf *out) {
     vs_buf_free(&b);
 }
 
+/* Whether any of the rules can apply: each begins with a blank and one of a few characters. */
+static bool unclean(const char *s, size_t n) {
+    for (size_t i = 0; i + 1 < n; i++)
+        if (s[i] == ' ' && s[i + 1] && strchr(".?!,'nd", s[i + 1])) return true;
+    return false;
+}
+
 static void wordpiece(const vs__decode_step *d, size_t i, const char *s, size_t n, vs_buf *out) {
-    vs_buf word = {0};
+    size_t before = out->len;
     if (i && n >= d->an && !memcmp(s, d->a, d->an)) {
         s += d->an;
         n -= d->an;
     } else if (i) {
-        vs_buf_putc(&word, ' ');
+        vs_buf_putc(out, ' ');
     }
-    vs_buf_put(&word, s, n);
-    if (d->flag && word.len && memchr(word.s, ' ', word.len)) clean_up(word.s, word.len, out);
-    else if (word.len) vs_buf_put(out, word.s, word.len);
+    vs_buf_put(out, s, n);
+    if (!d->flag || out->failed || !unclean(out->s + before, out->len - before)) return;
+    vs_buf word = {0};
+    vs_buf_put(&word, out->s + before, out->len - before);
+    out->len = before;
+    if (word.len) clean_up(word.s, word.len, out);
     out->failed = out->failed || word.failed;
     vs_buf_free(&word);
 }

@@ -6,7 +6,7 @@
 
 #include "tokenizer_impl.h"
 
-enum { MAX_NESTING = 16, MAX_STEPS = 64, MAX_ADDED_LEN = 4096 };
+enum { MAX_NESTING = 16, MAX_STEPS = 64 };
 
 
 /* ---- reading typed values, with errors that name the place ---- */
@@ -160,9 +160,6 @@ static vs_status read_normalizer(vs_err *err, vs_tokenizer *t, const json_t *j, 
 
 /* ---- pre-tokeniser ---- */
 
-/* How GPT-2 cuts text into words (its encoder.py). */
-static const char gpt2_words[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
-
 static vs_status pretok_push(vs_err *err, vs_tokenizer *t, vs__pretok_step step) {
     vs_status s = room(err, "pre_tokenizer", t->pretok_count);
     if (s != VS_OK) vs__pattern_free(&step.pattern);
@@ -190,7 +187,8 @@ static vs_status byte_level(vs_err *err, vs_tokenizer *t, const json_t *j) {
     if (prefix) VS_TRY(pretok_push(err, t, (vs__pretok_step){.kind = VS__PRETOK_PREFIX, .prepend = VS__PREPEND_ALWAYS, .a = " ", .an = 1}));
     if (regex) {
         vs__pretok_step step = {.kind = VS__PRETOK_SPLIT, .behavior = VS__ISOLATED};
-        VS_TRY(vs__pattern_regex(err, &step.pattern, gpt2_words, sizeof gpt2_words - 1));
+        const char *re = vs__words_pattern("");
+        VS_TRY(vs__pattern_regex(err, &step.pattern, re, strlen(re)));
         VS_TRY(pretok_push(err, t, step));
     }
     return pretok_push(err, t, (vs__pretok_step){.kind = VS__PRETOK_BYTES});
@@ -368,7 +366,6 @@ static vs_status read_added(vs_err *err, vs_tokenizer *t, const json_t *list) {
         if (!json_is_object(j)) return vs_fail(err, VS_E_FORMAT, "added_tokens[%zu]: want an object, it is %s", i, kind_of(j));
         VS_TRY(own_string(err, t, json_object_get(j, "content"), "added_tokens.content", &a.s, &n));
         if (!n) continue;
-        if (n > MAX_ADDED_LEN) return vs_fail(err, VS_E_RANGE, "added_tokens[%zu]: %zu bytes are more than %d", i, n, MAX_ADDED_LEN);
         a.len = (uint32_t)n;
         a.id = (int32_t)json_integer_value(json_object_get(j, "id"));
         VS_TRY(get_bool(err, j, "special", where, false, &a.special));
@@ -473,6 +470,10 @@ static vs_status read_wordpiece(vs_err *err, vs_tokenizer *t, const json_t *j) {
     VS_TRY(own_string(err, t, json_object_get(j, "continuing_subword_prefix"), "model.continuing_subword_prefix", &m->prefix, &m->prefix_len));
     VS_TRY(get_size(err, j, "max_input_chars_per_word", "model", 100, INT32_MAX, &m->max_chars));
     VS_TRY(read_vocab(err, t, json_object_get(j, "vocab")));
+    for (size_t i = 0; i < t->vocab.count; i++) {
+        const vs__piece *p = &t->vocab.piece[i];
+        if (p->s && p->len) VS_TRY(vs__trie_add(err, &m->trie, p->s, p->len, (int32_t)i));
+    }
     return read_unk(err, t, j, true);
 }
 
@@ -542,14 +543,18 @@ static vs_status slot_push(vs_err *err, slots *a, int32_t id, size_t type) {
     return VS_OK;
 }
 
+static bool is_piece(const vs_tokenizer *t, const json_t *id) {
+    long long v = json_is_integer(id) ? json_integer_value(id) : -1;
+    return v >= 0 && (unsigned long long)v < t->vocab.count && t->vocab.piece[v].s;
+}
+
 /* The ids of one named special token of the template. */
 static vs_status push_special(vs_err *err, vs_tokenizer *t, const json_t *specials, const char *name, size_t type, slots *out) {
     const json_t *entry = json_object_get(specials, name), *ids = json_object_get(entry, "ids");
     if (!json_is_array(ids)) return vs_fail(err, VS_E_FORMAT, "post_processor: the template names '%.60s', which special_tokens does not have", name);
     for (size_t i = 0; i < json_array_size(ids); i++) {
         const json_t *id = json_array_get(ids, i);
-        if (!json_is_integer(id) || json_integer_value(id) < 0 || (unsigned long long)json_integer_value(id) >= t->vocab.count)
-            return vs_fail(err, VS_E_RANGE, "post_processor: an id of '%.60s' is not in the vocabulary of %zu", name, t->vocab.count);
+        if (!is_piece(t, id)) return vs_fail(err, VS_E_RANGE, "post_processor: an id of '%.60s' is not in the vocabulary of %zu", name, t->vocab.count);
         VS_TRY(slot_push(err, out, (int32_t)json_integer_value(id), type));
     }
     return VS_OK;
@@ -576,8 +581,7 @@ static vs_status read_template(vs_err *err, vs_tokenizer *t, const json_t *j, co
 /* "sep": ["[SEP]", 102] of BertProcessing and RobertaProcessing */
 static vs_status named_id(vs_err *err, vs_tokenizer *t, const json_t *j, const char *key, int32_t *id) {
     const json_t *v = json_array_get(json_object_get(j, key), 1);
-    if (!json_is_integer(v) || json_integer_value(v) < 0 || (unsigned long long)json_integer_value(v) >= t->vocab.count)
-        return vs_fail(err, VS_E_FORMAT, "post_processor.%s: want [token, id] with an id of the vocabulary", key);
+    if (!is_piece(t, v)) return vs_fail(err, VS_E_FORMAT, "post_processor.%s: want [token, id] with an id of the vocabulary", key);
     *id = (int32_t)json_integer_value(v);
     return VS_OK;
 }

@@ -1,6 +1,6 @@
 /* load_vocab.c - a tokenizer from what a GGUF file says of its vocabulary.
  *
- * "llama" is SentencePiece's BPE.  Files come in two kinds, told apart by add_space_prefix: with it, text gets a
+ * "gpt2" is byte-level BPE.  "llama" is SentencePiece's BPE.  Files come in two kinds, told apart by add_space_prefix: with it, text gets a
  * leading blank and pieces are joined by score (Llama); without, blanks become marks where they are and pieces are
  * joined in the order in which the file lists them (Gemma: its scores do not follow that order).  That is how
  * transformers reads them, with which ids are equal. */
@@ -27,7 +27,27 @@ static bool all_blank(const char *s, size_t n) {
     return any;
 }
 
-static vs_status put_pieces(vs_err *err, vs_tokenizer *t, const vs_vocab_source *src, bool respell) {
+/* Pieces of these files are spelled in GPT-2's alphabet of bytes; one that is not is text, and respelled. */
+static bool in_alphabet(const char *s, size_t n) {
+    for (size_t i = 0; i < n;)
+        if (vs__char_to_byte(vs_utf8_next(s, n, &i, NULL)) < 0) return false;
+    return true;
+}
+
+static vs_status respell_pieces(vs_err *err, vs_tokenizer *t) {
+    for (size_t i = 0; i < t->vocab.count; i++) {
+        vs__piece *p = &t->vocab.piece[i];
+        if (in_alphabet(p->s, p->len)) continue;
+        char *s = vs_arena_alloc(&t->arena, p->len, 2), *end = s;
+        if (!s) return no_memory(err);
+        for (size_t k = 0; k < p->len; k++) end += vs_utf8_encode(vs__byte_to_char((unsigned char)p->s[k]), end);
+        *p = (vs__piece){.s = s, .len = (uint32_t)(end - s)};
+    }
+    return VS_OK;
+}
+
+static vs_status put_pieces(vs_err *err, vs_tokenizer *t, const vs_vocab_source *src, bool spm) {
+    bool respell = spm && !src->add_space_prefix;
     VS_TRY(vs__vocab_init(err, &t->vocab, src->count));
     for (size_t i = 0; i < src->count; i++) {
         const char *s = src->piece[i];
@@ -41,6 +61,7 @@ static vs_status put_pieces(vs_err *err, vs_tokenizer *t, const vs_vocab_source 
         }
         t->vocab.piece[i] = (vs__piece){.s = s, .len = n};
     }
+    if (!spm) VS_TRY(respell_pieces(err, t));
     vs__vocab_index(&t->vocab);
     return VS_OK;
 }
@@ -65,12 +86,12 @@ static vs_status put_added(vs_err *err, vs_tokenizer *t, const vs_vocab_source *
     size_t n = 0;
     for (size_t i = 0; src->type && i < src->count; i++) {
         bool control = src->type[i] == TYPE_CONTROL, respelled = t->vocab.piece[i].s != src->piece[i];
-        if ((!control && (src->type[i] != TYPE_USER || respelled)) || !src->piece_len[i]) continue;
+        if ((!control && src->type[i] != TYPE_USER) || respelled || !src->piece_len[i]) continue;
         t->added[n++] = (vs__added){.s = src->piece[i], .len = src->piece_len[i], .id = (int32_t)i, .special = control};
     }
     for (int k = 0; k <= VS_TOK_MASK; k++) { /* of two rows for one token the later counts, special once is special */
         int32_t id = t->role[k];
-        if (id >= 0 && src->piece_len[id]) t->added[n++] = (vs__added){.s = src->piece[id], .len = src->piece_len[id], .id = id, .special = true};
+        if (id >= 0 && src->piece_len[id] && t->vocab.piece[id].s == src->piece[id]) t->added[n++] = (vs__added){.s = src->piece[id], .len = src->piece_len[id], .id = id, .special = true};
     }
     t->added_count = n;
     return VS_OK;
@@ -171,15 +192,34 @@ static vs_status sentencepiece(vs_err *err, vs_tokenizer *t, const vs_vocab_sour
     return prefix ? put_ranks(err, t, src) : VS_OK;
 }
 
+/* ---- byte-level BPE ---- */
+
+static vs_status byte_level(vs_err *err, vs_tokenizer *t, const vs_vocab_source *src) {
+    const char *re = vs__words_pattern(src->pre);
+    t->pretok = steps(t, 2, sizeof *t->pretok);
+    t->decode = steps(t, 1, sizeof *t->decode);
+    if (!t->pretok || !t->decode) return no_memory(err);
+    t->pretok[0] = (vs__pretok_step){.kind = VS__PRETOK_SPLIT, .behavior = VS__ISOLATED};
+    t->pretok[1] = (vs__pretok_step){.kind = VS__PRETOK_BYTES};
+    t->pretok_count = 2;
+    t->decode[t->decode_count++] = (vs__decode_step){.kind = VS__DECODE_BYTES};
+    VS_TRY(vs__pattern_regex(err, &t->pretok[0].pattern, re, strlen(re)));
+    t->spelling = VS__SPELL_BYTES;
+    t->model = VS__MODEL_BPE;
+    if (!src->merge) return vs_fail(err, VS_E_FORMAT, "the file has no tokenizer.ggml.merges");
+    return put_merges(err, t, src);
+}
+
 static vs_status build(vs_err *err, vs_tokenizer *t, const vs_vocab_source *src) {
     bool spm = !strcmp(src->model, "llama");
-    if (!spm) return vs_fail(err, VS_E_UNSUPPORTED, "tokenizer.ggml.model '%.40s' is not known (known: llama)", src->model);
+    if (!spm && strcmp(src->model, "gpt2"))
+        return vs_fail(err, VS_E_UNSUPPORTED, "tokenizer.ggml.model '%.40s' is not known (known: llama, gpt2)", src->model);
     if (!src->count) return vs_fail(err, VS_E_FORMAT, "tokenizer.ggml.tokens is empty");
-    VS_TRY(put_pieces(err, t, src, spm && !src->add_space_prefix));
+    VS_TRY(put_pieces(err, t, src, spm));
     VS_TRY(put_roles(err, t, src));
     VS_TRY(put_added(err, t, src));
     VS_TRY(put_template(err, t, src));
-    VS_TRY(sentencepiece(err, t, src));
+    VS_TRY(spm ? sentencepiece(err, t, src) : byte_level(err, t, src));
     vs__bpe_prepare(t);
     return vs__tokenizer_finish(err, t);
 }

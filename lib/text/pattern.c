@@ -5,6 +5,22 @@
 
 #include "tokenizer_impl.h"
 
+const char *vs__words_pattern(const char *pre) {
+    static const struct {
+        const char *re, *name; /* a row is a pattern (re) or a name of the pattern before it */
+    } rows[] = {
+#define PATTERN(re) {re, NULL},
+#define NAMED(name) {NULL, name},
+#include "pretok_patterns.def"
+    };
+    const char *re = rows[0].re;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].re) re = rows[i].re;
+        else if (!strcmp(rows[i].name, pre)) return re;
+    }
+    return rows[0].re;
+}
+
 /* The reference's engine takes White_Space for \s; PCRE2 would add U+180E. */
 #define SPACES "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
 

@@ -17,6 +17,7 @@ static void search(const vs_tokenizer *t, const char *s, size_t n, path *best) {
     for (size_t i = 0, next; i < n; i = next) {
         next = i;
         vs_utf8_next(s, n, &next, NULL);
+        if (i && best[i].id < 0) continue; /* nothing leads here */
         bool single = false; /* a piece of just this character */
         uint32_t node = 0;
         int32_t id;

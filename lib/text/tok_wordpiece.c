@@ -1,32 +1,36 @@
 /* tok_wordpiece.c - the longest piece that the rest of the word begins with, again and again; a word that cannot be
- * covered is unknown as a whole. */
-#include <string.h>
-
+ * covered is unknown as a whole.  O(n m) for n bytes and a longest piece of m. */
 #include "tokenizer_impl.h"
+
+/* Pieces that continue a word are found past the prefix's node. */
+static size_t longest(const vs_tokenizer *t, const char *s, size_t n, bool first, int32_t *id) {
+    const vs__wordpiece *m = &t->wordpiece;
+    uint32_t node = 0;
+    int32_t value = -1;
+    size_t best = 0;
+    for (size_t i = 0; !first && i < m->prefix_len; i++)
+        if (!vs__trie_step(&m->trie, &node, (unsigned char)m->prefix[i], &value)) return 0;
+    for (size_t i = 0; i < n && vs__trie_step(&m->trie, &node, (unsigned char)s[i], &value); i++)
+        if (value >= 0) {
+            best = i + 1;
+            *id = value;
+        }
+    return best;
+}
 
 vs_status vs__wordpiece_encode(vs_err *err, vs__encoder *e, const char *s, size_t n) {
     const vs_tokenizer *t = e->t;
-    const vs__wordpiece *m = &t->wordpiece;
-    size_t chars = 0, first = e->out.n;
+    size_t chars = 0, before = e->out.n;
     for (size_t i = 0; i < n; i++) chars += ((unsigned char)s[i] & 0xC0) != 0x80;
-    bool bad = chars > m->max_chars;
-    VS_TRY(vs__scratch(err, &e->scratch, &e->scratch_size, n + m->prefix_len, 1));
-    char *word = (char *)e->scratch + m->prefix_len; /* room in front for the prefix of a continuing piece */
-    memcpy(word, s, n);
-    for (size_t start = 0, end; !bad && start < n; start = end) {
-        size_t prefix = start ? m->prefix_len : 0;
-        memcpy(word + start - prefix, m->prefix, prefix); /* over characters that are done with */
+    bool bad = chars > t->wordpiece.max_chars;
+    for (size_t at = 0; !bad && at < n;) {
         int32_t id = -1;
-        end = n - start > t->vocab.max_len ? start + t->vocab.max_len : n;
-        while (end > start && end < n && ((unsigned char)word[end] & 0xC0) == 0x80) end--;
-        while (end > start && (id = vs__vocab_find(&t->vocab, word + start - prefix, end - start + prefix)) < 0) {
-            end--;
-            while (end > start && ((unsigned char)word[end] & 0xC0) == 0x80) end--;
-        }
-        bad = id < 0;
-        if (!bad) VS_TRY(vs__emit(err, e, id, start, end));
+        size_t len = longest(t, s + at, n - at, !at, &id);
+        bad = !len;
+        if (!bad) VS_TRY(vs__emit(err, e, id, at, at + len));
+        at += len;
     }
     if (!bad) return VS_OK;
-    e->out.n = first;
+    e->out.n = before;
     return vs__emit(err, e, t->unk, 0, n);
 }

@@ -23,6 +23,7 @@ void vs_tokenizer_free(vs_tokenizer *t) {
     vs__vocab_free(&t->vocab);
     vs__trie_free(&t->raw);
     vs__trie_free(&t->normalized);
+    vs__trie_free(&t->wordpiece.trie);
     vs__trie_free(&t->unigram.trie);
     vs_free(t->added);
     vs_free(t->bpe.merge);
@@ -59,6 +60,7 @@ static vs_status normalize_added(vs_err *err, vs_tokenizer *t, vs__added *a) {
 vs_status vs__tokenizer_finish(vs_err *err, vs_tokenizer *t) {
     for (size_t i = 0; i < t->added_count; i++) {
         vs__added *a = &t->added[i];
+        if (a->len > VS__ADDED_MAX) return vs_fail(err, VS_E_RANGE, "added token %d is %u bytes long, more than %d", a->id, a->len, VS__ADDED_MAX);
         VS_TRY(normalize_added(err, t, a));
         uint32_t flags = VS__PIECE_ADDED | (a->special ? VS__PIECE_SPECIAL : 0u);
         if (a->norm_len != a->len || memcmp(a->norm, a->s, a->len)) flags |= VS__PIECE_RESPELLED;

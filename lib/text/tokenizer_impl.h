@@ -178,6 +178,7 @@ typedef struct vs__bpe {
 typedef struct vs__wordpiece {
     const char *prefix;
     size_t prefix_len, max_chars;
+    vs__trie trie;
 } vs__wordpiece;
 typedef struct vs__unigram {
     double *score; /* [count] */
@@ -195,6 +196,7 @@ typedef struct vs__slot {
 } vs__slot;
 enum { VS__SLOT_A = -1, VS__SLOT_B = -2 };
 
+enum { VS__ADDED_MAX = 1024 }; /* bytes of an added token: each place of a text is compared with so many at most */
 typedef struct vs__added {
     const char *s;     /* as written */
     const char *norm;  /* as it is looked for: normalised where the token says so */
@@ -278,6 +280,8 @@ vs_status vs__pattern_matches(vs_err *err, const vs__pattern *p, const char *s, 
                               size_t *cap) VS_MUST_CHECK;
 vs_status vs__match_push(vs_err *err, vs__match **m, size_t *count, size_t *cap, vs__match v) VS_MUST_CHECK;
 void vs__pattern_free(vs__pattern *p);
+/* vs__words_pattern() - how a family named as in tokenizer.ggml.pre cuts text into words; GPT-2's way for others. */
+const char *vs__words_pattern(const char *pre);
 
 /* The bytes of GPT-2's alphabet: byte -> code point, and back (-1: not of it). */
 uint32_t vs__byte_to_char(unsigned char b);

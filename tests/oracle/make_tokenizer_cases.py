@@ -2,11 +2,11 @@
 """What the reference tokenizers make of odd texts -> tests/data/tokenizers/NAME.json
 
 usage: make_tokenizer_cases.py FIXTURES OUT [--gemma GGUF] [--minilm DIR]
-(needs the Python package tokenizers; for the real models, whose cases go to OUT/real, also transformers and gguf)
+(needs the Python packages tokenizers and transformers; for the real models, whose cases go to OUT/real, also gguf)
 
 FIXTURES holds NAME/tokenizer.json; those that the test data has already are named by their path, others and the
 pipelines made here (for parts that no fixture uses) are written out whole.
-NAME.json: {"path" or "tokenizer", "cases": [{"text", "pair", "ids", "begin", "end" (bytes), "type", "special",
+NAME.json: {"path", "tokenizer" or "gguf" (keys as in such a file), "cases": [{"text", "pair", "ids", "begin", "end" (bytes), "type", "special",
 "decoded" (special tokens left out), "full"}], "noise": [{"ids", "decoded"}]}
 """
 import argparse, json, os, random, unicodedata
@@ -129,6 +129,22 @@ def made(fixtures):
     yield "suffix", tk
 
 
+def gguf(fixtures):
+    """Vocabularies as GGUF files have them, read by transformers' own conversion."""
+    control = ("<s>", "</s>", "<unk>", "<|endoftext|>")
+    kind = lambda t: 3 if t in control else 6 if t.startswith("<0x") else 1
+    model = json.loads(load(fixtures, "llama").to_str())["model"]["vocab"]
+    tokens, r = sorted(model, key=model.get), random.Random(3)
+    types = [kind(t) for t in tokens]
+    scores = [-1000.0 if k != 1 else -float(r.randrange(50)) for k in types]  # many alike
+    yield "gguf_llama", "llama", {"tokenizer_type": "llama", "tokens": tokens, "token_type": types, "scores": scores}
+    model = json.loads(load(fixtures, "gpt2").to_str())["model"]
+    tokens = sorted(model["vocab"], key=model["vocab"].get) + ["<tool>", "a b", "<日本>"]
+    types = [kind(t) for t in tokens[:-3]] + [4, 4, 3]
+    yield "gguf_qwen2", "qwen2", {"tokenizer_type": "gpt2", "tokens": tokens, "token_type": types, "pre_tokenizer_type": "qwen2",
+                                  "merges": [" ".join(m) for m in model["merges"]]}
+
+
 def real(o):
     """The tokenizers of real models as transformers loads them; truncation and padding are not the tokenizer's business."""
     from transformers import AutoTokenizer
@@ -146,11 +162,18 @@ def main():
     here = "tests/data/fixtures/%s/tokenizer.json"
     todo = [(n, load(fixtures, n), here % n) for n in ("gemma3", "bert")] + [(n, load(fixtures, n), None) for n in ("gpt2", "t5")]
     todo += [(n, tk, None) for n, tk in made(fixtures)]
+    from transformers.integrations.gguf.gguf_tokenizer_mapping import convert_gguf_tokenizer
+    vocabularies = {}
+    for name, arch, keys in gguf(fixtures):
+        vocabularies[name] = keys
+        tk = convert_gguf_tokenizer(arch, keys)[0]
+        tk.post_processor = processors.Sequence([])
+        todo.append((name, tk, None))
     todo += [("real/" + n, tk, n) for n, tk in real(o)]
     for seed, (name, tk, path) in enumerate(todo):
         tk.no_truncation()
         tk.no_padding()
-        j = {"path": path} if path else {"tokenizer": json.loads(tk.to_str())}
+        j = {"path": path} if path else {"gguf": vocabularies[name]} if name in vocabularies else {"tokenizer": json.loads(tk.to_str())}
         j.update(cases_of(tk, seed, 160 if path else 100))
         os.makedirs(os.path.dirname(os.path.join(out, name)), exist_ok=True)
         with open(os.path.join(out, name + ".json"), "w") as f: json.dump(j, f, ensure_ascii=True, separators=(",", ":"))

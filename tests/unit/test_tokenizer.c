@@ -21,6 +21,43 @@ static vs_tokenizer *from_path(const char *path) {
     return t;
 }
 
+/* A row of names, kept by the JSON. */
+static size_t names(const json_t *list, const char ***s, uint32_t **len) {
+    size_t n = json_array_size(list);
+    *s = calloc(n + 1, sizeof **s);
+    *len = calloc(n + 1, sizeof **len);
+    for (size_t i = 0; i < n; i++) {
+        (*s)[i] = json_string_value(json_array_get(list, i));
+        (*len)[i] = (uint32_t)json_string_length(json_array_get(list, i));
+    }
+    return n;
+}
+
+static vs_tokenizer *from_gguf_keys(const json_t *j) {
+    const char **piece, **merge, *pre = json_string_value(json_object_get(j, "pre_tokenizer_type"));
+    uint32_t *len, *merge_len;
+    size_t n = names(json_object_get(j, "tokens"), &piece, &len), merges = names(json_object_get(j, "merges"), &merge, &merge_len);
+    float *score = calloc(n, sizeof *score);
+    int32_t *type = calloc(n, sizeof *type);
+    for (size_t i = 0; i < n; i++) {
+        score[i] = (float)json_number_value(json_array_get(json_object_get(j, "scores"), i));
+        type[i] = (int32_t)json_integer_value(json_array_get(json_object_get(j, "token_type"), i));
+    }
+    const vs_vocab_source src = {.model = json_string_value(json_object_get(j, "tokenizer_type")), .count = n, .piece = piece, .piece_len = len,
+                                 .score = score, .type = type, .merge = merges ? merge : NULL, .merge_len = merge_len, .merge_count = merges, .bos = -1,
+                                 .eos = -1, .unk = -1, .pad = -1, .sep = -1, .cls = -1, .mask = -1, .add_space_prefix = true, .pre = pre ? pre : ""};
+    vs_err err = {0};
+    vs_tokenizer *t = NULL;
+    if (vs_tokenizer_from_vocab(&err, &src, &t) != VS_OK) fail_msg("%s", err.msg);
+    free(piece);
+    free(len);
+    free(merge);
+    free(merge_len);
+    free(score);
+    free(type);
+    return t;
+}
+
 static void equals_the_reference(void **state) {
     const char *name = *state;
     char path[128];
@@ -29,6 +66,8 @@ static void equals_the_reference(void **state) {
     vs_tokenizer *t;
     if (json_object_get(root, "path")) {
         t = from_path(json_string_value(json_object_get(root, "path")));
+    } else if (json_object_get(root, "gguf")) {
+        t = from_gguf_keys(json_object_get(root, "gguf"));
     } else {
         char *text = json_dumps(json_object_get(root, "tokenizer"), 0);
         t = from_text(text, strlen(text));
@@ -271,6 +310,7 @@ static void hostile_files(void **state) {
         {WP("{\"u\":0}", ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"X\"}}],\"pair\":[],\"special_tokens\":{\"X\":{\"ids\":[7]}}}"),
          VS_E_RANGE, "vocabulary"},
         {WP("{\"u\":0}", ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"B\"}}],\"pair\":[],\"special_tokens\":{}}"), VS_E_FORMAT, "'B'"},
+        {WP("{\"u\":5}", ",\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"x\",0],\"cls\":[\"x\",5]}"), VS_E_FORMAT, "sep"},
         {WP("{\"u\":0}", ",\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"x\",9],\"cls\":[\"x\",0]}"), VS_E_FORMAT, "sep"},
         {BPE("{\"a\":0}", "{}", ""), VS_E_FORMAT, "merges"},
         {BPE("{\"a\":0}", "[\"a\"]", ""), VS_E_FORMAT, "merges[0]"},
@@ -319,6 +359,7 @@ static void a_text_the_vocabulary_cannot_spell(void **state) {
     vs_tokens x;
     vs_err err = {0};
     assert_int_equal(vs_tokenize(&err, t, "ab", 2, NULL, 0, true, &x), VS_E_UNSUPPORTED);
+    assert_int_equal(vs_tokenize(&err, t, "ba", 2, NULL, 0, true, &x), VS_E_UNSUPPORTED);
     assert_int_equal(vs_tokenize(&err, t, "aa", 2, NULL, 0, true, &x), VS_OK);
     assert_int_equal(x.n, 2);
     vs_tokens_free(&x);
@@ -370,6 +411,8 @@ int main(void) {
         REFERENCE("unigram_bytes"),
         REFERENCE("bert_cased"),
         REFERENCE("suffix"),
+        REFERENCE("gguf_llama"),
+        REFERENCE("gguf_qwen2"),
         cmocka_unit_test(gguf_joins_in_file_order),
         cmocka_unit_test(gguf_joins_by_score),
         cmocka_unit_test(gguf_is_checked),
