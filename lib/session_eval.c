@@ -157,6 +157,16 @@ static vs_status resolve(vs_err *err, void *self, const vs_addr *a, vs_value *ou
     return vs_fail(err, VS_E_SYNTAX, "an address of no known kind");
 }
 
+static vs_status resolve_pc(vs_err *err, void *self, size_t i, vs_value *out) {
+    vs_space *sp = vs_session_space(self);
+    if (!sp) return vs_fail(err, VS_E_STATE, "there is no space to take principal components of");
+    out->space = sp;
+    out->dim = vs_space_dim(sp);
+    out->vec = vs_alloc(out->dim, sizeof *out->vec);
+    if (!out->vec) return no_memory(err);
+    return vs_space_pc(err, sp, i, out->vec, NULL);
+}
+
 static bool is_key(void *self, const char *text, size_t n) {
     vs_space *sp = vs_session_space(self);
     return sp && vs_space_has(sp, text, n);
@@ -171,7 +181,7 @@ static bool is_space(void *self, const char *name, size_t n) {
 }
 
 vs_status vs_session_eval(vs_err *err, vs_session *s, const char *expr, size_t n, vs_value *out) {
-    vs_resolver r = {.self = s, .resolve = resolve, .is_key = is_key, .is_space = is_space};
+    vs_resolver r = {.self = s, .resolve = resolve, .pc = resolve_pc, .is_key = is_key, .is_space = is_space};
     *out = (vs_value){0};
     vs_status st = vs_eval(err, expr, n, &r, out);
     if (st != VS_OK) vs_value_free(out);

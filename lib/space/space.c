@@ -39,6 +39,7 @@ void vs_space_free(vs_space *s) {
     if (s->release) s->release(s->owner);
     vs_free(atomic_load(&s->inverse));
     vs__codes_free(atomic_load(&s->codes));
+    vs__components_free(atomic_load(&s->components));
     vs_free(s->name);
     vs_free(s->place);
     vs_free(s);

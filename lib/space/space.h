@@ -67,12 +67,20 @@ vs_status vs_space_lookup(vs_err *err, const vs_space *s, const char *key, size_
 
 /* vs_space_near() - the k rows nearest to q by cosine, exactly.
  *   q [d]   skip [n_skip]: rows left out (operands)   idx, score [k] out, best first, ties to the lower row
- * Returns fewer in *found where the space is smaller.  A zero row scores 0.
- * VS_OK | VS_E_SHAPE | VS_E_NUMERIC (NaN in q).  O(n d) on all threads; the same bits for any number of them. */
+ * Fewer are in *found where the space is smaller.  A zero row scores 0; one with NaN or an infinity is no answer.
+ * VS_OK | VS_E_NUMERIC (NaN or an infinity in q) | VS_E_NOMEM.  O(n d) on all threads; the same bits for any number of
+ * them.  From the second call on a large space of f32 rows is scanned through a copy in 8 bits: the same answer. */
 vs_status vs_space_near(vs_err *err, vs_space *s, const float *q, size_t k, const size_t *skip, size_t n_skip, size_t *idx,
                         float *score, size_t *found) VS_MUST_CHECK;
 
-/* vs_space_near_keys() - keys that begin with a prefix, most frequent (lowest row) first, for completion; returns how many. */
+/* vs_space_pc() - principal component i (from 0) of the rows: a unit vector [d] along which they vary most but for the
+ * components before it, its coordinate of largest magnitude positive.  Rows with NaN or an infinity are left out.
+ *   share (may be NULL): of the whole variance
+ * VS_OK | VS_E_RANGE (i >= d) | VS_E_NUMERIC (fewer than two rows) | VS_E_NOMEM | VS_E_STOPPED.
+ * O(n d^2 + d^3) at the first call, kept for the others. */
+vs_status vs_space_pc(vs_err *err, vs_space *s, size_t i, float *out, double *share) VS_MUST_CHECK;
+
+/* vs_space_complete() - keys that begin with a prefix, most frequent (lowest row) first, for completion; returns how many. */
 size_t vs_space_complete(const vs_space *s, const char *prefix, size_t n, const char **keys, size_t *lens, size_t cap);
 
 /* vs_cosine() - cos of two vectors [n]; 0 where one is zero. */

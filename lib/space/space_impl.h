@@ -14,10 +14,14 @@ struct vs_space {
     void (*release)(void *owner);
     void *owner;
     /* Made on first need by nn.c, then never changed; whoever loses the race to publish frees its own. */
-    _Atomic(float *) inverse;           /* [n] 1/|row|; 0: a zero row; NaN: a row to be scored in double */
-    _Atomic(struct vs__codes *) codes;  /* the rows in 8 bits, for quick scans (nn_codes.c) */
-    atomic_bool asked;                  /* whether there was a query yet */
+    _Atomic(float *) inverse;                    /* [n] 1/|row|; 0: a zero row; NaN: a row to be scored in double */
+    _Atomic(struct vs__codes *) codes;           /* the rows in 8 bits, for quick scans (nn_codes.c) */
+    _Atomic(struct vs__components *) components; /* principal components (pca.c) */
+    atomic_bool asked;                           /* whether there was a query yet */
 };
+
+typedef struct vs__components vs__components;
+void vs__components_free(vs__components *c);
 
 /* The words of a space that is read into memory: vectors, keys, an index from key to row. */
 typedef struct vs__word_list vs__word_list;

@@ -1,0 +1,169 @@
+/* Eigenvectors, correlations, intervals, and the principal components of a space, against values worked out by hand or by
+ * their definition. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/parallel.h"
+#include "numeric/linalg.h"
+#include "numeric/stats.h"
+#include "space/space.h"
+
+static uint64_t seed = 1;
+static double random_unit(void) { /* in (-1, 1) */
+    seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+    return (double)(int32_t)(seed >> 32) * 0x1p-31;
+}
+
+static void eigen_by_hand(void **state) {
+    (void)state;
+    double a[] = {2, 1, 1, 2}, w[2], v[4];
+    assert_int_equal(vs_eigen_symmetric(NULL, a, 2, w, v), VS_OK);
+    const double h = 0.70710678118654752;
+    assert_true(fabs(w[0] - 3) < 1e-12 && fabs(w[1] - 1) < 1e-12);
+    assert_true(fabs(v[0] - h) < 1e-12 && fabs(v[1] - h) < 1e-12);
+    assert_true(fabs(fabs(v[2]) - h) < 1e-12 && fabs(v[2] + v[3]) < 1e-12);
+    double nan[] = {1, (double)NAN, (double)NAN, 1};
+    assert_int_equal(vs_eigen_symmetric(NULL, nan, 2, w, v), VS_E_NUMERIC);
+}
+
+static void eigen_by_definition(void **state) {
+    (void)state;
+    enum { N = 40 };
+    static double a[N * N], copy[N * N], w[N], v[N * N];
+    for (size_t i = 0; i < N; i++)
+        for (size_t j = 0; j <= i; j++) a[i * N + j] = a[j * N + i] = random_unit();
+    memcpy(copy, a, sizeof a);
+    assert_int_equal(vs_eigen_symmetric(NULL, a, N, w, v), VS_OK);
+    for (size_t k = 0; k < N; k++) {
+        double largest = 0;
+        if (k) assert_true(w[k - 1] >= w[k]);
+        for (size_t i = 0; i < N; i++) {
+            double sum = 0;
+            for (size_t j = 0; j < N; j++) sum += copy[i * N + j] * v[k * N + j];
+            assert_true(fabs(sum - w[k] * v[k * N + i]) < 1e-10);
+            if (fabs(v[k * N + i]) > fabs(largest)) largest = v[k * N + i];
+        }
+        assert_true(largest > 0);
+        for (size_t l = 0; l < N; l++) {
+            double dot = 0;
+            for (size_t i = 0; i < N; i++) dot += v[k * N + i] * v[l * N + i];
+            assert_true(fabs(dot - (k == l)) < 1e-10);
+        }
+    }
+}
+
+static void correlations(void **state) {
+    (void)state;
+    double x[] = {1, 2, 3, 4, 5}, y[] = {2, 4, 6, 8, 10}, z[] = {1, 8, 27, 64, 125}, down[] = {5, 4, 3, 2, 1};
+    double work[10], flat[] = {1, 1, 1, 1, 1}, tied[] = {1, 2, 2, 3, 4};
+    assert_true(fabs(vs_pearson(x, y, 5) - 1) < 1e-12);
+    assert_true(fabs(vs_pearson(x, z, 5) - 0.94311752) < 1e-7);
+    assert_true(fabs(vs_spearman(x, z, 5, work) - 1) < 1e-12);
+    assert_true(fabs(vs_spearman(x, down, 5, work) + 1) < 1e-12);
+    /* ranks 1 2.5 2.5 4 5 against 1 2 3 4 5: 9.5 / sqrt(10 * 9.5) */
+    assert_true(fabs(vs_spearman(x, tied, 5, work) - 9.5 / sqrt(95)) < 1e-12);
+    assert_true(isnan(vs_pearson(x, flat, 5)) && isnan(vs_spearman(flat, x, 5, work)));
+    assert_true(isnan(vs_pearson(x, y, 1)) && isnan(vs_pearson(x, y, 0)));
+}
+
+static void intervals(void **state) {
+    (void)state;
+    double low, high;
+    vs_wilson(50, 100, &low, &high);
+    assert_true(fabs(low - 0.40383) < 1e-5 && fabs(high - 0.59617) < 1e-5);
+    vs_wilson(0, 10, &low, &high);
+    assert_true(low == 0 && fabs(high - 0.27753) < 1e-5);
+    vs_wilson(10, 10, &low, &high);
+    assert_true(fabs(low - 0.72247) < 1e-5 && fabs(high - 1) < 1e-12);
+    vs_wilson(0, 0, &low, &high);
+    assert_true(low == 0 && high == 1);
+}
+
+static const char *no_key(void *self, size_t row, size_t *len) {
+    (void)self;
+    (void)row;
+    *len = 0;
+    return "";
+}
+
+static vs_space *over(const float *data, size_t n, size_t d) {
+    vs_space_desc desc = {.name = "test", .place = "test", .keys = {.key = no_key}};
+    vs_space *s;
+    assert_int_equal(vs_tensor_over(NULL, data, VS_F32, 2, (size_t[]){n, d}, &desc.rows, NULL), VS_OK);
+    assert_int_equal(vs_space_new(NULL, &desc, &s), VS_OK);
+    return s;
+}
+
+/* Rows far from the origin, spread along known directions: 3 along (1,2,2)/3, 1 along (2,1,-2)/3, 0.1 along the third. */
+static void components_of_a_space(void **state) {
+    (void)state;
+    enum { N = 5000, D = 3 };
+    static const double axis[D][D] = {{1, 2, 2}, {2, 1, -2}, {2, -2, 1}}, spread[D] = {3, 1, 0.1};
+    static float x[N * D];
+    for (size_t r = 0; r < N; r++) {
+        double by[D];
+        for (size_t k = 0; k < D; k++) by[k] = spread[k] * random_unit();
+        for (size_t j = 0; j < D; j++) {
+            double sum = 100;
+            for (size_t k = 0; k < D; k++) sum += by[k] * axis[k][j] / 3;
+            x[r * D + j] = (float)sum;
+        }
+    }
+    x[17 * D] = NAN; /* left out */
+    x[18 * D + 2] = INFINITY;
+    vs_space *s = over(x, N, D);
+    vs_err err = {0};
+    double share, all = 0;
+    for (size_t k = 0; k < D; k++) {
+        float pc[D], again[D];
+        double dot = 0;
+        assert_int_equal(vs_space_pc(&err, s, k, pc, &share), VS_OK);
+        for (size_t j = 0; j < D; j++) dot += (double)pc[j] * axis[k][j] / 3;
+        assert_true(fabs(fabs(dot) - 1) < 1e-3);
+        all += share;
+        if (k == 0) assert_true(fabs(share - 9 / 10.01) < 0.01);
+        assert_int_equal(vs_space_pc(&err, s, k, again, NULL), VS_OK);
+        assert_memory_equal(pc, again, sizeof pc);
+    }
+    assert_true(fabs(all - 1) < 1e-9);
+    float pc[D];
+    assert_int_equal(vs_space_pc(&err, s, D, pc, &share), VS_E_RANGE);
+    vs_space_free(s);
+}
+
+static void components_refused(void **state) {
+    (void)state;
+    float x[] = {1, 2, NAN, 1, 3, 4, 0, 1}, pc[2];
+    vs_err err = {0};
+    vs_space *s = over(x, 1, 2);
+    assert_int_equal(vs_space_pc(&err, s, 0, pc, NULL), VS_E_NUMERIC);
+    vs_space_free(s);
+    s = over(x, 4, 2);
+    vs_interrupt();
+    assert_int_equal(vs_space_pc(&err, s, 0, pc, NULL), VS_E_STOPPED);
+    vs_interrupt_clear();
+    for (size_t n = 1;; n++) {
+        vs_alloc_fail_at(n);
+        vs_status status = vs_space_pc(&err, s, 0, pc, NULL);
+        vs_alloc_fail_at(0);
+        if (status == VS_OK) break;
+        assert_int_equal(status, VS_E_NOMEM);
+    }
+    vs_space_free(s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(eigen_by_hand), cmocka_unit_test(eigen_by_definition),   cmocka_unit_test(correlations),
+        cmocka_unit_test(intervals),     cmocka_unit_test(components_of_a_space), cmocka_unit_test(components_refused),
+    };
+    return cmocka_run_group_tests_name("linear algebra", tests, NULL, NULL);
+}
