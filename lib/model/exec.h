@@ -25,7 +25,7 @@ typedef struct vs_exec {
     vs_pass *pass;
     vs_plan_cache *cache;
     size_t prior;        /* rows of the text before these, in the cache of keys and values */
-    size_t scratch_each; /* floats of scratch for each worker: two rows of scores, or a weight's row */
+    size_t scratch_each; /* floats of scratch for each worker: a block's scores, or a weight's row */
 } vs_exec;
 
 typedef vs_status vs_op_fn(vs_err *err, const vs_exec *x, const vs_node *n);

@@ -144,15 +144,29 @@ vs_status vs__forward_linear(vs_err *err, const vs_exec *x, const vs_node *n) {
                      vs__slot(x, n->out), row_width(out), row_width(out));
 }
 
+typedef struct rope_args {
+    const vs_exec *x;
+    const vs_node *n;
+    float *y;        /* the first row of a text */
+    const float *cs; /* the angles of its position */
+} rope_args;
+static void rope_span(void *arg, size_t i, size_t end, int worker) {
+    rope_args *a = arg;
+    const vs_slot *s = slot_of(a->x, a->n->out);
+    size_t n = a->n->n;
+    (void)worker;
+    for (; i < end; i++) vs_rope(a->y + i * row_width(s), s->heads, s->width, n, a->cs + i * n, a->cs + i * n + n / 2);
+}
 vs_status vs__forward_rope(vs_err *err, const vs_exec *x, const vs_node *n) {
     const vs_slot *s = slot_of(x, n->out);
     (void)err;
     start_from(x, n);
     for (size_t i = 0; i < x->plan->n_seqs; i++) {
-        float *y = vs__slot(x, n->out) + x->plan->starts[i] * row_width(s);
-        const float *cs = vs__rope_at(x, n, x->prior);
-        for (size_t t = 0; t < vs__seq_rows(x, i); t++, cs += n->n)
-            vs_rope(y + t * row_width(s), s->heads, s->width, n->n, cs, cs + n->n / 2);
+        bool last = s->kind == VS_ROWS_LAST;
+        size_t T = vs__seq_rows(x, i);
+        rope_args a = {x, n, vs__slot(x, n->out) + (last ? i : x->plan->starts[i]) * row_width(s),
+                       vs__rope_at(x, n, x->prior + (last ? T - 1 : 0))};
+        vs_parallel_for(last ? 1 : T, rows_a_grain(row_width(s)), rope_span, &a);
     }
     return VS_OK;
 }
@@ -175,142 +189,142 @@ vs_status vs__forward_first(vs_err *err, const vs_exec *x, const vs_node *n) {
 }
 
 /* ---- attention ----
- * Streamed or opened, a score is scale * (q . k), a row's softmax runs over the visible keys alone, and the mix adds them
- * in their order: the same bits either way. */
+ * A block of queries of one head at a time.  Streamed or opened, a score is scale * (q . k), a row's softmax runs over
+ * the visible keys alone, and the mix adds them in their order: the same bits either way. */
 
 typedef struct attend_args {
     const vs_exec *x;
     const vs_node *n;
-    const float *q;       /* or the pattern */
+    const float *in;  /* queries, scores or pattern */
     float *y;
     size_t H, KV, dh;
-    atomic_bool bad;      /* a row that has no softmax: every key masked, or not a number */
+    vs_slot_rows kind; /* of the queries */
+    atomic_bool bad;   /* a row that has no softmax: every key masked, or not a number */
 } attend_args;
 
-/* Row 0 of a text's keys (in[1]) or values (in[2], or MIX's in[1]) for the KV head that serves head h. */
-static const float *source(const attend_args *a, int slot, bool values, size_t seq, size_t h) {
-    size_t group = h / (a->H / a->KV), width = a->KV * a->dh;
-    const float *base = a->x->rq->kv ? vs__kv_rows_of(a->x->rq->kv, a->n->site.layer, values)
-                                     : vs__slot(a->x, slot) + a->x->plan->starts[seq] * width;
-    return base + group * a->dh;
+/* Consecutive queries of a text, for one head. */
+typedef struct queries {
+    size_t seq, head, T, S;
+    size_t count, t0, pos; /* the first: its row in the text, its position */
+    size_t row;            /* and in its slot */
+    size_t lo, hi;         /* the keys that any of them sees */
+} queries;
+
+static size_t items(const attend_args *a) { return a->H * (a->kind == VS_ROWS_LAST ? a->x->plan->n_seqs : a->x->plan->n_blocks); }
+
+static queries item(const attend_args *a, size_t i) {
+    const vs_plan *p = a->x->plan;
+    bool last = a->kind == VS_ROWS_LAST;
+    queries q = {.seq = last ? i / a->H : p->block[i / a->H].seq, .head = i % a->H};
+    size_t lo, hi;
+    q.T = vs__seq_rows(a->x, q.seq);
+    q.S = q.T + a->x->prior;
+    q.t0 = last ? q.T - 1 : p->block[i / a->H].t0;
+    q.count = q.T - q.t0 < VS_QUERIES ? q.T - q.t0 : VS_QUERIES;
+    q.pos = a->x->prior + q.t0;
+    q.row = last ? q.seq : p->starts[q.seq] + q.t0;
+    vs__visible(a->n, q.pos, q.S, &q.lo, &hi);
+    vs__visible(a->n, q.pos + q.count - 1, q.S, &lo, &q.hi);
+    return q;
 }
 
-/* Scores of query row q against keys [lo, hi). */
-static void score_row(const attend_args *a, const float *q, const float *k, size_t lo, size_t hi, float *s) {
-    size_t ld = a->KV * a->dh;
-    vs_dot_rows(q, k + lo * ld, hi - lo, ld, a->dh, s);
-    vs_scale_by(s, a->n->f, hi - lo);
+/* Where a block's rows are: of queries or mixes; of scores or pattern. */
+static size_t row_at(const attend_args *a, const queries *q) { return (q->row * a->H + q->head) * a->dh; }
+static size_t edges_at(const attend_args *a, const queries *q) {
+    return a->H * a->x->plan->edges[q->seq] + (q->head * q->T + q->t0) * q->S;
+}
+
+/* Row 0 of a text's keys or values for the KV head that serves the queries' head. */
+static const float *source(const attend_args *a, const queries *q, int slot, bool values) {
+    size_t width = a->KV * a->dh;
+    const float *base = a->x->rq->kv ? vs__kv_rows_of(a->x->rq->kv, a->n->site.layer, values)
+                                     : vs__slot(a->x, slot) + a->x->plan->starts[q->seq] * width;
+    return base + q->head / (a->H / a->KV) * a->dh;
+}
+
+/* Scores [count, hi - lo] of a block against keys [lo, hi); row stride ld. */
+static void score(const attend_args *a, const queries *q, size_t lo, size_t hi, float *s, size_t ld) {
+    size_t step = a->KV * a->dh;
+    vs_tensor keys = {.data = source(a, q, a->n->in[1], false) + lo * step, .dtype = VS_F32, .ndim = 2, .shape = {hi - lo, a->dh},
+                      .stride = {step * sizeof(float), sizeof(float)}};
+    vs_matmul_span(vs__slot(a->x, a->n->in[0]) + row_at(a, q), q->count, a->dh, a->H * a->dh, &keys, NULL, 0, hi - lo, s, ld);
+    for (size_t t = 0; t < q->count; t++) vs_scale_by(s + t * ld, a->n->f, hi - lo);
+}
+
+/* Softmax of each row over what it may see, zeros elsewhere; s[t] are the scores of keys [lo, hi). */
+static void weigh(attend_args *a, const queries *q, size_t lo, size_t hi, float *s, size_t ld) {
+    for (size_t t = 0; t < q->count; t++, s += ld) {
+        size_t from, to;
+        vs__visible(a->n, q->pos + t, q->S, &from, &to);
+        memset(s, 0, (from - lo) * sizeof *s);
+        memset(s + (to - lo), 0, (hi - to) * sizeof *s);
+        if (!vs_softmax(s + (from - lo), to - from)) atomic_store(&a->bad, true);
+    }
+}
+
+static void mix(const attend_args *a, const queries *q, int values, const float *p, size_t ldp, size_t lo, size_t hi) {
+    size_t step = a->KV * a->dh;
+    vs_mix_block(p, q->count, ldp, source(a, q, values, true) + lo * step, hi - lo, step, a->dh, a->y + row_at(a, q), a->H * a->dh);
 }
 
 static void attend_span(void *arg, size_t i, size_t end, int worker) {
     attend_args *a = arg;
-    const vs_exec *x = a->x;
-    size_t ld = a->KV * a->dh, width = a->H * a->dh;
-    float *s = vs__scratch(x, worker);
+    float *s = vs__scratch(a->x, worker);
     for (; i < end; i++) {
-        vs_block block = x->plan->block[i / a->H];
-        size_t h = i % a->H, T = vs__seq_rows(x, block.seq), S = T + x->prior;
-        const float *k = source(a, a->n->in[1], false, block.seq, h), *v = source(a, a->n->in[2], true, block.seq, h);
-        for (size_t t = block.t0; t < T && t < block.t0 + VS_QUERIES; t++) {
-            size_t lo, hi, at = (x->plan->starts[block.seq] + t) * width + h * a->dh;
-            vs__visible(a->n, x->prior + t, S, &lo, &hi);
-            score_row(a, a->q + at, k, lo, hi, s);
-            if (!vs_softmax(s, hi - lo)) atomic_store(&a->bad, true);
-            vs_mix_rows(s, v + lo * ld, hi - lo, ld, a->dh, a->y + at);
-        }
+        queries q = item(a, i);
+        size_t ld = q.hi - q.lo;
+        score(a, &q, q.lo, q.hi, s, ld);
+        weigh(a, &q, q.lo, q.hi, s, ld);
+        mix(a, &q, a->n->in[2], s, ld, q.lo, q.hi);
     }
-}
-
-static attend_args attention_of(const vs_exec *x, const vs_node *n) {
-    const vs_stack_info *si = &x->m->info.stack[n->site.stack];
-    return (attend_args){.x = x, .n = n, .q = vs__slot(x, n->in[0]), .y = vs__slot(x, n->out), .H = si->H, .KV = si->KV,
-                         .dh = si->dh};
-}
-
-/* Heads and blocks shared out, in pieces worth a thread. */
-static vs_status share(vs_err *err, attend_args *a, vs_span_fn *fn) {
-    const vs_plan *p = a->x->plan;
-    size_t each = VS_QUERIES < p->longest ? VS_QUERIES : p->longest, work = each * (p->longest + a->x->prior) * a->dh;
-    vs_parallel_for(p->n_blocks * a->H, work < GRAIN ? GRAIN / work + 1 : 1, fn, a);
-    if (!atomic_load(&a->bad)) return VS_OK;
-    return vs_fail(err, VS_E_NUMERIC, "attention in layer %d: a position has every key masked, or scores that are no numbers",
-                   a->n->site.layer);
-}
-
-vs_status vs__forward_attend(vs_err *err, const vs_exec *x, const vs_node *n) {
-    attend_args a = attention_of(x, n);
-    return share(err, &a, attend_span);
 }
 
 static void scores_span(void *arg, size_t i, size_t end, int worker) {
     attend_args *a = arg;
-    const vs_exec *x = a->x;
     (void)worker;
     for (; i < end; i++) {
-        vs_block block = x->plan->block[i / a->H];
-        size_t h = i % a->H, T = vs__seq_rows(x, block.seq), S = T + x->prior;
-        const float *k = source(a, a->n->in[1], false, block.seq, h);
-        float *y = a->y + a->H * x->plan->edges[block.seq] + h * T * S;
-        for (size_t t = block.t0; t < T && t < block.t0 + VS_QUERIES; t++)
-            score_row(a, a->q + ((x->plan->starts[block.seq] + t) * a->H + h) * a->dh, k, 0, S, y + t * S);
+        queries q = item(a, i);
+        score(a, &q, 0, q.S, a->y + edges_at(a, &q), q.S);
     }
-}
-vs_status vs__forward_scores(vs_err *err, const vs_exec *x, const vs_node *n) {
-    attend_args a = attention_of(x, n);
-    return share(err, &a, scores_span);
 }
 
 static void softmax_span(void *arg, size_t i, size_t end, int worker) {
     attend_args *a = arg;
-    const vs_exec *x = a->x;
     (void)worker;
     for (; i < end; i++) {
-        vs_block block = x->plan->block[i / a->H];
-        size_t T = vs__seq_rows(x, block.seq), S = T + x->prior;
-        size_t at = a->H * x->plan->edges[block.seq] + i % a->H * T * S;
-        for (size_t t = block.t0; t < T && t < block.t0 + VS_QUERIES; t++) {
-            size_t lo, hi;
-            float *y = a->y + at + t * S;
-            vs__visible(a->n, x->prior + t, S, &lo, &hi);
-            memset(y, 0, lo * sizeof *y);
-            memset(y + hi, 0, (S - hi) * sizeof *y);
-            if (a->q != a->y) memcpy(y + lo, a->q + at + t * S + lo, (hi - lo) * sizeof *y);
-            if (!vs_softmax(y + lo, hi - lo)) atomic_store(&a->bad, true);
-        }
+        queries q = item(a, i);
+        size_t at = edges_at(a, &q);
+        if (a->in != a->y) memcpy(a->y + at, a->in + at, q.count * q.S * sizeof *a->y);
+        weigh(a, &q, 0, q.S, a->y + at, q.S);
     }
-}
-vs_status vs__forward_softmax(vs_err *err, const vs_exec *x, const vs_node *n) {
-    attend_args a = attention_of(x, n);
-    return share(err, &a, softmax_span);
 }
 
 static void mix_span(void *arg, size_t i, size_t end, int worker) {
     attend_args *a = arg;
-    const vs_exec *x = a->x;
-    size_t ld = a->KV * a->dh;
     (void)worker;
     for (; i < end; i++) {
-        vs_block block = x->plan->block[i / a->H];
-        size_t h = i % a->H, T = vs__seq_rows(x, block.seq), S = T + x->prior;
-        const float *v = source(a, a->n->in[1], true, block.seq, h);
-        const float *p = a->q + a->H * x->plan->edges[block.seq] + h * T * S;
-        for (size_t t = block.t0; t < T && t < block.t0 + VS_QUERIES; t++) {
-            const float *row = p + t * S;
-            size_t lo, hi;
-            vs__visible(a->n, x->prior + t, S, &lo, &hi);
-            for (size_t s = 0; a->n->whole && s < lo; s++)
-                if (row[s] != 0) lo = s;
-            for (size_t s = S; a->n->whole && s > hi; s--)
-                if (row[s - 1] != 0) hi = s;
-            vs_mix_rows(row + lo, v + lo * ld, hi - lo, ld, a->dh,
-                        a->y + ((x->plan->starts[block.seq] + t) * a->H + h) * a->dh);
-        }
+        queries q = item(a, i);
+        if (a->n->whole) q.lo = 0, q.hi = q.S;
+        mix(a, &q, a->n->in[1], a->in + edges_at(a, &q) + q.lo, q.S, q.lo, q.hi);
     }
 }
-vs_status vs__forward_mix(vs_err *err, const vs_exec *x, const vs_node *n) {
-    attend_args a = attention_of(x, n);
-    return share(err, &a, mix_span);
+
+/* A node of attention: heads and blocks shared out, in pieces worth a thread. */
+static vs_status attend(vs_err *err, const vs_exec *x, const vs_node *n, vs_span_fn *fn) {
+    const vs_stack_info *si = &x->m->info.stack[n->site.stack];
+    attend_args a = {.x = x, .n = n, .in = vs__slot(x, n->in[0]), .y = vs__slot(x, n->out), .H = si->H, .KV = si->KV,
+                     .dh = si->dh, .kind = slot_of(x, n->in[0])->kind};
+    size_t each = a.kind == VS_ROWS_LAST ? 1 : VS_QUERIES < x->plan->longest ? VS_QUERIES : x->plan->longest;
+    size_t work = each * (x->plan->longest + x->prior) * a.dh;
+    vs_parallel_for(items(&a), work < GRAIN ? GRAIN / work + 1 : 1, fn, &a);
+    if (!atomic_load(&a.bad)) return VS_OK;
+    return vs_fail(err, VS_E_NUMERIC, "attention in layer %d: a position has every key masked, or scores that are no numbers",
+                   n->site.layer);
 }
+vs_status vs__forward_attend(vs_err *err, const vs_exec *x, const vs_node *n) { return attend(err, x, n, attend_span); }
+vs_status vs__forward_scores(vs_err *err, const vs_exec *x, const vs_node *n) { return attend(err, x, n, scores_span); }
+vs_status vs__forward_softmax(vs_err *err, const vs_exec *x, const vs_node *n) { return attend(err, x, n, softmax_span); }
+vs_status vs__forward_mix(vs_err *err, const vs_exec *x, const vs_node *n) { return attend(err, x, n, mix_span); }
 
 /* ---- single heads through the output map ---- */
 

@@ -30,6 +30,7 @@ typedef struct builder {
     const vs_stack_info *si;
     uint8_t stack;
     int layer; /* -1 outside the blocks */
+    bool last_rows; /* of the last block, only the texts' last rows are needed */
     bool *edit_placed, *keep_placed;
 } builder;
 
@@ -271,10 +272,11 @@ static int output_map(builder *b, int z) {
     return heads == after ? y : emit(b, node(VS_OP_DELTA, y, after, heads), shape_of(b, y));
 }
 
-static int attention(builder *b, int h) {
+/* Queries come from asking (h, or some rows of it), keys and values from h. */
+static int attention(builder *b, int asking, int h) {
     const vs_layer *l = &b->st->layer[b->layer];
     const vs_stack_info *si = b->si;
-    int q = mark1(b, linear(b, h, VS_ROLE_WQ, VS_ROLE_BQ, si->H, si->dh), VS_SITE_Q);
+    int q = mark1(b, linear(b, asking, VS_ROLE_WQ, VS_ROLE_BQ, si->H, si->dh), VS_SITE_Q);
     int k = mark1(b, linear(b, h, VS_ROLE_WK, VS_ROLE_BK, si->KV, si->dh), VS_SITE_K);
     int v = mark1(b, linear(b, h, VS_ROLE_WV, VS_ROLE_BV, si->KV, si->dh), VS_SITE_V);
     if (b->spec->qk_norm) {
@@ -345,7 +347,14 @@ static int block(builder *b, int x) {
         vs_site sum = site_at(b, last ? VS_SITE_RESID_POST : VS_SITE_RESID_MID, l);
         int h = sub->from_block ? entering : x;
         if (sub->pre) h = mark1(b, norm(b, h, r->norm, r->norm_b), r->normed);
-        int y = sub->kind == VS_SUB_MLP ? mlp(b, h) : attention(b, h);
+        int asking = h;
+        if (b->last_rows && l + 1 == (int)b->st->L && sub->kind == VS_SUB_SELF) {
+            bool parallel = entering == x;
+            asking = rows_picked(b, h, VS_OP_LAST);
+            x = rows_picked(b, x, VS_OP_LAST);
+            entering = parallel ? x : rows_picked(b, entering, VS_OP_LAST);
+        }
+        int y = sub->kind == VS_SUB_MLP ? mlp(b, h) : attention(b, asking, h);
         if (sub->branch) {
             y = mark1(b, y, r->raw);
             y = mark1(b, norm(b, y, r->branch, VS_ROLE_COUNT), r->out);
@@ -376,7 +385,7 @@ static void head(builder *b, int x) {
         c = mark1(b, act(b, c, VS_ACT_TANH), VS_SITE_POOLED);
         if (m->has[VS_PART_NSP] && wanted(b, VS_SITE_NSP, -1)) mark1(b, linear(b, c, VS_ROLE_NSP_W, VS_ROLE_NSP_B, 1, 2), VS_SITE_NSP);
     }
-    if (last && !normed) x = rows_picked(b, x, VS_OP_LAST);
+    if (last && !normed && shape_of(b, x).kind == VS_ROWS_ALL) x = rows_picked(b, x, VS_OP_LAST);
     if (b->spec->final_norm && (logits || normed))
         x = mark1(b, norm(b, x, VS_ROLE_FINAL_NORM, VS_ROLE_FINAL_NORM_B), VS_SITE_FINAL_NORM);
     if (!logits) return;
@@ -395,8 +404,21 @@ static void head(builder *b, int x) {
     b->p->logits = x;
 }
 
+/* Whether anything but the last rows' logits is asked of what follows the last block's input. */
+static bool looks_at_the_end(const builder *b) {
+    bool any = false;
+    for (size_t i = 0; i < b->rq->n_keep + b->rq->n_edits; i++) {
+        vs_site s = i < b->rq->n_keep ? b->rq->keep[i] : b->rq->edits[i - b->rq->n_keep].site;
+        bool end = s.layer < 0 ? s.kind != VS_SITE_EMBED && s.kind != VS_SITE_POS_EMBED && s.kind != VS_SITE_TYPE_EMBED
+                               : s.layer + 1 >= (int)b->st->L;
+        any |= end && s.kind != VS_SITE_LOGITS && !(s.kind == VS_SITE_RESID_PRE && s.layer + 1 == (int)b->st->L);
+    }
+    return any;
+}
+
 static void stack(builder *b) {
     size_t stop = b->rq->stop_layer;
+    b->last_rows = b->rq->logits == VS_LOGITS_LAST && b->p->n_seqs < b->p->rows && !looks_at_the_end(b);
     int x = embeddings(b);
     for (size_t l = 0; l < b->st->L && (!stop || l < stop) && b->status == VS_OK; l++) {
         b->layer = (int)l;
