@@ -86,9 +86,10 @@ static const vs_opt sql_opts[] = {{"write", 0, VS_OPT_FLAG, NULL, "allow stateme
 static const char *const sql_examples[] = {"sql select site, layer, count(*) from activations group by site, layer", NULL};
 const vs_cmd vs_cmd_sql = {
     .name = "sql", .group = "study", .synopsis = "QUERY", .summary = "ask the store in SQL (read-only unless --write)",
-    .details = "Tables: models tokens spaces vectors runs activations named results.  Vectors are blobs of little-endian f32.\n"
+    .details = "Tables: models tokens spaces vectors runs activations names results.  Vectors are blobs of little-endian f32.\n"
                "vs_vec('queen - king + man') is an expression's vector; vs_cosine(a, b) vs_dot vs_l2 vs_norm vs_add vs_sub vs_scale\n"
-               "vs_unit vs_json vs_dim work on them; vectors_of('glove') is a space as a table (row, key, vec).",
+               "vs_unit vs_json vs_dim work on them; vectors_of('glove') is a space as a table (row, key, vec),\n"
+               "vs_neighbors('glove', 'queen - king + man', 10) its nearest rows (row, key, score).",
     .style = VS_ARGS_RAW, .min_args = 1, .opts = sql_opts, .examples = sql_examples, .run = run_sql};
 
 static vs_status run_runs(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {

@@ -363,12 +363,17 @@ vs_status vs_store_space_open(vs_err *err, vs_store *st, const char *name, const
     *out = NULL;
     vs_block *b = vs_zalloc(1, sizeof *b);
     if (!b) return vs_fail(err, VS_E_NOMEM, "space %s: out of memory", name);
-    /* one view of the file from the record to the last row, whatever other processes write */
-    vs_status s = vs__exec(err, st, "SAVEPOINT reading", "read a space");
+    vs_sql_mode was = st->mode;
+    st->mode = VS__SQL_OWN;
+    /* one view of the file from the record to the last row, whatever other processes write; where SQL functions open a
+     * space, the statement that runs has it */
+    bool begin = was == VS__SQL_OWN;
+    vs_status s = begin ? vs__exec(err, st, "SAVEPOINT reading", "read a space") : VS_OK;
     if (s == VS_OK) {
         s = open_block(err, st, name, p, b);
-        sqlite3_exec(st->db, "RELEASE reading", NULL, NULL, NULL);
+        if (begin) sqlite3_exec(st->db, "RELEASE reading", NULL, NULL, NULL);
     }
+    st->mode = was;
     if (s == VS_OK)
         *out = b;
     else

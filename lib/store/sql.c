@@ -3,12 +3,7 @@
 
 #include "store_impl.h"
 
-enum { POLL_STEPS = 20000, MAX_COLUMNS = 2000 };
-
-static int poll_interrupt(void *arg) {
-    (void)arg;
-    return vs_interrupted();
-}
+enum { POLL_STEPS = 20000 };
 
 /* Pragmas that only tell. */
 static bool telling_pragma(const char *name, const char *value) {
@@ -25,8 +20,7 @@ static bool telling_pragma(const char *name, const char *value) {
 }
 
 /* What a read-only statement may do; anything else is refused while it is compiled. */
-static int allow_reading(void *arg, int action, const char *a, const char *b, const char *database, const char *trigger) {
-    (void)arg, (void)database, (void)trigger;
+static int allow_reading(int action, const char *a, const char *b) {
     switch (action) {
     case SQLITE_SELECT:
     case SQLITE_READ:
@@ -42,10 +36,30 @@ static int allow_reading(void *arg, int action, const char *a, const char *b, co
     }
 }
 
-/* While something is being stored, a person's SQL may not end its transaction. */
-static int allow_inside(void *arg, int action, const char *a, const char *b, const char *database, const char *trigger) {
-    (void)arg, (void)a, (void)b, (void)database, (void)trigger;
-    return action == SQLITE_TRANSACTION || action == SQLITE_SAVEPOINT ? SQLITE_DENY : SQLITE_OK;
+/* Asked about each thing that a statement would do, when it is compiled. */
+static int authorize(void *arg, int action, const char *a, const char *b, const char *database, const char *trigger) {
+    (void)database, (void)trigger;
+    const vs_store *st = arg;
+    switch (st->mode) {
+    case VS__SQL_READ:
+        return allow_reading(action, a, b);
+    case VS__SQL_INSIDE:
+        return action == SQLITE_TRANSACTION || action == SQLITE_SAVEPOINT ? SQLITE_DENY : SQLITE_OK;
+    default:
+        return SQLITE_OK;
+    }
+}
+
+/* Our own statements are short, and who calls them polls. */
+static int poll_interrupt(void *arg) {
+    const vs_store *st = arg;
+    return st->mode != VS__SQL_OWN && vs_interrupted();
+}
+
+void vs__sql_guard(vs_store *st) {
+    sqlite3_set_authorizer(st->db, authorize, st);
+    sqlite3_progress_handler(st->db, POLL_STEPS, poll_interrupt, st);
+    sqlite3_db_config(st->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
 }
 
 static vs_sql_value value_of(sqlite3_stmt *s, int i) {
@@ -132,23 +146,17 @@ static vs_status run_all(vs_err *err, vs_store *st, source *src, vs_sql_row_fn *
     return VS_OK;
 }
 
-/* Returns the mode that was in force: SQL functions may come back here while a statement runs. */
-static vs_sql_mode enter(vs_store *st, vs_sql_mode mode) {
-    vs_sql_mode was = st->mode;
-    st->mode = mode;
-    sqlite3_progress_handler(st->db, mode == VS__SQL_OWN ? 0 : POLL_STEPS, poll_interrupt, NULL);
-    sqlite3_db_config(st->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, mode == VS__SQL_WRITE || mode == VS__SQL_INSIDE, NULL);
-    sqlite3_set_authorizer(st->db, mode == VS__SQL_READ ? allow_reading : mode == VS__SQL_INSIDE ? allow_inside : NULL, NULL);
-    return was;
-}
-
 vs_status vs_store_sql(vs_err *err, vs_store *st, const char *query, bool read_only, vs_sql_row_fn *row, void *arg, int64_t *changed) {
     source src = {.text = query, .at = query, .read_only = read_only};
     int64_t before = sqlite3_total_changes64(st->db);
     bool inside = !sqlite3_get_autocommit(st->db);
-    vs_sql_mode was = enter(st, read_only ? VS__SQL_READ : inside ? VS__SQL_INSIDE : VS__SQL_WRITE);
+    vs_sql_mode was = st->mode; /* functions of SQL may come back here while a statement runs */
+    st->mode = read_only ? VS__SQL_READ : inside ? VS__SQL_INSIDE : VS__SQL_WRITE;
+    bool triggers = !read_only && was == VS__SQL_OWN;
+    if (triggers) sqlite3_db_config(st->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, NULL);
     vs_status status = run_all(err, st, &src, row, arg);
-    enter(st, was);
+    if (triggers) sqlite3_db_config(st->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    st->mode = was;
     if (!inside && !sqlite3_get_autocommit(st->db)) {
         sqlite3_exec(st->db, "ROLLBACK", NULL, NULL, NULL);
         if (status == VS_OK) status = vs_fail(err, VS_E_STATE, "the SQL left a transaction open; it was taken back (end it with COMMIT)");

@@ -161,19 +161,20 @@ static int wait_for_lock(void *arg, int times) {
 }
 
 /* What every connection needs, whatever the file holds: nothing in a file that we did not make may act on its own. */
-static void guard(sqlite3 *db) {
+static void guard(vs_store *st) {
+    sqlite3 *db = st->db;
     sqlite3_extended_result_codes(db, 1);
     sqlite3_busy_handler(db, wait_for_lock, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL); /* schema.sql: spaces are written without them */
+    vs__sql_guard(st);
 }
 
 static vs_status connect(vs_err *err, vs_store *st, const char *name, int flags) {
     int rc = sqlite3_open_v2(name, &st->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (!st->db) return vs_fail(err, VS_E_NOMEM, "%s: cannot open: out of memory", st->path);
     if (rc != SQLITE_OK) return vs__store_fail(err, st, rc, "open it");
-    guard(st->db);
+    guard(st);
     return VS_OK;
 }
 
