@@ -12,6 +12,7 @@ WARN += -Werror
 endif
 OPT.release := -O2 -g
 OPT.clang   := $(OPT.release)
+OPT.arm64   := -O2 -g
 OPT.asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 OPT.cov     := -O0 -g --coverage
 OPT.fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -41,7 +42,7 @@ FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 # a target's driver: libFuzzer's, or one that replays files
 FUZZ_DRIVER = $(if $(filter fuzz,$(CFG)),-fsanitize=fuzzer,tests/fuzz/replay.c)
 
-.PHONY: all lib test-fuzz-corpus fuzz fuzz-build fuzz-targets fuzz-coverage deps fetch run test tests test-real check lint bench-kernels asan format install uninstall clean help
+.PHONY: all lib test-fuzz-corpus fuzz fuzz-build fuzz-targets fuzz-coverage deps fetch run test tests test-real check lint test-arm64 bench-kernels asan format install uninstall clean help
 
 all: $(PROGRAM) lib ## build ./vecscope and the library
 ifneq ($(PROGRAM),)
@@ -152,6 +153,16 @@ check: test lint ## test and lint
 
 lint: ## who includes whom, banned functions, lengths, leftovers
 	@bash tests/lint.sh
+
+# base and tensor alone, for a machine that is not this one: needs gcc-aarch64-linux-gnu and qemu-user
+KERNEL_OBJ := $(patsubst %,$(B)/lib/%.o,base/alloc base/parallel base/status tensor/cpu tensor/kernels tensor/quant tensor/tensor) $(ISA_OBJ)
+$(B)/tests/arm64/kernel_digest: tests/arm64/kernel_digest.c $(KERNEL_OBJ)
+	@mkdir -p $(@D)
+	$(call say,TEST)
+	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -Ilib $< $(KERNEL_OBJ) -lm -o $@
+test-arm64: $(B)/tests/arm64/kernel_digest ## the kernels on AArch64 under qemu, against this machine's
+	@$(MAKE) --no-print-directory CFG=arm64 CC=aarch64-linux-gnu-gcc ARCH=aarch64 build/arm64/tests/arm64/kernel_digest
+	@tests/arm64/run.sh $< build/arm64/tests/arm64/kernel_digest
 
 bench-kernels: $(B)/tests/bench/bench_kernels ## how fast the kernels are here (ISA=avx2: one instruction set)
 	@$< $(ISA)
