@@ -72,7 +72,7 @@ static inline void check_all(const vs_tokenizer *t, const json_t *root) {
 
 static inline json_t *open_cases(const char *path) {
     json_error_t why;
-    json_t *root = json_load_file(path, 0, &why);
+    json_t *root = json_load_file(path, JSON_ALLOW_NUL, &why);
     if (!root) fail_msg("%s: %s", path, why.text);
     return root;
 }
