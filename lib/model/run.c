@@ -144,8 +144,10 @@ const float *vs__rope_at(const vs_exec *x, const vs_node *n, size_t pos) {
 static vs_status prepare(vs_err *err, vs_exec *x) {
     vs_plan_cache *c = x->cache;
     const vs_stack_info *si = &x->m->info.stack[0];
+    /* rounded up, so that a text which grows by a token a pass seldom asks for more */
     size_t positions = x->plan->longest + x->prior, row = si->H * si->dh;
-    x->scratch_each = ((VS_QUERIES * positions > row ? VS_QUERIES * positions : row) + 15) / 16 * 16;
+    size_t block = VS_QUERIES * ((positions + 255) / 256 * 256);
+    x->scratch_each = block > row ? block : (row + 15) / 16 * 16;
     VS_TRY(reserve(err, &c->work, &c->work_cap, x->plan->work));
     VS_TRY(reserve(err, &c->scratch, &c->scratch_cap, x->scratch_each * (size_t)vs_threads()));
     for (size_t i = 0; i < x->plan->n_nodes; i++) {
