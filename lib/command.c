@@ -342,6 +342,8 @@ static const char *assignment(const char *t, size_t n) {
 static vs_status query_or_guess(vs_err *err, vs_session *s, const vs_words_of *w, bool from_argv, vs_out *o) {
     const vs_cmd *near = vs_command_find("near", 4);
     if (!near || !w->n) return vs_fail(err, VS_E_USAGE, "nothing to do");
+    const vs_cmd *typo = w->n > 1 && strlen(w->word[0].text) > 2 ? vs_command_guess(w->word[0].text, strlen(w->word[0].text)) : NULL;
+    if (typo && strlen(w->word[1].text) > 1) vs_out_note(o, "read as words; if the command %s was meant, mind its spelling", typo->name);
     vs_status st = run(err, s, near, w, 0, from_argv, o);
     const vs_cmd *meant = st == VS_E_SYNTAX || st == VS_E_UNKNOWN ? vs_command_guess(w->word[0].text, strlen(w->word[0].text)) : NULL;
     if (meant) {
