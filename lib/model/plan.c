@@ -84,13 +84,19 @@ static int emit(builder *b, vs_node n, vs_slot shape) {
     return n.out;
 }
 
-static vs_slot shape_of(const builder *b, int slot) { return slot == VS_NONE ? (vs_slot){0} : b->p->slot[slot]; }
+static vs_slot shape_of(const builder *b, int slot) {
+    if (slot == VS_NONE) return (vs_slot){0};
+    const vs_slot *s = &b->p->slot[slot];
+    return (vs_slot){.kind = s->kind, .rows = s->rows, .heads = s->heads, .width = s->width};
+}
 static vs_slot rows_of(const builder *b, size_t heads, size_t width) {
     return (vs_slot){.kind = VS_ROWS_ALL, .rows = b->p->rows, .heads = heads, .width = width};
 }
 static vs_slot like(const builder *b, int slot, size_t heads, size_t width) {
     vs_slot s = shape_of(b, slot);
-    return (vs_slot){.kind = s.kind, .rows = s.rows, .heads = heads, .width = width};
+    s.heads = heads;
+    s.width = width;
+    return s;
 }
 
 static vs_node node(vs_op op, int in0, int in1, int in2) {
@@ -197,7 +203,7 @@ static int mark(builder *b, int slot, const vs_site *sites, size_t n_sites, cons
         const vs_edit *e = &b->rq->edits[i];
         for (size_t k = 0; k < n_sites; k++) {
             if (!same_site(edited_site(e), sites[k])) continue;
-            vs_slot s = p->slot[slot];
+            vs_slot s = shape_of(b, slot);
             check_edit(b, e, &s, s.kind == VS_ROWS_EDGES);
             vs_node n = node(e->kind == VS_EDIT_CUT ? VS_OP_CUT : VS_OP_EDIT, slot, VS_NONE, VS_NONE);
             n.edit = i;
@@ -401,7 +407,7 @@ static void head(builder *b, int x) {
         x = emit(b, n, shape_of(b, x));
     }
     x = mark1(b, x, VS_SITE_LOGITS);
-    b->p->logits = x;
+    if (kept(b, site_at(b, VS_SITE_LOGITS, -1))) b->p->logits = x;
 }
 
 /* Whether anything but the last rows' logits is asked of what follows the last block's input. */

@@ -4,8 +4,10 @@
 #include <math.h>
 #include <string.h>
 
-/* Memory above this is given back after a pass rather than kept for the next. */
-#define KEEP_BYTES ((size_t)64 << 20)
+/* Memory above this is given back rather than kept for the next pass: the workspace that all passes of a model share,
+ * and what a finished pass of one plan held (a decoding step's logits stay). */
+#define KEEP_WORK ((size_t)64 << 20)
+#define KEEP_PASS ((size_t)4 << 20)
 
 /* ---- the request ---- */
 
@@ -91,7 +93,7 @@ static vs_status new_pass(vs_err *err, const vs_model *m, vs_plan *plan, vs_pass
 void vs_pass_free(vs_pass *p) {
     if (!p) return;
     vs_plan *plan = p->plan;
-    if (!plan->spare && plan->refs > 1 && plan->kept * sizeof(float) <= KEEP_BYTES)
+    if (!plan->spare && plan->refs > 1 && plan->kept * sizeof(float) <= KEEP_PASS)
         plan->spare = p;
     else
         vs__pass_destroy(p);
@@ -177,7 +179,7 @@ vs_status vs_run(vs_err *err, vs_model *m, const vs_request *rq, vs_pass **out) 
     vs_exec x = {.m = m, .rq = rq, .plan = plan, .pass = pass, .cache = c, .prior = rq->kv ? rq->kv->rows : 0};
     vs_status s = prepare(err, &x);
     if (s == VS_OK) s = run_nodes(err, &x);
-    if (c->work_cap * sizeof(float) > KEEP_BYTES) {
+    if (c->work_cap * sizeof(float) > KEEP_WORK) {
         vs_free(c->work);
         c->work = NULL;
         c->work_cap = 0;
