@@ -22,7 +22,8 @@ static inline void same_number(const json_t *want, size_t i, long got, const cha
     if (w != got) fail_msg("%s of token %zu of '%s': %ld, want %ld", what, i, text, got, w);
 }
 
-static inline void same_text(const vs_tokenizer *t, const json_t *want, const int32_t *ids, size_t n, bool skip, const char *what) {
+static inline void same_text(const vs_tokenizer *t, const json_t *want, const int32_t *ids, size_t n, bool skip,
+                             const char *what) {
     vs_buf out = {0};
     vs_err err = {0};
     if (vs_detokenize(&err, t, ids, n, skip, &out) != VS_OK) fail_msg("%s", err.msg);
@@ -32,11 +33,13 @@ static inline void same_text(const vs_tokenizer *t, const json_t *want, const in
 }
 
 static inline void check_case(const vs_tokenizer *t, const json_t *c) {
-    const json_t *text = json_object_get(c, "text"), *pair = json_object_get(c, "pair"), *ids = json_object_get(c, "ids");
+    const json_t *text = json_object_get(c, "text"), *pair = json_object_get(c, "pair"),
+                 *ids = json_object_get(c, "ids");
     const char *s = json_string_value(text);
     vs_tokens x;
     vs_err err = {0};
-    if (vs_tokenize(&err, t, s, json_string_length(text), json_string_value(pair), json_string_length(pair), true, &x) != VS_OK)
+    if (vs_tokenize(&err, t, s, json_string_length(text), json_string_value(pair), json_string_length(pair), true,
+                    &x) != VS_OK)
         fail_msg("'%s': %s", s, err.msg);
     if (x.n != json_array_size(ids)) fail_msg("'%s': %zu tokens, want %zu", s, x.n, json_array_size(ids));
     for (size_t i = 0; i < x.n; i++) {

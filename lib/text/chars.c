@@ -39,9 +39,12 @@ static bool in(const span *table, size_t n, uint32_t cp) {
     size_t lo = 0, hi = n;
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
-        if (cp > table[mid].last) lo = mid + 1;
-        else if (cp < table[mid].first) hi = mid;
-        else return true;
+        if (cp > table[mid].last)
+            lo = mid + 1;
+        else if (cp < table[mid].first)
+            hi = mid;
+        else
+            return true;
     }
     return false;
 }
@@ -53,7 +56,9 @@ bool vs__is_space(uint32_t cp) {
            cp == 0x3000;
 }
 
-bool vs__is_other(uint32_t cp) { return (cp < ' ' || cp >= 0x7F) && cp != '\t' && cp != '\n' && cp != '\r' && IN(others, cp); }
+bool vs__is_other(uint32_t cp) {
+    return (cp < ' ' || cp >= 0x7F) && cp != '\t' && cp != '\n' && cp != '\r' && IN(others, cp);
+}
 bool vs__is_punctuation(uint32_t cp) { return IN(punctuation, cp); }
 bool vs__is_nonspacing(uint32_t cp) { return cp >= 0x300 && IN(marks, cp); }
 bool vs__is_mark(uint32_t cp) { return cp >= 0x300 && IN(accents, cp); }
@@ -72,8 +77,8 @@ bool vs__is_cjk(uint32_t cp) {
 
 bool vs__is_word(uint32_t cp) {
     utf8proc_category_t c = utf8proc_category((utf8proc_int32_t)cp);
-    return (c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_ND) || c == UTF8PROC_CATEGORY_NL || c == UTF8PROC_CATEGORY_PC ||
-           cp == 0x200C || cp == 0x200D;
+    return (c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_ND) || c == UTF8PROC_CATEGORY_NL ||
+           c == UTF8PROC_CATEGORY_PC || cp == 0x200C || cp == 0x200D;
 }
 
 size_t vs__lower(uint32_t cp, uint32_t out[2]) {

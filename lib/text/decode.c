@@ -36,35 +36,47 @@ static void strings_free(strings *l) {
     *l = (strings){0};
 }
 
-int vs__byte_of_piece(const char *s, size_t n) {
-    if (n != 6 || memcmp(s, "<0x", 3) || s[5] != '>') return -1;
-    int v = 0;
-    for (size_t i = 3; i < 5; i++) {
-        int d = s[i] >= '0' && s[i] <= '9' ? s[i] - '0' : s[i] >= 'A' && s[i] <= 'F' ? s[i] - 'A' + 10 : s[i] >= 'a' && s[i] <= 'f' ? s[i] - 'a' + 10 : -1;
-        if (d < 0) return -1;
-        v = v * 16 + d;
-    }
-    return v;
+static int hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* s[n] with every part that is not UTF-8 as U+FFFD: one for each longest beginning of a character, else for each byte. */
+int vs__byte_of_piece(const char *s, size_t n) {
+    if (n != 6 || memcmp(s, "<0x", 3) || s[5] != '>') return -1;
+    int high = hex_digit(s[3]), low = hex_digit(s[4]);
+    return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+/* Bytes of s[n] that begin a character but do not finish it; 1 where none could begin so. */
+static size_t beginning(const char *s, size_t n) {
+    static const struct {
+        unsigned char lead, last, least, most; /* leads, and what may follow them */
+        size_t bytes;
+    } rows[] = {{0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3}, {0xE1, 0xEC, 0x80, 0xBF, 3},
+                {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3}, {0xF0, 0xF0, 0x90, 0xBF, 4},
+                {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4}};
+    unsigned char lead = (unsigned char)s[0], second = n > 1 ? (unsigned char)s[1] : 0;
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        if (lead < rows[k].lead || lead > rows[k].last || second < rows[k].least || second > rows[k].most) continue;
+        size_t i = 2;
+        while (i < n && i < rows[k].bytes && ((unsigned char)s[i] & 0xC0) == 0x80) i++;
+        return i;
+    }
+    return 1;
+}
+
+/* s[n] with what is not UTF-8 as U+FFFD: one for each beginning of a character, else for each byte. */
 static void put_lossy(vs_buf *out, const char *s, size_t n) {
-    for (size_t i = 0; i < n;) {
-        size_t start = i;
+    for (size_t i = 0, start = 0; i < n; start = i) {
         bool bad = false;
         vs_utf8_next(s, n, &i, &bad);
         if (!bad) {
             vs_buf_put(out, s + start, i - start);
             continue;
         }
-        unsigned char lead = (unsigned char)s[start], second = start + 1 < n ? (unsigned char)s[start + 1] : 0;
-        size_t want = lead >= 0xC2 && lead < 0xE0 ? 2 : lead >= 0xE0 && lead < 0xF0 ? 3 : lead >= 0xF0 && lead < 0xF5 ? 4 : 1;
-        unsigned char least = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80, most = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-        if (want > 1 && second >= least && second <= most) {
-            i = start + 2;
-            while (i < n && i < start + want && ((unsigned char)s[i] & 0xC0) == 0x80) i++;
-        }
         vs_buf_put_utf8(out, 0xFFFD);
+        i = start + beginning(s + start, n - start);
     }
 }
 
@@ -135,9 +147,9 @@ static void from_alphabet(const char *s, size_t n, vs_buf *out) {
 
 /* What English spelling wants of blanks; the reference does these one after another on each piece. */
 static void clean_up(const char *s, size_t n, vs_buf *out) {
-    static const char *const rule[][2] = {{" .", "."},     {" ?", "?"},      {" !", "!"},          {" ,", ","},
-                                          {" ' ", "'"},    {" n't", "n't"},  {" 'm", "'m"},        {" do not", " don't"},
-                                          {" 's", "'s"},   {" 've", "'ve"},  {" 're", "'re"}};
+    static const char *const rule[][2] = {{" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
+                                          {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},  {" do not", " don't"},
+                                          {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
     vs_buf a = {0}, b = {0};
     vs_buf_put(&a, s, n);
     for (size_t k = 0; k < sizeof rule / sizeof *rule; k++) {
@@ -187,8 +199,10 @@ static vs_status replace(vs_err *err, const vs__decode_step *d, const char *s, s
     size_t count = 0, cap = 0;
     vs_status st = vs__pattern_matches(err, &d->pattern, s, n, &m, &count, &cap);
     for (size_t i = 0; st == VS_OK && i < count; i++)
-        if (m[i].is_match) vs_buf_put(out, d->a, d->an);
-        else vs_buf_put(out, s + m[i].begin, m[i].end - m[i].begin);
+        if (m[i].is_match)
+            vs_buf_put(out, d->a, d->an);
+        else
+            vs_buf_put(out, s + m[i].begin, m[i].end - m[i].begin);
     vs_free(m);
     return st;
 }
@@ -232,21 +246,27 @@ static void put_respelled(const vs_tokenizer *t, int32_t id, vs_buf *out) {
 }
 
 /* The strings that the decoder starts from. */
-static vs_status collect(vs_err *err, const vs_tokenizer *t, const int32_t *ids, size_t n, bool skip_special, strings *out) {
+static vs_status collect(vs_err *err, const vs_tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
+                         strings *out) {
     for (size_t i = 0; i < n; i++) {
         if (ids[i] < 0 || (size_t)ids[i] >= t->vocab.count)
-            return vs_fail(err, VS_E_RANGE, "token %zu: id %d is not in the vocabulary of %zu", i, ids[i], t->vocab.count);
+            return vs_fail(err, VS_E_RANGE, "token %zu: id %d is not in the vocabulary of %zu", i, ids[i],
+                           t->vocab.count);
         const vs__piece *p = &t->vocab.piece[ids[i]];
-        if (!p->s || (skip_special && (p->flags & (VS__PIECE_SPECIAL | VS__PIECE_RESPELLED)) == VS__PIECE_SPECIAL)) continue;
+        if (!p->s || (skip_special && (p->flags & (VS__PIECE_SPECIAL | VS__PIECE_RESPELLED)) == VS__PIECE_SPECIAL))
+            continue;
         if (t->join_with_blanks && out->n) vs_buf_putc(&out->text, ' ');
-        if (p->flags & VS__PIECE_RESPELLED) put_respelled(t, ids[i], &out->text);
-        else vs_buf_put(&out->text, p->s, p->len);
+        if (p->flags & VS__PIECE_RESPELLED)
+            put_respelled(t, ids[i], &out->text);
+        else
+            vs_buf_put(&out->text, p->s, p->len);
         close_string(out);
     }
     return VS_OK;
 }
 
-vs_status vs_detokenize(vs_err *err, const vs_tokenizer *t, const int32_t *ids, size_t n, bool skip_special, vs_buf *out) {
+vs_status vs_detokenize(vs_err *err, const vs_tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
+                        vs_buf *out) {
     strings a = {0}, b = {0};
     vs_status s = collect(err, t, ids, n, skip_special, &a);
     for (size_t k = 0; s == VS_OK && k < t->decode_count && !a.text.failed; k++) {
@@ -255,7 +275,8 @@ vs_status vs_detokenize(vs_err *err, const vs_tokenizer *t, const int32_t *ids, 
         a = b;
         b = (strings){0};
     }
-    if (s == VS_OK && !a.text.failed && a.text.len) put_lossy(out, a.text.s, a.text.len); /* pieces of a file may be anything */
+    if (s == VS_OK && !a.text.failed && a.text.len)
+        put_lossy(out, a.text.s, a.text.len); /* pieces of a file may be anything */
     if (s == VS_OK && (a.text.failed || out->failed)) s = vs_fail(err, VS_E_NOMEM, "no memory to decode %zu tokens", n);
     strings_free(&a);
     return s;
@@ -267,8 +288,12 @@ void vs_piece_text(const vs_tokenizer *t, int32_t id, vs_buf *out) {
     if (!s) return;
     bool plain = t->spelling == VS__SPELL_PLAIN || (t->vocab.piece[id].flags & VS__PIECE_SPECIAL);
     int b = t->spelling == VS__SPELL_METASPACE ? vs__byte_of_piece(s, n) : -1;
-    if (b >= 0) vs_buf_putc(out, (char)b);
-    else if (plain) vs_buf_put(out, s, n);
-    else if (t->spelling == VS__SPELL_BYTES) from_alphabet(s, n, out);
-    else put_replaced(out, s, n, "\xE2\x96\x81", 3, " ", 1);
+    if (b >= 0)
+        vs_buf_putc(out, (char)b);
+    else if (plain)
+        vs_buf_put(out, s, n);
+    else if (t->spelling == VS__SPELL_BYTES)
+        from_alphabet(s, n, out);
+    else
+        put_replaced(out, s, n, "\xE2\x96\x81", 3, " ", 1);
 }

@@ -1,9 +1,9 @@
 /* load_vocab.c - a tokenizer from what a GGUF file says of its vocabulary.
  *
- * "gpt2" is byte-level BPE.  "llama" is SentencePiece's BPE.  Files come in two kinds, told apart by add_space_prefix: with it, text gets a
- * leading blank and pieces are joined by score (Llama); without, blanks become marks where they are and pieces are
- * joined in the order in which the file lists them (Gemma: its scores do not follow that order).  That is how
- * transformers reads them, with which ids are equal. */
+ * "gpt2" is byte-level BPE.  "llama" is SentencePiece's BPE.  Files come in two kinds, told apart by add_space_prefix:
+ * with it, text gets a leading blank and pieces are joined by score (Llama); without, blanks become marks where they
+ * are and pieces are joined in the order in which the file lists them (Gemma: its scores do not follow that order).
+ * That is how transformers reads them, with which ids are equal. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,7 +72,8 @@ static vs_status put_roles(vs_err *err, vs_tokenizer *t, const vs_vocab_source *
     const int32_t id[] = {src->bos, src->eos, src->unk, src->pad, src->sep, src->cls, src->mask};
     for (int k = 0; k <= VS_TOK_MASK; k++) {
         if (id[k] >= 0 && (size_t)id[k] >= src->count)
-            return vs_fail(err, VS_E_FORMAT, "tokenizer.ggml.%s_token_id is %d, but there are %zu tokens", role_name[k], id[k], src->count);
+            return vs_fail(err, VS_E_FORMAT, "tokenizer.ggml.%s_token_id is %d, but there are %zu tokens", role_name[k],
+                           id[k], src->count);
         t->role[k] = id[k];
     }
     return VS_OK;
@@ -81,7 +82,8 @@ static vs_status put_roles(vs_err *err, vs_tokenizer *t, const vs_vocab_source *
 /* Control and user-defined tokens, and those with a role, are found in text as they are written. */
 static vs_status put_added(vs_err *err, vs_tokenizer *t, const vs_vocab_source *src) {
     size_t most = VS_TOK_MASK + 1;
-    for (size_t i = 0; src->type && i < src->count; i++) most += src->type[i] == TYPE_CONTROL || src->type[i] == TYPE_USER;
+    for (size_t i = 0; src->type && i < src->count; i++)
+        most += src->type[i] == TYPE_CONTROL || src->type[i] == TYPE_USER;
     if (!(t->added = vs_zalloc(most, sizeof *t->added))) return no_memory(err);
     size_t n = 0;
     for (size_t i = 0; src->type && i < src->count; i++) {
@@ -91,7 +93,8 @@ static vs_status put_added(vs_err *err, vs_tokenizer *t, const vs_vocab_source *
     }
     for (int k = 0; k <= VS_TOK_MASK; k++) { /* of two rows for one token the later counts, special once is special */
         int32_t id = t->role[k];
-        if (id >= 0 && src->piece_len[id] && t->vocab.piece[id].s == src->piece[id]) t->added[n++] = (vs__added){.s = src->piece[id], .len = src->piece_len[id], .id = id, .special = true};
+        if (id >= 0 && src->piece_len[id] && t->vocab.piece[id].s == src->piece[id])
+            t->added[n++] = (vs__added){.s = src->piece[id], .len = src->piece_len[id], .id = id, .special = true};
     }
     t->added_count = n;
     return VS_OK;
@@ -126,7 +129,7 @@ static int best_first(const void *a, const void *b) {
     return (x->id > y->id) - (x->id < y->id);
 }
 
-/* The rank of each piece by score, equal scores alike.  Unneeded where scores fall with the ids: then an id is the rank. */
+/* The rank of each piece by score, equal scores alike. */
 static vs_status put_ranks(vs_err *err, vs_tokenizer *t, const vs_vocab_source *src) {
     scored *s = vs_alloc(src->count, sizeof *s);
     t->bpe.rank = vs_alloc(src->count, sizeof *t->bpe.rank);
@@ -134,7 +137,8 @@ static vs_status put_ranks(vs_err *err, vs_tokenizer *t, const vs_vocab_source *
         vs_free(s);
         return no_memory(err);
     }
-    for (size_t i = 0; i < src->count; i++) s[i] = (scored){src->score[i] == src->score[i] ? src->score[i] : -3e38f, (uint32_t)i}; /* NaN last */
+    for (size_t i = 0; i < src->count; i++)
+        s[i] = (scored){src->score[i] == src->score[i] ? src->score[i] : -3e38f, (uint32_t)i}; /* NaN last */
     qsort(s, src->count, sizeof *s, best_first);
     for (size_t i = 0, rank = 0; i < src->count; i++) {
         if (i && s[i].score != s[i - 1].score) rank = i;
@@ -150,7 +154,8 @@ static vs_status put_merges(vs_err *err, vs_tokenizer *t, const vs_vocab_source 
     vs_buf joined = {0};
     vs_status st = VS_OK;
     for (size_t i = 0; st == VS_OK && i < src->merge_count; i++) {
-        const char *s = src->merge[i], *blank = src->merge_len[i] > 1 ? memchr(s + 1, ' ', src->merge_len[i] - 1) : NULL;
+        const char *s = src->merge[i],
+                   *blank = src->merge_len[i] > 1 ? memchr(s + 1, ' ', src->merge_len[i] - 1) : NULL;
         size_t left = blank ? (size_t)(blank - s) : 0, right = blank ? src->merge_len[i] - left - 1 : 0;
         vs_buf_clear(&joined);
         vs_buf_put(&joined, s, left);
@@ -162,8 +167,11 @@ static vs_status put_merges(vs_err *err, vs_tokenizer *t, const vs_vocab_source 
         int32_t l = vs__vocab_find(&t->vocab, s, left), r = blank ? vs__vocab_find(&t->vocab, blank + 1, right) : -1;
         int32_t id = vs__vocab_find(&t->vocab, joined.s, joined.len);
         if (l < 0 || r < 0 || id < 0)
-            st = vs_fail(err, VS_E_FORMAT, "tokenizer.ggml.merges: merge %zu '%.*s' names a piece that is not in the vocabulary", i, src->merge_len[i] > 80 ? 80 : (int)src->merge_len[i], s);
-        else vs__bpe_merge_put(&t->bpe, (vs__merge){(uint32_t)l, (uint32_t)r, (uint32_t)i, (uint32_t)id});
+            st = vs_fail(err, VS_E_FORMAT,
+                         "tokenizer.ggml.merges: merge %zu '%.*s' names a piece that is not in the vocabulary", i,
+                         src->merge_len[i] > 80 ? 80 : (int)src->merge_len[i], s);
+        else
+            vs__bpe_merge_put(&t->bpe, (vs__merge){(uint32_t)l, (uint32_t)r, (uint32_t)i, (uint32_t)id});
     }
     vs_buf_free(&joined);
     return st;
@@ -174,21 +182,26 @@ static vs_status sentencepiece(vs_err *err, vs_tokenizer *t, const vs_vocab_sour
     if (!(t->decode = steps(t, 4, sizeof *t->decode))) return no_memory(err);
     if (prefix) {
         if (!(t->pretok = steps(t, 1, sizeof *t->pretok))) return no_memory(err);
-        t->pretok[t->pretok_count++] = (vs__pretok_step){.kind = VS__PRETOK_METASPACE, .prepend = VS__PREPEND_FIRST, .a = MARK, .an = 3};
+        t->pretok[t->pretok_count++] =
+            (vs__pretok_step){.kind = VS__PRETOK_METASPACE, .prepend = VS__PREPEND_FIRST, .a = MARK, .an = 3};
     } else {
         if (!(t->norm = steps(t, 1, sizeof *t->norm))) return no_memory(err);
-        t->norm[t->norm_count++] = (vs__norm_step){.kind = VS__NORM_REPLACE, .pattern = {.literal = " ", .n = 1}, .a = MARK, .an = 3};
+        t->norm[t->norm_count++] =
+            (vs__norm_step){.kind = VS__NORM_REPLACE, .pattern = {.literal = " ", .n = 1}, .a = MARK, .an = 3};
     }
-    t->decode[t->decode_count++] = (vs__decode_step){.kind = VS__DECODE_REPLACE, .pattern = {.literal = MARK, .n = 3}, .a = " ", .an = 1};
+    t->decode[t->decode_count++] =
+        (vs__decode_step){.kind = VS__DECODE_REPLACE, .pattern = {.literal = MARK, .n = 3}, .a = " ", .an = 1};
     t->decode[t->decode_count++] = (vs__decode_step){.kind = VS__DECODE_BYTE_FALLBACK};
     t->decode[t->decode_count++] = (vs__decode_step){.kind = VS__DECODE_FUSE};
-    if (prefix) t->decode[t->decode_count++] = (vs__decode_step){.kind = VS__DECODE_STRIP, .a = " ", .an = 1, .start = 1};
+    if (prefix)
+        t->decode[t->decode_count++] = (vs__decode_step){.kind = VS__DECODE_STRIP, .a = " ", .an = 1, .start = 1};
     t->spelling = VS__SPELL_METASPACE;
     t->model = VS__MODEL_BPE;
     t->bpe.fuse_unk = t->bpe.byte_fallback = true;
     t->unk = prefix ? -1 : src->unk;
     if (src->merge) return put_merges(err, t, src);
-    if (prefix && !src->score) return vs_fail(err, VS_E_FORMAT, "the file has neither tokenizer.ggml.scores nor tokenizer.ggml.merges");
+    if (prefix && !src->score)
+        return vs_fail(err, VS_E_FORMAT, "the file has neither tokenizer.ggml.scores nor tokenizer.ggml.merges");
     return prefix ? put_ranks(err, t, src) : VS_OK;
 }
 
@@ -213,7 +226,8 @@ static vs_status byte_level(vs_err *err, vs_tokenizer *t, const vs_vocab_source 
 static vs_status build(vs_err *err, vs_tokenizer *t, const vs_vocab_source *src) {
     bool spm = !strcmp(src->model, "llama");
     if (!spm && strcmp(src->model, "gpt2"))
-        return vs_fail(err, VS_E_UNSUPPORTED, "tokenizer.ggml.model '%.40s' is not known (known: llama, gpt2)", src->model);
+        return vs_fail(err, VS_E_UNSUPPORTED, "tokenizer.ggml.model '%.40s' is not known (known: llama, gpt2)",
+                       src->model);
     if (!src->count) return vs_fail(err, VS_E_FORMAT, "tokenizer.ggml.tokens is empty");
     VS_TRY(put_pieces(err, t, src, spm));
     VS_TRY(put_roles(err, t, src));

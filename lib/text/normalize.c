@@ -114,7 +114,8 @@ static void decompose(uint32_t cp, bool compat, glyphs *out) {
     utf8proc_ssize_t n = 1;
     part[0] = (utf8proc_int32_t)cp;
     if (cp >= 0x80 && !vs__is_late(cp))
-        n = utf8proc_decompose_char((utf8proc_int32_t)cp, part, 32, UTF8PROC_DECOMPOSE | (compat ? UTF8PROC_COMPAT : 0), &boundary);
+        n = utf8proc_decompose_char((utf8proc_int32_t)cp, part, 32, UTF8PROC_DECOMPOSE | (compat ? UTF8PROC_COMPAT : 0),
+                                    &boundary);
     if (n < 1 || n > 32) {
         n = 1;
         part[0] = (utf8proc_int32_t)cp;
@@ -207,7 +208,8 @@ static bool all_below(const char *s, size_t begin, size_t end, unsigned char lim
 }
 
 static vs_status normal_form(vs_err *err, vs__norm_kind kind, const vs__text *src, vs__slice at, vs__text *dst) {
-    bool compat = kind == VS__NORM_NFKC || kind == VS__NORM_NFKD, composed = kind == VS__NORM_NFC || kind == VS__NORM_NFKC;
+    bool compat = kind == VS__NORM_NFKC || kind == VS__NORM_NFKD,
+         composed = kind == VS__NORM_NFC || kind == VS__NORM_NFKC;
     if (all_below(src->s, at.begin, at.end, kind == VS__NORM_NFC ? 0xCC : 0x80)) { /* 0xCC leads U+0300 */
         vs__text_put_slice(dst, src, at.begin, at.end);
         return VS_OK;
@@ -230,8 +232,10 @@ static void each_character(const vs__norm_step *step, const vs__text *src, vs__s
         switch (step->kind) {
         case VS__NORM_CLEAN:
             if (cp == 0 || cp == 0xFFFD || vs__is_other(cp)) break;
-            if (vs__is_space(cp)) vs__text_put(dst, " ", 1, from, to);
-            else vs__text_put_slice(dst, src, i, next);
+            if (vs__is_space(cp))
+                vs__text_put(dst, " ", 1, from, to);
+            else
+                vs__text_put_slice(dst, src, i, next);
             break;
         case VS__NORM_CJK:
             if (vs__is_cjk(cp)) vs__text_put(dst, " ", 1, from, to);
@@ -253,8 +257,10 @@ static vs_status replace(vs_err *err, const vs__norm_step *step, const vs__text 
     vs_status st = vs__pattern_matches(err, &step->pattern, src->s + at.begin, at.end - at.begin, &m, &count, &cap);
     for (size_t i = 0; st == VS_OK && i < count; i++) {
         size_t begin = at.begin + m[i].begin, end = at.begin + m[i].end;
-        if (m[i].is_match) vs__text_put(dst, step->a, step->an, src->from[end - 1], src->to[end - 1]);
-        else vs__text_put_slice(dst, src, begin, end);
+        if (m[i].is_match)
+            vs__text_put(dst, step->a, step->an, src->from[end - 1], src->to[end - 1]);
+        else
+            vs__text_put_slice(dst, src, begin, end);
     }
     vs_free(m);
     return st;

@@ -15,14 +15,17 @@ const char *vs__words_pattern(const char *pre) {
     };
     const char *re = rows[0].re;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (rows[i].re) re = rows[i].re;
-        else if (!strcmp(rows[i].name, pre)) return re;
+        if (rows[i].re)
+            re = rows[i].re;
+        else if (!strcmp(rows[i].name, pre))
+            return re;
     }
     return rows[0].re;
 }
 
 /* The reference's engine takes White_Space for \s; PCRE2 would add U+180E. */
-#define SPACES "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
+#define SPACES                                                                                                         \
+    "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
 
 /* \s and \S spelled out; inside a class \S stays (no class within a class). */
 static void respell(const char *re, size_t n, vs_buf *out) {
@@ -30,9 +33,12 @@ static void respell(const char *re, size_t n, vs_buf *out) {
     for (size_t i = 0; i < n; i++) {
         if (re[i] == '\\' && i + 1 < n) {
             char c = re[++i];
-            if (c == 's') vs_buf_puts(out, in_class ? SPACES : "[" SPACES "]");
-            else if (c == 'S' && !in_class) vs_buf_puts(out, "[^" SPACES "]");
-            else vs_buf_put(out, re + i - 1, 2);
+            if (c == 's')
+                vs_buf_puts(out, in_class ? SPACES : "[" SPACES "]");
+            else if (c == 'S' && !in_class)
+                vs_buf_puts(out, "[^" SPACES "]");
+            else
+                vs_buf_put(out, re + i - 1, 2);
             continue;
         }
         if (re[i] == '[') in_class = true;
@@ -87,15 +93,16 @@ static bool literal_next(const vs__pattern *p, const char *s, size_t n, size_t a
     return false;
 }
 
-static vs_status regex_next(vs_err *err, const vs__pattern *p, pcre2_match_data *data, const char *s, size_t n, size_t at,
-                            vs__match *out) {
+static vs_status regex_next(vs_err *err, const vs__pattern *p, pcre2_match_data *data, const char *s, size_t n,
+                            size_t at, vs__match *out) {
     int rc = pcre2_match(p->re, (PCRE2_SPTR)s, n, at, PCRE2_NO_UTF_CHECK, data, NULL);
     if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
         rc = pcre2_match(p->re, (PCRE2_SPTR)s, n, at, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, data, NULL);
     out->is_match = rc > 0;
     if (rc == PCRE2_ERROR_NOMEMORY) return vs_fail(err, VS_E_NOMEM, "no memory to match a pattern");
     if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
-        return vs_fail(err, VS_E_UNSUPPORTED, "the tokenizer's pattern gives up at byte %zu of the text (code %d)", at, rc);
+        return vs_fail(err, VS_E_UNSUPPORTED, "the tokenizer's pattern gives up at byte %zu of the text (code %d)", at,
+                       rc);
     if (rc > 0) {
         const PCRE2_SIZE *v = pcre2_get_ovector_pointer(data);
         out->begin = v[0];

@@ -30,7 +30,9 @@ void vs__slices_swap(vs__encoder *e) {
 /* ---- cutting ---- */
 
 static bool is_delimiter(vs__pretok_kind kind, uint32_t cp) {
-    return kind == VS__PRETOK_SPACE ? vs__is_space(cp) : kind == VS__PRETOK_DIGITS ? vs__is_number(cp) : vs__is_punctuation(cp);
+    return kind == VS__PRETOK_SPACE    ? vs__is_space(cp)
+           : kind == VS__PRETOK_DIGITS ? vs__is_number(cp)
+                                       : vs__is_punctuation(cp);
 }
 
 static vs_status cut(vs_err *err, const vs__pretok_step *step, vs__encoder *e, vs__slice at) {
@@ -108,7 +110,8 @@ static bool begins_with(const vs__text *x, vs__slice at, const char *a, size_t n
 static bool wants_prefix(const vs__pretok_step *step, const vs__text *x, vs__slice at) {
     if (step->prepend == VS__PREPEND_NEVER || (step->prepend == VS__PREPEND_FIRST && at.origin != 0)) return false;
     /* in METASPACE a leading blank is about to become the mark */
-    return !begins_with(x, at, step->a, step->an) && !(step->kind == VS__PRETOK_METASPACE && begins_with(x, at, " ", 1));
+    return !begins_with(x, at, step->a, step->an) &&
+           !(step->kind == VS__PRETOK_METASPACE && begins_with(x, at, " ", 1));
 }
 
 static vs_status respell(vs_err *err, const vs__pretok_step *step, vs__encoder *e) {
@@ -117,11 +120,15 @@ static vs_status respell(vs_err *err, const vs__pretok_step *step, vs__encoder *
     for (size_t k = 0; k < e->slices; k++) {
         vs__slice at = e->slice[k];
         size_t begin = y->n;
-        if (step->kind != VS__PRETOK_BYTES && wants_prefix(step, x, at)) vs__text_put(y, step->a, step->an, x->from[at.begin], x->to[at.begin]);
+        if (step->kind != VS__PRETOK_BYTES && wants_prefix(step, x, at))
+            vs__text_put(y, step->a, step->an, x->from[at.begin], x->to[at.begin]);
         for (size_t i = at.begin; i < at.end; i++) {
-            if (step->kind == VS__PRETOK_BYTES) vs__text_put_cp(y, vs__byte_to_char((unsigned char)x->s[i]), x->from[i], x->to[i]);
-            else if (step->kind == VS__PRETOK_METASPACE && x->s[i] == ' ') vs__text_put(y, step->a, step->an, x->from[i], x->to[i]);
-            else vs__text_put_slice(y, x, i, i + 1);
+            if (step->kind == VS__PRETOK_BYTES)
+                vs__text_put_cp(y, vs__byte_to_char((unsigned char)x->s[i]), x->from[i], x->to[i]);
+            else if (step->kind == VS__PRETOK_METASPACE && x->s[i] == ' ')
+                vs__text_put(y, step->a, step->an, x->from[i], x->to[i]);
+            else
+                vs__text_put_slice(y, x, i, i + 1);
         }
         VS_TRY(vs__slices_push(err, e, (vs__slice){begin, y->n, at.origin}));
     }
@@ -134,7 +141,7 @@ static vs_status respell(vs_err *err, const vs__pretok_step *step, vs__encoder *
 }
 
 vs_status vs__pretokenize(vs_err *err, const vs__pretok_step *step, vs__encoder *e) {
-    bool cuts = step->kind == VS__PRETOK_SPLIT || step->kind == VS__PRETOK_SPACE || step->kind == VS__PRETOK_PUNCTUATION ||
-                step->kind == VS__PRETOK_DIGITS;
+    bool cuts = step->kind == VS__PRETOK_SPLIT || step->kind == VS__PRETOK_SPACE ||
+                step->kind == VS__PRETOK_PUNCTUATION || step->kind == VS__PRETOK_DIGITS;
     return cuts ? split(err, step, e) : respell(err, step, e);
 }

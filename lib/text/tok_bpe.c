@@ -119,7 +119,8 @@ static bool pair(const vs_tokenizer *t, const char *text, const symbol *left, co
     if (id == NONE) return false;
     const vs__piece *l = &t->vocab.piece[left->id], *r = &t->vocab.piece[right->id];
     uint64_t rank = m->rank ? m->rank[id] : (uint32_t)id;
-    out->rank = rank << 32 | (uint64_t)(UINT16_MAX - characters(l->s, l->len)) << 16 | (UINT16_MAX - characters(r->s, r->len));
+    out->rank =
+        rank << 32 | (uint64_t)(UINT16_MAX - characters(l->s, l->len)) << 16 | (UINT16_MAX - characters(r->s, r->len));
     out->id = (uint32_t)id;
     return true;
 }
@@ -132,7 +133,12 @@ typedef struct word {
 } word;
 
 static void add(word *w, int32_t id, size_t at, size_t len, bool literal) {
-    w->s[w->n] = (symbol){.id = id, .prev = (int32_t)w->n - 1, .next = NONE, .at = (uint32_t)at, .len = (uint32_t)len, .literal = literal};
+    w->s[w->n] = (symbol){.id = id,
+                          .prev = (int32_t)w->n - 1,
+                          .next = NONE,
+                          .at = (uint32_t)at,
+                          .len = (uint32_t)len,
+                          .literal = literal};
     if (w->n) w->s[w->n - 1].next = (int32_t)w->n;
     w->n++;
 }
@@ -170,7 +176,8 @@ static void split(const vs_tokenizer *t, const char *s, size_t n, word *w) {
 /* Whether the two still make the candidate's piece: either may have changed since it was put in the heap. */
 static bool still(const vs_tokenizer *t, const char *text, const symbol *left, const symbol *right, uint32_t id) {
     candidate c;
-    if (!t->bpe.merge && is_literal(left, right)) return left->len + right->len == t->vocab.piece[id].len; /* the text has not changed */
+    if (!t->bpe.merge && is_literal(left, right))
+        return left->len + right->len == t->vocab.piece[id].len; /* the text has not changed */
     return pair(t, text, left, right, &c) && c.id == id;
 }
 

@@ -1,4 +1,5 @@
-/* tok_unigram.c - of all ways to cut a word into pieces, the one with the greatest sum of log-probabilities (Viterbi). */
+/* tok_unigram.c - of all ways to cut a word into pieces, the one with the greatest sum of log-probabilities (Viterbi).
+ */
 #include "tokenizer_impl.h"
 
 typedef struct path {
@@ -18,7 +19,7 @@ static void search(const vs_tokenizer *t, const char *s, size_t n, path *best) {
         next = i;
         vs_utf8_next(s, n, &next, NULL);
         if (i && best[i].id < 0) continue; /* nothing leads here */
-        bool single = false; /* a piece of just this character */
+        bool single = false;               /* a piece of just this character */
         uint32_t node = 0;
         int32_t id;
         for (size_t k = i; k < n && vs__trie_step(&t->unigram.trie, &node, (unsigned char)s[k], &id); k++) {
@@ -47,7 +48,9 @@ vs_status vs__unigram_encode(vs_err *err, vs__encoder *e, const char *s, size_t 
     VS_TRY(vs__scratch(err, &e->scratch, &e->scratch_size, n + 1, sizeof(path)));
     path *best = e->scratch;
     search(t, s, n, best);
-    if (best[n].id < 0) return vs_fail(err, VS_E_UNSUPPORTED, "the text has characters that the vocabulary lacks, and it has no unknown piece");
+    if (best[n].id < 0)
+        return vs_fail(err, VS_E_UNSUPPORTED,
+                       "the text has characters that the vocabulary lacks, and it has no unknown piece");
     /* walk back, turning the links round */
     size_t end = n;
     uint32_t next = UINT32_MAX;

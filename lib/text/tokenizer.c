@@ -60,12 +60,15 @@ static vs_status normalize_added(vs_err *err, vs_tokenizer *t, vs__added *a) {
 vs_status vs__tokenizer_finish(vs_err *err, vs_tokenizer *t) {
     for (size_t i = 0; i < t->added_count; i++) {
         vs__added *a = &t->added[i];
-        if (a->len > VS__ADDED_MAX) return vs_fail(err, VS_E_RANGE, "added token %d is %u bytes long, more than %d", a->id, a->len, VS__ADDED_MAX);
+        if (a->len > VS__ADDED_MAX)
+            return vs_fail(err, VS_E_RANGE, "added token %d is %u bytes long, more than %d", a->id, a->len,
+                           VS__ADDED_MAX);
         VS_TRY(normalize_added(err, t, a));
         uint32_t flags = VS__PIECE_ADDED | (a->special ? VS__PIECE_SPECIAL : 0u);
         if (a->norm_len != a->len || memcmp(a->norm, a->s, a->len)) flags |= VS__PIECE_RESPELLED;
         t->vocab.piece[a->id].flags |= flags;
-        if (a->norm_len) VS_TRY(vs__trie_add(err, a->normalized ? &t->normalized : &t->raw, a->norm, a->norm_len, (int32_t)i));
+        if (a->norm_len)
+            VS_TRY(vs__trie_add(err, a->normalized ? &t->normalized : &t->raw, a->norm, a->norm_len, (int32_t)i));
     }
     return VS_OK;
 }
@@ -90,8 +93,9 @@ static bool grow(void **p, size_t old, size_t n, size_t size) {
 
 static bool tokens_reserve(vs_tokens *t, size_t cap) {
     void *id = t->id, *begin = t->begin, *end = t->end, *type = t->type, *text = t->text, *special = t->special;
-    bool ok = grow(&id, t->n, cap, sizeof *t->id) && grow(&begin, t->n, cap, sizeof *t->begin) && grow(&end, t->n, cap, sizeof *t->end) &&
-              grow(&type, t->n, cap, 1) && grow(&text, t->n, cap, 1) && grow(&special, t->n, cap, 1);
+    bool ok = grow(&id, t->n, cap, sizeof *t->id) && grow(&begin, t->n, cap, sizeof *t->begin) &&
+              grow(&end, t->n, cap, sizeof *t->end) && grow(&type, t->n, cap, 1) && grow(&text, t->n, cap, 1) &&
+              grow(&special, t->n, cap, 1);
     t->id = id;
     t->begin = begin;
     t->end = end;
@@ -119,7 +123,8 @@ vs_status vs__emit(vs_err *err, vs__encoder *e, int32_t id, size_t begin, size_t
     const vs__text *x = &e->x;
     size_t b = e->at.begin + begin, z = e->at.begin + end;
     if (z > e->at.end) z = e->at.end; /* the reference's lengths can run over where it drops unknown characters */
-    if (begin >= end || b >= z) return put(err, &e->out, &e->out_cap, id, e->at.origin + (uint32_t)begin, e->at.origin + (uint32_t)end);
+    if (begin >= end || b >= z)
+        return put(err, &e->out, &e->out_cap, id, e->at.origin + (uint32_t)begin, e->at.origin + (uint32_t)end);
     return put(err, &e->out, &e->out_cap, id, x->from[b], x->to[z - 1]);
 }
 
@@ -165,7 +170,8 @@ static size_t spaces_after(const char *s, size_t n, size_t at) {
 
 /* The next added token of s[n] at or after *at: its index, its span with the blanks it takes along; -1: none is left.
  * done: where the last one ended. */
-static int32_t next_added(const vs_tokenizer *t, const vs__trie *trie, const char *s, size_t n, size_t done, size_t *at, size_t *begin, size_t *end) {
+static int32_t next_added(const vs_tokenizer *t, const vs__trie *trie, const char *s, size_t n, size_t done, size_t *at,
+                          size_t *begin, size_t *end) {
     for (size_t i = *at; i < n; i++) {
         int32_t k = -1;
         if (!trie->first[(unsigned char)s[i]]) continue;
@@ -236,10 +242,13 @@ static vs_status encode_segment(vs_err *err, vs__encoder *e, const char *text, s
         if (stop > done) {
             e->x.n = 0;
             vs__text_put_slice(&e->x, &whole, done, stop);
-            if (e->x.failed) s = vs_fail(err, VS_E_NOMEM, "no memory for %zu bytes of text", stop - done);
-            else s = encode_part(err, e, (vs__slice){0, e->x.n, e->x.from[0]});
+            if (e->x.failed)
+                s = vs_fail(err, VS_E_NOMEM, "no memory for %zu bytes of text", stop - done);
+            else
+                s = encode_part(err, e, (vs__slice){0, e->x.n, e->x.from[0]});
         }
-        if (s == VS_OK && k >= 0) s = put(err, &e->out, &e->out_cap, t->added[k].id, whole.from[from], whole.to[to - 1]);
+        if (s == VS_OK && k >= 0)
+            s = put(err, &e->out, &e->out_cap, t->added[k].id, whole.from[from], whole.to[to - 1]);
         done = k < 0 ? whole.n : to;
         if (at < done) at = done;
     }
@@ -251,7 +260,8 @@ static vs_status encode(vs_err *err, vs__encoder *e, const char *text, size_t n)
     const vs_tokenizer *t = e->t;
     size_t bad = 0, done = 0, at = 0, from = 0, to = 0;
     if (n > INT32_MAX / 4) return vs_fail(err, VS_E_RANGE, "a text of %zu bytes is too long", n);
-    if (!vs_utf8_valid(text, n, &bad)) return vs_fail(err, VS_E_FORMAT, "the text is not UTF-8: byte %zu is 0x%02X", bad, (unsigned char)text[bad]);
+    if (!vs_utf8_valid(text, n, &bad))
+        return vs_fail(err, VS_E_FORMAT, "the text is not UTF-8: byte %zu is 0x%02X", bad, (unsigned char)text[bad]);
     while (done < n) {
         int32_t k = next_added(t, &t->raw, text, n, done, &at, &from, &to);
         size_t stop = k < 0 ? n : from;
@@ -265,7 +275,9 @@ static vs_status encode(vs_err *err, vs__encoder *e, const char *text, size_t n)
 
 /* ---- the template ---- */
 
-static bool blank(uint32_t cp) { return cp == 0x120 || vs__is_space(cp); } /* U+0120 spells a blank in GPT-2's alphabet */
+static bool blank(uint32_t cp) {
+    return cp == 0x120 || vs__is_space(cp);
+} /* U+0120 spells a blank in GPT-2's alphabet */
 
 static bool inside(const char *s, size_t at) { return ((unsigned char)s[at] & 0xC0) == 0x80; } /* a character */
 
@@ -288,17 +300,20 @@ static void trim(const vs_tokenizer *t, const char *text, size_t size, vs_tokens
         }
         if (lead == 1 && t->trim_keeps_first && (i == 0 || begin == 0)) lead = 0;
         for (; lead && begin < end; lead--)
-            while (++begin < size && inside(text, begin)) {}
+            while (++begin < size && inside(text, begin)) {
+            }
         size_t back = end;
         for (; trail && back; trail--)
-            while (--back && inside(text, back)) {}
+            while (--back && inside(text, back)) {
+            }
         if (!trail) end = back;
         x->begin[i] = (uint32_t)begin;
         x->end[i] = (uint32_t)(end > begin ? end : begin);
     }
 }
 
-static vs_status fill(vs_err *err, const vs__slot *slot, size_t count, const vs_tokens part[2], bool with_special, vs_tokens *out) {
+static vs_status fill(vs_err *err, const vs__slot *slot, size_t count, const vs_tokens part[2], bool with_special,
+                      vs_tokens *out) {
     size_t cap = 0;
     for (size_t k = 0; k < count; k++) {
         if (slot[k].id >= 0) {
@@ -329,7 +344,8 @@ static void encoder_free(vs__encoder *e) {
     vs_free(e->scratch2);
 }
 
-vs_status vs_tokenize(vs_err *err, const vs_tokenizer *t, const char *text, size_t n, const char *pair, size_t m, bool with_special, vs_tokens *out) {
+vs_status vs_tokenize(vs_err *err, const vs_tokenizer *t, const char *text, size_t n, const char *pair, size_t m,
+                      bool with_special, vs_tokens *out) {
     *out = (vs_tokens){0};
     vs__encoder e = {.t = t};
     vs_tokens part[2] = {{0}, {0}};
@@ -346,7 +362,9 @@ vs_status vs_tokenize(vs_err *err, const vs_tokenizer *t, const char *text, size
         trim(t, text, n, &part[0]);
         trim(t, pair, m, &part[1]);
     }
-    if (s == VS_OK) s = pair ? fill(err, t->pair, t->pair_count, part, with_special, out) : fill(err, t->single, t->single_count, part, with_special, out);
+    if (s == VS_OK)
+        s = pair ? fill(err, t->pair, t->pair_count, part, with_special, out)
+                 : fill(err, t->single, t->single_count, part, with_special, out);
     vs_tokens_free(&part[0]);
     vs_tokens_free(&part[1]);
     if (s != VS_OK) vs_tokens_free(out);
@@ -362,7 +380,9 @@ const char *vs_piece(const vs_tokenizer *t, int32_t id, size_t *len) {
 }
 
 size_t vs_vocab_size(const vs_tokenizer *t) { return t->vocab.count; }
-int32_t vs_piece_find(const vs_tokenizer *t, const char *piece, size_t n) { return vs__vocab_find(&t->vocab, piece, n); }
+int32_t vs_piece_find(const vs_tokenizer *t, const char *piece, size_t n) {
+    return vs__vocab_find(&t->vocab, piece, n);
+}
 bool vs_is_special(const vs_tokenizer *t, int32_t id) {
     return id >= 0 && (size_t)id < t->vocab.count && (t->vocab.piece[id].flags & VS__PIECE_SPECIAL);
 }

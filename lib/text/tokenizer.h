@@ -18,18 +18,18 @@ vs_status vs_tokenizer_from_json(vs_err *err, const char *json, size_t n, vs_tok
 /* What a GGUF file says of its tokenizer (tokenizer.ggml.*).  All borrowed until the tokenizer is freed: pieces point
  * into the mapped file. */
 typedef struct vs_vocab_source {
-    const char *model;             /* "llama" (SentencePiece BPE), "gpt2", "bert", "t5" … */
-    size_t count;                  /* pieces */
-    const char *const *piece;      /* [count], not NUL-terminated */
-    const uint32_t *piece_len;     /* [count] */
-    const float *score;            /* [count] or NULL */
-    const int32_t *type;           /* [count] 1 normal 2 unknown 3 control 4 user-defined 5 unused 6 byte; or NULL */
-    const char *const *merge;      /* [merge_count] "left right" or NULL */
+    const char *model;         /* "llama" (SentencePiece BPE), "gpt2", "bert", "t5" … */
+    size_t count;              /* pieces */
+    const char *const *piece;  /* [count], not NUL-terminated */
+    const uint32_t *piece_len; /* [count] */
+    const float *score;        /* [count] or NULL */
+    const int32_t *type;       /* [count] 1 normal 2 unknown 3 control 4 user-defined 5 unused 6 byte; or NULL */
+    const char *const *merge;  /* [merge_count] "left right" or NULL */
     const uint32_t *merge_len;
     size_t merge_count;
     int32_t bos, eos, unk, pad, sep, cls, mask; /* -1: none */
     bool add_bos, add_eos, add_space_prefix;
-    const char *pre;               /* tokenizer.ggml.pre, "" when absent */
+    const char *pre; /* tokenizer.ggml.pre, "" when absent */
 } vs_vocab_source;
 vs_status vs_tokenizer_from_vocab(vs_err *err, const vs_vocab_source *src, vs_tokenizer **out) VS_MUST_CHECK;
 void vs_tokenizer_free(vs_tokenizer *t);
@@ -47,12 +47,14 @@ typedef struct vs_tokens {
 void vs_tokens_free(vs_tokens *t);
 
 /* vs_tokenize() - text[n] (and pair[m] unless NULL) to tokens; with_special: the template's special tokens too.
- * VS_OK | VS_E_FORMAT (invalid UTF-8: the byte offset) | VS_E_NOMEM.  O(n log n) at worst, even for a megabyte without a blank. */
+ * VS_OK | VS_E_FORMAT (invalid UTF-8: the byte offset) | VS_E_NOMEM.  O(n log n) at worst, even for a megabyte without
+ * a blank. */
 vs_status vs_tokenize(vs_err *err, const vs_tokenizer *t, const char *text, size_t n, const char *pair, size_t m,
                       bool with_special, vs_tokens *out) VS_MUST_CHECK;
 
 /* vs_detokenize() - ids back to text (appended to out), as the reference decodes; ids out of range are VS_E_RANGE. */
-vs_status vs_detokenize(vs_err *err, const vs_tokenizer *t, const int32_t *ids, size_t n, bool skip_special, vs_buf *out) VS_MUST_CHECK;
+vs_status vs_detokenize(vs_err *err, const vs_tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
+                        vs_buf *out) VS_MUST_CHECK;
 
 /* vs_piece() - the vocabulary's spelling of an id (▁the, ##ing, <0x2B>), n bytes in *len, borrowed; NULL out of range.
  * vs_piece_text() - as the reader should see it: word-start marks as a blank, byte pieces as their bytes (may be
@@ -66,7 +68,15 @@ int32_t vs_piece_find(const vs_tokenizer *t, const char *piece, size_t n);
 bool vs_is_special(const vs_tokenizer *t, int32_t id);
 
 /* The ids with a role; -1 where the tokenizer has none. */
-typedef enum vs_role_token { VS_TOK_BOS, VS_TOK_EOS, VS_TOK_UNK, VS_TOK_PAD, VS_TOK_SEP, VS_TOK_CLS, VS_TOK_MASK } vs_role_token;
+typedef enum vs_role_token {
+    VS_TOK_BOS,
+    VS_TOK_EOS,
+    VS_TOK_UNK,
+    VS_TOK_PAD,
+    VS_TOK_SEP,
+    VS_TOK_CLS,
+    VS_TOK_MASK
+} vs_role_token;
 int32_t vs_role_id(const vs_tokenizer *t, vs_role_token role);
 
 #endif

@@ -63,11 +63,11 @@ bool vs__is_space(uint32_t cp);       /* White_Space */
 bool vs__is_other(uint32_t cp);       /* Cc Cf Cs Co, but tab and line ends */
 bool vs__is_punctuation(uint32_t cp); /* P*, and all of ASCII's */
 bool vs__is_nonspacing(uint32_t cp);  /* Mn */
-bool vs__is_mark(uint32_t cp);       /* Mn Mc Me */
-bool vs__is_number(uint32_t cp);     /* N* */
+bool vs__is_mark(uint32_t cp);        /* Mn Mc Me */
+bool vs__is_number(uint32_t cp);      /* N* */
 bool vs__is_cjk(uint32_t cp);         /* ideographs that BERT splits at */
 bool vs__is_word(uint32_t cp);        /* \w */
-bool vs__is_late(uint32_t cp);       /* utf8proc may normalise it, the reference does not */
+bool vs__is_late(uint32_t cp);        /* utf8proc may normalise it, the reference does not */
 size_t vs__lower(uint32_t cp, uint32_t out[2]);
 
 /* ---- text on its way ---- */
@@ -105,14 +105,17 @@ typedef struct vs__match {
 /* ---- steps ---- */
 
 typedef enum vs__norm_kind {
-    VS__NORM_PREPEND,      /* text a in front, unless empty */
-    VS__NORM_REPLACE,      /* pattern by text a */
-    VS__NORM_CLEAN,        /* BERT: control characters out, any white space a blank */
-    VS__NORM_CJK,          /* BERT: blanks around ideographs */
-    VS__NORM_DROP_MARKS,   /* non-spacing marks out (flag 1: marks of any kind) */
+    VS__NORM_PREPEND,    /* text a in front, unless empty */
+    VS__NORM_REPLACE,    /* pattern by text a */
+    VS__NORM_CLEAN,      /* BERT: control characters out, any white space a blank */
+    VS__NORM_CJK,        /* BERT: blanks around ideographs */
+    VS__NORM_DROP_MARKS, /* non-spacing marks out (flag 1: marks of any kind) */
     VS__NORM_LOWER,
-    VS__NORM_NFC, VS__NORM_NFD, VS__NORM_NFKC, VS__NORM_NFKD,
-    VS__NORM_STRIP,        /* white space at the left (flag 1), right (flag 2) */
+    VS__NORM_NFC,
+    VS__NORM_NFD,
+    VS__NORM_NFKC,
+    VS__NORM_NFKD,
+    VS__NORM_STRIP, /* white space at the left (flag 1), right (flag 2) */
 } vs__norm_kind;
 typedef struct vs__norm_step {
     vs__norm_kind kind;
@@ -122,12 +125,17 @@ typedef struct vs__norm_step {
     size_t an;
 } vs__norm_step;
 
-/* vs__normalize() - one slice of src through one step, appended to dst.  VS_OK | VS_E_NOMEM | VS_E_UNSUPPORTED (a pattern
- * that costs too much). */
-vs_status vs__normalize(vs_err *err, const vs__norm_step *step, const vs__text *src, vs__slice at, vs__text *dst) VS_MUST_CHECK;
+/* vs__normalize() - one slice of src through one step, appended to dst.  VS_OK | VS_E_NOMEM | VS_E_UNSUPPORTED (a
+ * pattern that costs too much). */
+vs_status vs__normalize(vs_err *err, const vs__norm_step *step, const vs__text *src, vs__slice at,
+                        vs__text *dst) VS_MUST_CHECK;
 
 typedef enum vs__behavior {
-    VS__REMOVED, VS__ISOLATED, VS__MERGED_WITH_PREVIOUS, VS__MERGED_WITH_NEXT, VS__CONTIGUOUS
+    VS__REMOVED,
+    VS__ISOLATED,
+    VS__MERGED_WITH_PREVIOUS,
+    VS__MERGED_WITH_NEXT,
+    VS__CONTIGUOUS
 } vs__behavior;
 typedef enum vs__prepend { VS__PREPEND_NEVER, VS__PREPEND_FIRST, VS__PREPEND_ALWAYS } vs__prepend;
 typedef enum vs__pretok_kind {
@@ -150,16 +158,23 @@ typedef struct vs__pretok_step {
 } vs__pretok_step;
 
 typedef enum vs__decode_kind {
-    VS__DECODE_REPLACE, VS__DECODE_BYTE_FALLBACK, VS__DECODE_FUSE, VS__DECODE_STRIP, VS__DECODE_BYTES,
-    VS__DECODE_WORDPIECE, VS__DECODE_METASPACE, VS__DECODE_SUFFIX,
+    VS__DECODE_REPLACE,
+    VS__DECODE_BYTE_FALLBACK,
+    VS__DECODE_FUSE,
+    VS__DECODE_STRIP,
+    VS__DECODE_BYTES,
+    VS__DECODE_WORDPIECE,
+    VS__DECODE_METASPACE,
+    VS__DECODE_SUFFIX,
 } vs__decode_kind;
 typedef struct vs__decode_step {
     vs__decode_kind kind;
     vs__pattern pattern; /* REPLACE: what */
-    const char *a;       /* REPLACE: by; STRIP: the character; WORDPIECE: the prefix; METASPACE: the mark; SUFFIX: what ends a word */
+    const char *
+        a; /* REPLACE: by; STRIP: the character; WORDPIECE: the prefix; METASPACE: the mark; SUFFIX: what ends a word */
     size_t an;
-    size_t start, stop;  /* STRIP */
-    bool flag;           /* WORDPIECE: clean up; METASPACE: the first piece's marks go */
+    size_t start, stop; /* STRIP */
+    bool flag;          /* WORDPIECE: clean up; METASPACE: the first piece's marks go */
 } vs__decode_step;
 
 /* ---- models ---- */
@@ -170,7 +185,7 @@ typedef struct vs__merge {
 typedef struct vs__bpe {
     vs__merge *merge; /* [mask+1] open addressing; NULL: pairs are looked up by their joined spelling */
     size_t mask;
-    uint32_t *rank;  /* [count] order of a joined piece; NULL: its id */
+    uint32_t *rank; /* [count] order of a joined piece; NULL: its id */
     int32_t byte[256];
     bool byte_fallback, fuse_unk, ignore_merges;
     int32_t ascii[128];
@@ -198,8 +213,8 @@ enum { VS__SLOT_A = -1, VS__SLOT_B = -2 };
 
 enum { VS__ADDED_MAX = 1024 }; /* bytes of an added token: each place of a text is compared with so many at most */
 typedef struct vs__added {
-    const char *s;     /* as written */
-    const char *norm;  /* as it is looked for: normalised where the token says so */
+    const char *s;    /* as written */
+    const char *norm; /* as it is looked for: normalised where the token says so */
     uint32_t len, norm_len;
     int32_t id;
     bool special, normalized, single_word, lstrip, rstrip;
@@ -258,7 +273,8 @@ vs_status vs__scratch(vs_err *err, void **p, size_t *size, size_t n, size_t each
 vs_status vs__slices_push(vs_err *err, vs__encoder *e, vs__slice s) VS_MUST_CHECK; /* onto slice2 */
 void vs__slices_swap(vs__encoder *e); /* slice2 is looked at next, slice is emptied */
 
-vs_status vs__pretokenize(vs_err *err, const vs__pretok_step *step, vs__encoder *e) VS_MUST_CHECK; /* e->slice -> e->slice */
+vs_status vs__pretokenize(vs_err *err, const vs__pretok_step *step,
+                          vs__encoder *e) VS_MUST_CHECK; /* e->slice -> e->slice */
 vs_status vs__bpe_encode(vs_err *err, vs__encoder *e, const char *s, size_t n) VS_MUST_CHECK;
 vs_status vs__wordpiece_encode(vs_err *err, vs__encoder *e, const char *s, size_t n) VS_MUST_CHECK;
 vs_status vs__unigram_encode(vs_err *err, vs__encoder *e, const char *s, size_t n) VS_MUST_CHECK;

@@ -47,7 +47,8 @@ vs_status vs__vocab_init(vs_err *err, vs__vocab *v, size_t count) {
     v->piece = vs_zalloc(count, sizeof *v->piece);
     v->slot = vs_zalloc(slots, sizeof *v->slot);
     v->two = vs_zalloc(ASCII * ASCII, sizeof *v->two);
-    if (!v->piece || !v->slot || !v->two) return vs_fail(err, VS_E_NOMEM, "no memory for a vocabulary of %zu pieces", count);
+    if (!v->piece || !v->slot || !v->two)
+        return vs_fail(err, VS_E_NOMEM, "no memory for a vocabulary of %zu pieces", count);
     v->count = count;
     v->mask = slots - 1;
     return VS_OK;

@@ -1,6 +1,8 @@
 /* Tokenizers: a u16 length, a tokenizer of so many bytes, and a text.  A tokenizer that begins with '{' is a
- * tokenizer.json; else its first byte is flags and each line after it a piece of a GGUF vocabulary (type, score, piece).
- * covers: lib/text/load_json.c lib/text/load_vocab.c lib/text/tokenizer.c lib/text/normalize.c lib/text/pretok.c lib/text/pattern.c lib/text/decode.c lib/text/tok_bpe.c lib/text/tok_wordpiece.c lib/text/tok_unigram.c */
+ * tokenizer.json; else its first byte is flags and each line after it a piece of a GGUF vocabulary (type, score,
+ * piece). covers: lib/text/load_json.c lib/text/load_vocab.c lib/text/tokenizer.c lib/text/normalize.c
+ * lib/text/pretok.c lib/text/pattern.c lib/text/decode.c lib/text/tok_bpe.c lib/text/tok_wordpiece.c
+ * lib/text/tok_unigram.c */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,10 +18,22 @@ static vs_tokenizer *from_lines(const char *s, size_t n) {
     float score[PIECES];
     int32_t type[PIECES];
     unsigned flags = n ? (unsigned char)s[0] : 0;
-    vs_vocab_source src = {.model = flags & 64 ? "gpt2" : "llama", .piece = piece, .piece_len = len, .score = flags & 1 ? score : NULL,
-                           .type = flags & 2 ? type : NULL, .bos = flags & 4 ? 2 : -1, .eos = flags & 4 ? 1 : -1, .unk = flags & 4 ? 3 : -1,
-                           .pad = -1, .sep = -1, .cls = -1, .mask = -1, .add_bos = flags & 4, .add_eos = flags & 8,
-                           .add_space_prefix = flags & 16, .pre = flags & 128 ? "qwen2" : "default"};
+    vs_vocab_source src = {.model = flags & 64 ? "gpt2" : "llama",
+                           .piece = piece,
+                           .piece_len = len,
+                           .score = flags & 1 ? score : NULL,
+                           .type = flags & 2 ? type : NULL,
+                           .bos = flags & 4 ? 2 : -1,
+                           .eos = flags & 4 ? 1 : -1,
+                           .unk = flags & 4 ? 3 : -1,
+                           .pad = -1,
+                           .sep = -1,
+                           .cls = -1,
+                           .mask = -1,
+                           .add_bos = flags & 4,
+                           .add_eos = flags & 8,
+                           .add_space_prefix = flags & 16,
+                           .pre = flags & 128 ? "qwen2" : "default"};
     for (size_t i = 1; i < n && src.count < PIECES && src.merge_count < PIECES;) {
         const char *end = memchr(s + i, '\n', n - i);
         size_t stop = end ? (size_t)(end - s) : n;
@@ -34,8 +48,10 @@ static vs_tokenizer *from_lines(const char *s, size_t n) {
         }
         i = stop + 1;
     }
-    if (flags & 32) src.merge = merge, src.merge_len = merge_len;
-    else src.merge_count = 0;
+    if (flags & 32)
+        src.merge = merge, src.merge_len = merge_len;
+    else
+        src.merge_count = 0;
     vs_tokenizer *t;
     return vs_tokenizer_from_vocab(NULL, &src, &t) == VS_OK ? t : NULL;
 }
@@ -50,7 +66,8 @@ static void use(const vs_tokenizer *t, const char *text, size_t n, const char *p
         if (i < 64) vs_piece_text(t, x.id[i], &out);
     }
     vs_buf_clear(&out);
-    if (vs_detokenize(NULL, t, x.id, x.n, special, &out) == VS_OK && out.len && !vs_utf8_valid(out.s, out.len, NULL)) abort();
+    if (vs_detokenize(NULL, t, x.id, x.n, special, &out) == VS_OK && out.len && !vs_utf8_valid(out.s, out.len, NULL))
+        abort();
     vs_buf_free(&out);
     vs_tokens_free(&x);
 }
@@ -65,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     } else if (!(t = from_lines(head, first))) {
         return 0;
     }
-    use(t, text, n, NULL, 0, true); /* as it is */
+    use(t, text, n, NULL, 0, true);             /* as it is */
     if (!vs_utf8_valid(text, n, &bad)) n = bad; /* and as far as it is UTF-8 */
     size_t half = n / 2;
     while (half < n && ((unsigned char)text[half] & 0xC0) == 0x80) half++;
@@ -73,8 +90,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     vs_buf out = {0};
     int32_t ids[64];
     size_t k = 0;
-    for (; k < 64 && k < vs_vocab_size(t); k++) ids[k] = (int32_t)(k < n ? (unsigned char)text[k] % vs_vocab_size(t) : k);
-    if (vs_detokenize(NULL, t, ids, k, false, &out) == VS_OK && out.len && !vs_utf8_valid(out.s, out.len, NULL)) abort();
+    for (; k < 64 && k < vs_vocab_size(t); k++)
+        ids[k] = (int32_t)(k < n ? (unsigned char)text[k] % vs_vocab_size(t) : k);
+    if (vs_detokenize(NULL, t, ids, k, false, &out) == VS_OK && out.len && !vs_utf8_valid(out.s, out.len, NULL))
+        abort();
     vs_buf_free(&out);
     (void)vs_role_id(t, VS_TOK_EOS);
     (void)vs_piece_find(t, text, n);

@@ -6,9 +6,12 @@
 static void check(const char *name, const char *file) {
     const char *own = getenv("VECSCOPE_CACHE"), *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     char path[1024], cases[128];
-    if (own) snprintf(path, sizeof path, "%s/%s%s", own, name, file);
-    else if (cache && *cache) snprintf(path, sizeof path, "%s/vecscope/%s%s", cache, name, file);
-    else snprintf(path, sizeof path, "%s/.cache/vecscope/%s%s", home ? home : "", name, file);
+    if (own)
+        snprintf(path, sizeof path, "%s/%s%s", own, name, file);
+    else if (cache && *cache)
+        snprintf(path, sizeof path, "%s/vecscope/%s%s", cache, name, file);
+    else
+        snprintf(path, sizeof path, "%s/.cache/vecscope/%s%s", home ? home : "", name, file);
     snprintf(cases, sizeof cases, "tests/data/tokenizers/real/%s.json", name);
     vs_err err = {0};
     vs_model *m = NULL;

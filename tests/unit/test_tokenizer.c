@@ -1,5 +1,6 @@
-/* Tokenizers against the reference: ids, spans, types and decoded text of odd strings (tests/oracle/make_tokenizer_cases.py),
- * GGUF vocabularies, long texts, files that are not what they should be, and memory that runs short. */
+/* Tokenizers against the reference: ids, spans, types and decoded text of odd strings
+ * (tests/oracle/make_tokenizer_cases.py), GGUF vocabularies, long texts, files that are not what they should be, and
+ * memory that runs short. */
 #include "../tokenizer_cases.h"
 #include "base/alloc.h"
 
@@ -36,16 +37,32 @@ static size_t names(const json_t *list, const char ***s, uint32_t **len) {
 static vs_tokenizer *from_gguf_keys(const json_t *j) {
     const char **piece, **merge, *pre = json_string_value(json_object_get(j, "pre_tokenizer_type"));
     uint32_t *len, *merge_len;
-    size_t n = names(json_object_get(j, "tokens"), &piece, &len), merges = names(json_object_get(j, "merges"), &merge, &merge_len);
+    size_t n = names(json_object_get(j, "tokens"), &piece, &len),
+           merges = names(json_object_get(j, "merges"), &merge, &merge_len);
     float *score = calloc(n, sizeof *score);
     int32_t *type = calloc(n, sizeof *type);
     for (size_t i = 0; i < n; i++) {
         score[i] = (float)json_number_value(json_array_get(json_object_get(j, "scores"), i));
         type[i] = (int32_t)json_integer_value(json_array_get(json_object_get(j, "token_type"), i));
     }
-    const vs_vocab_source src = {.model = json_string_value(json_object_get(j, "tokenizer_type")), .count = n, .piece = piece, .piece_len = len,
-                                 .score = score, .type = type, .merge = merges ? merge : NULL, .merge_len = merge_len, .merge_count = merges, .bos = -1,
-                                 .eos = -1, .unk = -1, .pad = -1, .sep = -1, .cls = -1, .mask = -1, .add_space_prefix = true, .pre = pre ? pre : ""};
+    const vs_vocab_source src = {.model = json_string_value(json_object_get(j, "tokenizer_type")),
+                                 .count = n,
+                                 .piece = piece,
+                                 .piece_len = len,
+                                 .score = score,
+                                 .type = type,
+                                 .merge = merges ? merge : NULL,
+                                 .merge_len = merge_len,
+                                 .merge_count = merges,
+                                 .bos = -1,
+                                 .eos = -1,
+                                 .unk = -1,
+                                 .pad = -1,
+                                 .sep = -1,
+                                 .cls = -1,
+                                 .mask = -1,
+                                 .add_space_prefix = true,
+                                 .pre = pre ? pre : ""};
     vs_err err = {0};
     vs_tokenizer *t = NULL;
     if (vs_tokenizer_from_vocab(&err, &src, &t) != VS_OK) fail_msg("%s", err.msg);
@@ -88,14 +105,33 @@ typedef struct row {
 
 /* A small SentencePiece vocabulary of the kind that Gemma's files have. */
 static const row gemma[] = {
-    {"<pad>", -1000, 3}, {"<eos>", -1000, 3}, {"<bos>", -1000, 3},  {"<unk>", -1000, 3}, {"\n", -1000, 4},  {"\n\n", -1000, 4},
-    {"  ", -1000, 4},    {"<b>", -1000, 4},   {"<0x0A>", 0, 6},     {"<0xC3>", 0, 6},    {"<0xA9>", 0, 6},  {"<0x21>", 0, 6},
-    {"ab", -5, 1},       {"bc", -9, 1},       {"abc", -1, 1},       {"\xE2\x96\x81", -3, 1}, {"a", -4, 1},  {"b", -4, 1},
-    {"c", -4, 1},        {"\xE2\x96\x81" "a", -2, 1},
+    {"<pad>", -1000, 3},
+    {"<eos>", -1000, 3},
+    {"<bos>", -1000, 3},
+    {"<unk>", -1000, 3},
+    {"\n", -1000, 4},
+    {"\n\n", -1000, 4},
+    {"  ", -1000, 4},
+    {"<b>", -1000, 4},
+    {"<0x0A>", 0, 6},
+    {"<0xC3>", 0, 6},
+    {"<0xA9>", 0, 6},
+    {"<0x21>", 0, 6},
+    {"ab", -5, 1},
+    {"bc", -9, 1},
+    {"abc", -1, 1},
+    {"\xE2\x96\x81", -3, 1},
+    {"a", -4, 1},
+    {"b", -4, 1},
+    {"c", -4, 1},
+    {"\xE2\x96\x81"
+     "a",
+     -2, 1},
 };
 enum { ROWS = sizeof gemma / sizeof *gemma };
 
-static vs_tokenizer *from_rows(const row *rows, size_t n, bool prefix, const char *const *merge, size_t merges, vs_status want, vs_err *err) {
+static vs_tokenizer *from_rows(const row *rows, size_t n, bool prefix, const char *const *merge, size_t merges,
+                               vs_status want, vs_err *err) {
     const char *piece[64];
     uint32_t len[64], merge_len[8];
     float score[64];
@@ -108,9 +144,25 @@ static vs_tokenizer *from_rows(const row *rows, size_t n, bool prefix, const cha
         type[i] = rows[i].type;
     }
     for (size_t i = 0; i < merges; i++) merge_len[i] = (uint32_t)strlen(merge[i]);
-    const vs_vocab_source src = {.model = "llama", .count = n, .piece = piece, .piece_len = len, .score = score, .type = type, .merge = merge, .merge_len = merge_len,
-                                 .merge_count = merges, .bos = 2, .eos = 1, .unk = 3, .pad = 0, .sep = -1, .cls = -1, .mask = -1, .add_bos = true,
-                                 .add_space_prefix = prefix, .pre = ""};
+    const vs_vocab_source src = {.model = "llama",
+                                 .count = n,
+                                 .piece = piece,
+                                 .piece_len = len,
+                                 .score = score,
+                                 .type = type,
+                                 .merge = merge,
+                                 .merge_len = merge_len,
+                                 .merge_count = merges,
+                                 .bos = 2,
+                                 .eos = 1,
+                                 .unk = 3,
+                                 .pad = 0,
+                                 .sep = -1,
+                                 .cls = -1,
+                                 .mask = -1,
+                                 .add_bos = true,
+                                 .add_space_prefix = prefix,
+                                 .pre = ""};
     vs_tokenizer *t = NULL;
     assert_int_equal(vs_tokenizer_from_vocab(err, &src, &t), want);
     return t;
@@ -125,21 +177,22 @@ static void expect_ids(const vs_tokenizer *t, const char *text, size_t n, const 
         if (x.id[i] != ids[i]) fail_msg("'%s': token %zu is %d, want %d", text, i, x.id[i], ids[i]);
     vs_tokens_free(&x);
 }
-#define IDS(...) (sizeof((const int32_t[]){__VA_ARGS__}) / sizeof(int32_t)), (const int32_t[]){__VA_ARGS__}
+#define IDS(...)                                                                                                       \
+    (sizeof((const int32_t[]){__VA_ARGS__}) / sizeof(int32_t)), (const int32_t[]) { __VA_ARGS__ }
 
 static void gguf_joins_in_file_order(void **state) {
     (void)state;
     vs_err err = {0};
     vs_tokenizer *t = from_rows(gemma, ROWS, false, NULL, 0, VS_OK, &err);
-    expect_ids(t, "abc", IDS(2, 14));          /* ab comes before bc in the file, whatever the scores */
+    expect_ids(t, "abc", IDS(2, 14)); /* ab comes before bc in the file, whatever the scores */
     expect_ids(t, "bcab", IDS(2, 13, 12));
     expect_ids(t, "a bc", IDS(2, 16, 15, 13));
-    expect_ids(t, "  a", IDS(2, 6, 16));       /* a run of blanks is looked up by its marks, though the file has blanks */
+    expect_ids(t, "  a", IDS(2, 6, 16)); /* a run of blanks is looked up by its marks, though the file has blanks */
     expect_ids(t, " a", IDS(2, 19));
     expect_ids(t, "\xC3\xA9!", IDS(2, 9, 10, 11)); /* bytes */
-    expect_ids(t, "\xC3\xB6", IDS(2, 3));      /* one of its bytes has no piece */
+    expect_ids(t, "\xC3\xB6", IDS(2, 3));          /* one of its bytes has no piece */
     expect_ids(t, "\n\n\na<b><eos>", IDS(2, 5, 4, 16, 7, 1));
-    expect_ids(t, "<0x0A>", IDS(2, 3));        /* no special token: text */
+    expect_ids(t, "<0x0A>", IDS(2, 3)); /* no special token: text */
     size_t n;
     assert_string_equal(vs_piece(t, 6, &n), "\xE2\x96\x81\xE2\x96\x81");
     assert_int_equal(n, 6);
@@ -183,7 +236,8 @@ static void gguf_is_checked(void **state) {
     from_rows(gemma, 2, false, NULL, 0, VS_E_FORMAT, &err); /* bos is token 2 of 2 */
     assert_non_null(strstr(err.msg, "bos_token_id"));
     from_rows(gemma, 0, false, NULL, 0, VS_E_FORMAT, &err);
-    const vs_vocab_source src = {.model = "klingon", .bos = -1, .eos = -1, .unk = -1, .pad = -1, .sep = -1, .cls = -1, .mask = -1, .pre = ""};
+    const vs_vocab_source src = {
+        .model = "klingon", .bos = -1, .eos = -1, .unk = -1, .pad = -1, .sep = -1, .cls = -1, .mask = -1, .pre = ""};
     assert_int_equal(vs_tokenizer_from_vocab(&err, &src, &t), VS_E_UNSUPPORTED);
     assert_non_null(strstr(err.msg, "klingon"));
 }
@@ -216,7 +270,8 @@ static void invalid_utf8_is_named(void **state) {
 /* A megabyte without a blank is cut like a short text of the same kind, and comes back as it was. */
 static void long_texts(void **state) {
     (void)state;
-    static const char *const path[] = {"tests/data/fixtures/gemma3/tokenizer.json", "tests/data/fixtures/bert/tokenizer.json"};
+    static const char *const path[] = {"tests/data/fixtures/gemma3/tokenizer.json",
+                                       "tests/data/fixtures/bert/tokenizer.json"};
     enum { N = 1000000 };
     char *s = malloc(N);
     static const char *const unit[] = {"a", "\n", "<", " ", "\xCC\x81\xCC\xA3", "<s>"};
@@ -265,7 +320,9 @@ static void without_special_tokens(void **state) {
 
 /* ---- files that are not what they should be ---- */
 
-#define WP(vocab, rest) "{\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"u\",\"continuing_subword_prefix\":\"##\",\"vocab\":" vocab "}" rest "}"
+#define WP(vocab, rest)                                                                                                \
+    "{\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"u\",\"continuing_subword_prefix\":\"##\",\"vocab\":" vocab     \
+    "}" rest "}"
 #define BPE(vocab, merges, rest) "{\"model\":{\"type\":\"BPE\",\"vocab\":" vocab ",\"merges\":" merges "}" rest "}"
 
 static void hostile_files(void **state) {
@@ -295,30 +352,42 @@ static void hostile_files(void **state) {
         {WP("{\"u\":0}", ",\"added_tokens\":[{\"id\":4000000000,\"content\":\"x\"}]"), VS_E_RANGE, "4000000000"},
         {WP("{\"u\":0}", ",\"added_tokens\":[{\"id\":1,\"content\":\"u\"}]"), VS_E_FORMAT, "in the vocabulary 0"},
         {WP("{\"u\":0}", ",\"added_tokens\":[{\"id\":0,\"content\":\"x\"}]"), VS_E_FORMAT, "the same id"},
-        {WP("{\"u\":0}", ",\"added_tokens\":[{\"id\":1,\"content\":\"x\",\"special\":\"yes\"}]"), VS_E_FORMAT, "special"},
+        {WP("{\"u\":0}", ",\"added_tokens\":[{\"id\":1,\"content\":\"x\",\"special\":\"yes\"}]"), VS_E_FORMAT,
+         "special"},
         {WP("{\"u\":0}", ",\"normalizer\":{\"type\":\"Nonsense\"}"), VS_E_UNSUPPORTED, "Nonsense"},
         {WP("{\"u\":0}", ",\"normalizer\":{\"type\":\"Sequence\"}"), VS_E_FORMAT, "normalizers"},
-        {WP("{\"u\":0}", ",\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"(\"},\"content\":\"\"}"), VS_E_FORMAT, "pattern"},
-        {WP("{\"u\":0}", ",\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"\"}"), VS_E_FORMAT, "empty"},
+        {WP("{\"u\":0}", ",\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"(\"},\"content\":\"\"}"),
+         VS_E_FORMAT, "pattern"},
+        {WP("{\"u\":0}", ",\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"\"}"),
+         VS_E_FORMAT, "empty"},
         {WP("{\"u\":0}", ",\"pre_tokenizer\":{\"type\":\"Nonsense\"}"), VS_E_UNSUPPORTED, "pre_tokenizer"},
-        {WP("{\"u\":0}", ",\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Sideways\",\"pattern\":{\"String\":\"x\"}}"), VS_E_UNSUPPORTED, "Sideways"},
+        {WP("{\"u\":0}",
+            ",\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Sideways\",\"pattern\":{\"String\":\"x\"}}"),
+         VS_E_UNSUPPORTED, "Sideways"},
         {WP("{\"u\":0}", ",\"pre_tokenizer\":[]"), VS_E_FORMAT, "pre_tokenizer"},
         {WP("{\"u\":0}", ",\"decoder\":{\"type\":\"Nonsense\"}"), VS_E_UNSUPPORTED, "decoder"},
         {WP("{\"u\":0}", ",\"post_processor\":{\"type\":\"Nonsense\"}"), VS_E_UNSUPPORTED, "post_processor"},
-        {WP("{\"u\":0}", ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"[X]\",\"type_id\":0}}],\"pair\":[],\"special_tokens\":{}}"),
+        {WP("{\"u\":0}", ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":"
+                         "\"[X]\",\"type_id\":0}}],\"pair\":[],\"special_tokens\":{}}"),
          VS_E_FORMAT, "[X]"},
-        {WP("{\"u\":0}", ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"X\"}}],\"pair\":[],\"special_tokens\":{\"X\":{\"ids\":[7]}}}"),
+        {WP("{\"u\":0}", ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":"
+                         "\"X\"}}],\"pair\":[],\"special_tokens\":{\"X\":{\"ids\":[7]}}}"),
          VS_E_RANGE, "vocabulary"},
-        {WP("{\"u\":0}", ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"B\"}}],\"pair\":[],\"special_tokens\":{}}"), VS_E_FORMAT, "'B'"},
-        {WP("{\"u\":5}", ",\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"x\",0],\"cls\":[\"x\",5]}"), VS_E_FORMAT, "sep"},
-        {WP("{\"u\":0}", ",\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"x\",9],\"cls\":[\"x\",0]}"), VS_E_FORMAT, "sep"},
+        {WP("{\"u\":0}", ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"B\"}"
+                         "}],\"pair\":[],\"special_tokens\":{}}"),
+         VS_E_FORMAT, "'B'"},
+        {WP("{\"u\":5}", ",\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"x\",0],\"cls\":[\"x\",5]}"),
+         VS_E_FORMAT, "sep"},
+        {WP("{\"u\":0}", ",\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"x\",9],\"cls\":[\"x\",0]}"),
+         VS_E_FORMAT, "sep"},
         {BPE("{\"a\":0}", "{}", ""), VS_E_FORMAT, "merges"},
         {BPE("{\"a\":0}", "[\"a\"]", ""), VS_E_FORMAT, "merges[0]"},
         {BPE("{\"a\":0}", "[\"a b\"]", ""), VS_E_FORMAT, "'b'"},
         {BPE("{\"a\":0}", "[[\"a\",\"a\"]]", ""), VS_E_FORMAT, "'aa'"},
         {BPE("{\"a\":0}", "[[\"a\"]]", ""), VS_E_FORMAT, "merges[0]"},
         {BPE("{\"a\":0}", "[[\"a\",1]]", ""), VS_E_FORMAT, "want a string"},
-        {"{\"model\":{\"type\":\"BPE\",\"dropout\":0.1,\"vocab\":{\"a\":0},\"merges\":[]}}", VS_E_UNSUPPORTED, "dropout"},
+        {"{\"model\":{\"type\":\"BPE\",\"dropout\":0.1,\"vocab\":{\"a\":0},\"merges\":[]}}", VS_E_UNSUPPORTED,
+         "dropout"},
         {"{\"model\":{\"type\":\"Unigram\",\"vocab\":[]}}", VS_E_FORMAT, "empty"},
         {"{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\"]]}}", VS_E_FORMAT, "vocab[0]"},
         {"{\"model\":{\"type\":\"Unigram\",\"vocab\":[[1,2]]}}", VS_E_FORMAT, "want a string"},
@@ -329,7 +398,8 @@ static void hostile_files(void **state) {
         vs_tokenizer *t = NULL;
         vs_status got = vs_tokenizer_from_json(&err, bad[i].json, strlen(bad[i].json), &t);
         if (got != bad[i].want || !strstr(err.msg, bad[i].says) || strchr(err.msg, '\n'))
-            fail_msg("%s\n  status %d, want %d; says '%s', want '%s'", bad[i].json, got, bad[i].want, err.msg, bad[i].says);
+            fail_msg("%s\n  status %d, want %d; says '%s', want '%s'", bad[i].json, got, bad[i].want, err.msg,
+                     bad[i].says);
         assert_null(t);
     }
 }
@@ -371,8 +441,10 @@ static void a_text_the_vocabulary_cannot_spell(void **state) {
 /* Every allocation fails once: a clean error each time, and nothing left behind (the sanitizers watch). */
 static void out_of_memory(void **state) {
     (void)state;
-    static const char *const path[] = {"tests/data/fixtures/gemma3/tokenizer.json", "tests/data/fixtures/bert/tokenizer.json"};
-    static const char text[] = "The swan's na\xC3\xAFve caf\xC3\xA9 \xE6\x9D\xB1\xE4\xBA\xAC <s> [SEP] \xF0\x9F\xA6\xA2";
+    static const char *const path[] = {"tests/data/fixtures/gemma3/tokenizer.json",
+                                       "tests/data/fixtures/bert/tokenizer.json"};
+    static const char text[] =
+        "The swan's na\xC3\xAFve caf\xC3\xA9 \xE6\x9D\xB1\xE4\xBA\xAC <s> [SEP] \xF0\x9F\xA6\xA2";
     for (size_t p = 0; p < 2; p++) {
         vs_map m;
         assert_int_equal(vs_map_open(NULL, path[p], &m), VS_OK);
@@ -398,7 +470,8 @@ static void out_of_memory(void **state) {
 }
 
 int main(void) {
-#define REFERENCE(name) {"equals_the_reference: " name, equals_the_reference, NULL, NULL, (void *)(uintptr_t)name}
+#define REFERENCE(name)                                                                                                \
+    { "equals_the_reference: " name, equals_the_reference, NULL, NULL, (void *)(uintptr_t)name }
     const struct CMUnitTest tests[] = {
         REFERENCE("gemma3"),
         REFERENCE("bert"),
