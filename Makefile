@@ -21,8 +21,8 @@ ifneq ($(filter clang fuzz fuzzcov,$(CFG)),)
 CC := clang
 endif
 # no contraction: a fused multiply-add is written where it is meant (tensor/kernels.h, "the same bits, always")
-BASE_CFLAGS := -std=c11 $(OPT.$(CFG)) $(WARN) -ffp-contract=off -fno-math-errno -fPIC -fopenmp -Ibuild/gen -D_POSIX_C_SOURCE=200809L
-FOREIGN := -fopenmp -lsqlite3 -lgsl -lopenblas -lpcre2-8 -lutf8proc -ljansson -lm
+BASE_CFLAGS := -std=c11 $(OPT.$(CFG)) $(WARN) -ffp-contract=off -fno-math-errno -fPIC -pthread -Ibuild/gen -D_POSIX_C_SOURCE=200809L
+FOREIGN := -pthread -lsqlite3 -lgsl -lopenblas -lpcre2-8 -lutf8proc -ljansson -lm
 LIBS := $(OPT.$(CFG)) $(FOREIGN)
 
 .DEFAULT_GOAL := all

@@ -23,7 +23,6 @@ fetch | python3              | fetching models: pip carries them                
 fetch | python3-pip          | fetching models: pip carries them                    | python3 -m pip --version
 fetch | ca-certificates      | fetching models: certificates                        |
 dev   | clang                | the second compiler, and libFuzzer                   | clang --version
-dev   | libomp-dev           | OpenMP for clang                                     |
 dev   | clang-format         | make format                                          | clang-format --version
 dev   | valgrind             | memory checks                                        | valgrind --version
 LIST
