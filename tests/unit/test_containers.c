@@ -368,6 +368,63 @@ static void npz_round_trip(void **state) {
     vs__npz_zip64_from(UINT32_MAX);
 }
 
+static uint32_t number_at(const unsigned char *p, size_t width) {
+    uint32_t v = 0;
+    memcpy(&v, p, width);
+    return v;
+}
+
+/* CRC-32 as zip defines it, bit by bit. */
+static uint32_t crc_of(const unsigned char *p, size_t n) {
+    uint32_t c = UINT32_MAX;
+    for (size_t i = 0; i < n; i++) {
+        c ^= p[i];
+        for (int k = 0; k < 8; k++) c = c & 1 ? c >> 1 ^ 0xEDB88320u : c >> 1;
+    }
+    return ~c;
+}
+
+/* What no view needs but other readers of zip do: checksums, and all ones where a value stands in the zip64 field. */
+static void records_of_npz(void **state) {
+    (void)state;
+    char dir[32];
+    make_dir(dir);
+    const char *path = in_dir(dir, "a.npz");
+    for (int big_ones = 0; big_ones < 2; big_ones++) {
+        vs_writer *w;
+        const size_t shape[] = {3, 7};
+        vs__npz_zip64_from(big_ones ? 150 : UINT32_MAX);
+        assert_int_equal(vs_writer_open(NULL, path, "npz", &w), VS_OK);
+        assert_int_equal(vs_writer_declare(NULL, w, "one", VS_U8, 1, shape), VS_OK);
+        assert_int_equal(vs_writer_declare(NULL, w, "two", VS_F32, 2, shape), VS_OK);
+        assert_int_equal(vs_writer_put(NULL, w, "abc", 3), VS_OK);
+        for (int k = 0; k < 21; k++) assert_int_equal(vs_writer_put(NULL, w, "wxyz", 4), VS_OK);
+        assert_int_equal(vs_writer_commit(NULL, w), VS_OK);
+        vs_map m;
+        assert_int_equal(vs_map_open(NULL, path, &m), VS_OK);
+        const unsigned char *p = m.bytes;
+        static const size_t sizes[] = {128 + 3, 128 + 84};
+        for (int k = 0; k < 2; k++) {
+            assert_int_equal(number_at(p, 4), 0x04034b50);
+            bool big_size = big_ones && sizes[k] >= 150;
+            assert_int_equal(number_at(p + 22, 4), big_size ? UINT32_MAX : sizes[k]);
+            const unsigned char *data = p + 30 + number_at(p + 26, 2) + number_at(p + 28, 2);
+            assert_int_equal((data - m.bytes) % 64, 0);
+            assert_int_equal(number_at(p + 14, 4), crc_of(data, sizes[k]));
+            p = data + sizes[k];
+        }
+        for (int k = 0; k < 2; k++) {
+            assert_int_equal(number_at(p, 4), 0x02014b50);
+            assert_true((number_at(p + 42, 4) == UINT32_MAX) == (big_ones && k == 1));
+            p += 46 + number_at(p + 28, 2) + number_at(p + 30, 2);
+        }
+        assert_int_equal(number_at(p, 4), big_ones ? 0x06064b50 : 0x06054b50);
+        vs_map_close(&m);
+    }
+    vs__npz_zip64_from(UINT32_MAX);
+    remove_dir(dir);
+}
+
 static void many_members(void **state) {
     (void)state;
     enum { N = 66000 }; /* more than the 16 bits of the end record hold */
@@ -519,8 +576,9 @@ int main(void) {
         cmocka_unit_test(npy_views),         cmocka_unit_test(npy_refused),
         cmocka_unit_test(npz_views),         cmocka_unit_test(npz_refused),
         cmocka_unit_test(npz_round_trip),    cmocka_unit_test(safetensors_round_trip),
-        cmocka_unit_test(many_members),      cmocka_unit_test(wrong_calls),
-        cmocka_unit_test(disk_full),         cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(many_members),      cmocka_unit_test(records_of_npz),
+        cmocka_unit_test(wrong_calls),       cmocka_unit_test(disk_full),
+        cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests(all, NULL, NULL);
 }

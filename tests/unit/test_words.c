@@ -97,6 +97,10 @@ static void numbers_are_rounded_correctly(void **state) {
         else
             snprintf(s, sizeof s, "%.*f", n, d);
         if (strlen(s) < 100) same_as_strtof(s);
+        /* decimals that round to the double halfway between two floats, but are not that double */
+        double low = 4 + (double)(r >> 43) * 0x1p-19; /* the last bit of a float in [4, 8) is 2^-21 */
+        snprintf(s, sizeof s, "%.15f", low + 0x1p-22);
+        same_as_strtof(s);
     }
     static const char *const none[] = {"", "x", "-", "+", ".", "-.", "e5", "0x10", "\v1"};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
