@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Install the Debian packages that are missing, saying which and why; silent when everything is there.
-# usage: deps.sh GROUP…     groups: build, test, fetch, dev
+# usage: deps.sh GROUP…     groups: build, test, fetch, real, dev
 set -euo pipefail
 
 # group  package              what it is for                                         or else (a command that shows it is not needed)
@@ -22,6 +22,10 @@ test  | git                  | lint looks at the files under version control    
 fetch | python3              | fetching models: pip carries them                    | python3 --version
 fetch | python3-pip          | fetching models: pip carries them                    | python3 -m pip --version
 fetch | ca-certificates      | fetching models: certificates                        |
+real  | python3-nbclient     | the notebook is run from its first cell to its last    |
+real  | python3-ipykernel    | the notebook is run                                  |
+real  | python3-matplotlib   | the notebook's pictures                              |
+real  | python3-numpy        | arrays of the Python binding                         |
 dev   | clang                | the second compiler, and libFuzzer                   | clang --version
 dev   | clang-format         | make format                                          | clang-format --version
 dev   | valgrind             | memory checks                                        | valgrind --version

@@ -54,8 +54,8 @@ static vs_status ids_of(vs_err *err, const char *list, vs_tokens *t) {
     size_t cap = 1;
     for (const char *p = list; *p; p++) cap += *p == ',' || isspace((unsigned char)*p);
     *t = (vs_tokens){.id = vs_alloc(cap, sizeof *t->id), .begin = vs_zalloc(cap, sizeof *t->begin), .end = vs_zalloc(cap, sizeof *t->end),
-                     .type = vs_zalloc(cap, 1), .special = vs_zalloc(cap, 1)};
-    if (!t->id || !t->begin || !t->end || !t->type || !t->special) return vs_fail(err, VS_E_NOMEM, "no memory for the ids");
+                     .type = vs_zalloc(cap, 1), .text = vs_zalloc(cap, 1), .special = vs_zalloc(cap, 1)};
+    if (!t->id || !t->begin || !t->end || !t->type || !t->text || !t->special) return vs_fail(err, VS_E_NOMEM, "no memory for the ids");
     for (const char *p = list; *p;) {
         char *end;
         errno = 0;
