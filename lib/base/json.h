@@ -1,6 +1,6 @@
 /* json.h - JSON that others wrote: size, depth and repeated keys are checked before anything is built.
  *
- * jansson parses recursively and builds some twenty bytes for each byte that it reads, so both are bounded here. */
+ * jansson parses recursively and builds up to forty bytes for each byte that it reads, so both are bounded here. */
 #ifndef VS_BASE_JSON_H
 #define VS_BASE_JSON_H
 

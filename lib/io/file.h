@@ -71,11 +71,8 @@ vs__shown vs__show(const char *s, size_t n);
 vs_status vs__file_name(vs_err *err, vs_file *f, const char *what, const char *s, size_t n,
                         const char **out) VS_MUST_CHECK;
 
-/* vs__file_reserve() - room for tensors and keys; the caller has checked both against the bytes that are left. */
-vs_status vs__file_reserve(vs_err *err, vs_file *f, uint64_t tensors, uint64_t keys) VS_MUST_CHECK;
-
-/* vs__file_add() - append a tensor with its data still to be placed; vs__file_add_key() - append a key.  Room is
- * reserved. VS_OK | VS_E_FORMAT (a name twice) | VS_E_SHAPE | VS_E_NOMEM. */
+/* vs__file_add() - append a tensor with its data still to be placed; vs__file_add_key() - append a key.
+ * VS_OK | VS_E_FORMAT (a name twice) | VS_E_SHAPE | VS_E_NOMEM. */
 vs_status vs__file_add(vs_err *err, vs_file *f, const char *name, vs_dtype t, int ndim, const size_t *shape,
                        uint64_t offset) VS_MUST_CHECK;
 vs_status vs__file_add_key(vs_err *err, vs_file *f, const char *name, vs_meta value) VS_MUST_CHECK;

@@ -206,7 +206,6 @@ static vs_status open_gguf(vs_err *err, vs_file *f) {
         return vs_fail(err, VS_E_FORMAT,
                        "%s: the header counts %" PRIu64 " tensors and %" PRIu64 " keys, but only %zu bytes follow",
                        f->path, tensors, keys, left);
-    VS_TRY(vs__file_reserve(err, f, tensors, keys));
     VS_TRY(read_keys(err, f, &c, keys));
     size_t align;
     VS_TRY(find_alignment(err, f, &align));

@@ -183,7 +183,6 @@ static vs_status open_npy(vs_err *err, vs_file *f) {
     VS_TRY(vs__npy_row_major(err, f->path, &a));
     f->head = f->map.bytes;
     f->head_size = a.head;
-    VS_TRY(vs__file_reserve(err, f, 1, 0));
     VS_TRY(vs__file_add(err, f, "array", a.dtype, a.ndim, a.shape, a.head));
     VS_TRY(vs__file_place(err, f, f->map.bytes, f->map.size));
     size_t end = a.head + f->tensor[0].bytes;

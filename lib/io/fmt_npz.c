@@ -173,7 +173,6 @@ static vs_status open_npz(vs_err *err, vs_file *f) {
     VS_TRY(read_end(err, f, &d));
     f->head = f->map.bytes + d.at;
     f->head_size = (size_t)d.size;
-    VS_TRY(vs__file_reserve(err, f, d.records, 0));
     vs_cursor c = vs_cursor_over(f->head, f->head_size);
     for (uint64_t i = 0; i < d.records; i++) {
         member m;

@@ -94,7 +94,6 @@ static vs_status read_header(vs_err *err, vs_file *f, json_t *header) {
     json_t *meta = json_object_get(header, "__metadata__");
     if (meta && !json_is_object(meta))
         return vs_fail(err, VS_E_FORMAT, "%s: __metadata__: want an object of strings", f->path);
-    VS_TRY(vs__file_reserve(err, f, json_object_size(header), json_object_size(meta)));
     if (meta) VS_TRY(read_metadata(err, f, meta));
     const char *key;
     json_t *v;

@@ -158,23 +158,22 @@ vs_status vs__file_name(vs_err *err, vs_file *f, const char *what, const char *s
     return *out ? VS_OK : vs_fail(err, VS_E_NOMEM, "%s: no memory for the name of %s", f->path, what);
 }
 
-vs_status vs__file_reserve(vs_err *err, vs_file *f, uint64_t tensors, uint64_t keys) {
-    if (tensors >= UINT32_MAX || keys >= UINT32_MAX)
-        return vs_fail(err, VS_E_FORMAT, "%s: %" PRIu64 " tensors and %" PRIu64 " keys are too many", f->path, tensors,
-                       keys);
-    f->tensor = vs_alloc((size_t)tensors, sizeof *f->tensor);
-    f->key = vs_alloc((size_t)keys, sizeof *f->key);
-    f->tensor_room = (size_t)tensors;
-    f->key_room = (size_t)keys;
-    if (!f->tensor || !f->key)
-        return vs_fail(err, VS_E_NOMEM, "%s: no memory for %" PRIu64 " tensors", f->path, tensors);
-    VS_TRY(vs_dict_reserve(err, &f->by_name, f->tensor_room));
-    return vs_dict_reserve(err, &f->by_key, f->key_room);
+/* Room for one more of n records: they grow as they are read, since a count in a hostile file may be anything. */
+static vs_status make_room(vs_err *err, const vs_file *f, void **list, size_t n, size_t *room, size_t size) {
+    if (n < *room) return VS_OK;
+    size_t more = n ? 2 * n : 64;
+    void *bigger = n < UINT32_MAX / 2 ? vs_grow(*list, n, more, size) : NULL; /* the dictionaries count in 32 bits */
+    if (!bigger) return vs_fail(err, VS_E_NOMEM, "%s: no memory for %zu names", f->path, more);
+    *list = bigger;
+    *room = more;
+    return VS_OK;
 }
 
 vs_status vs__file_add(vs_err *err, vs_file *f, const char *name, vs_dtype t, int ndim, const size_t *shape,
                        uint64_t offset) {
-    if (f->tensors == f->tensor_room) return vs_fail(err, VS_E_STATE, "%s: no room was reserved for %s", f->path, name);
+    void *list = f->tensor;
+    VS_TRY(make_room(err, f, &list, f->tensors, &f->tensor_room, sizeof *f->tensor));
+    f->tensor = list;
     vs__entry *e = &f->tensor[f->tensors];
     *e = (vs__entry){.name = name, .offset = offset};
     vs_status s = vs_tensor_over(err, NULL, t, ndim, shape, &e->tensor, &e->bytes);
@@ -187,7 +186,9 @@ vs_status vs__file_add(vs_err *err, vs_file *f, const char *name, vs_dtype t, in
 }
 
 vs_status vs__file_add_key(vs_err *err, vs_file *f, const char *name, vs_meta value) {
-    if (f->keys == f->key_room) return vs_fail(err, VS_E_STATE, "%s: no room was reserved for %s", f->path, name);
+    void *list = f->key;
+    VS_TRY(make_room(err, f, &list, f->keys, &f->key_room, sizeof *f->key));
+    f->key = list;
     bool added;
     VS_TRY(vs_dict_add(err, &f->by_key, name, strlen(name), (uint32_t)f->keys, &added));
     if (!added)
@@ -205,6 +206,7 @@ static int by_offset(const void *a, const void *b) {
 }
 
 static vs_status index_names(vs_err *err, vs_file *f) {
+    VS_TRY(vs_dict_reserve(err, &f->by_name, f->tensors));
     for (size_t i = 0; i < f->tensors; i++) {
         const char *name = f->tensor[i].name;
         bool added;
@@ -254,7 +256,8 @@ vs_status vs__file_place(vs_err *err, vs_file *f, const unsigned char *data, siz
 static vs_status merge(vs_err *err, vs_file *all) {
     size_t tensors = 0;
     for (size_t i = 0; i < all->parts; i++) tensors += all->part[i]->tensors;
-    VS_TRY(vs__file_reserve(err, all, tensors, 0));
+    all->tensor = vs_alloc(tensors, sizeof *all->tensor);
+    if (!all->tensor) return vs_fail(err, VS_E_NOMEM, "%s: no memory for %zu tensors", all->path, tensors);
     for (size_t i = 0; i < all->parts; i++)
         for (size_t k = 0; k < all->part[i]->tensors; k++) all->tensor[all->tensors++] = all->part[i]->tensor[k];
     return index_names(err, all);

@@ -10,7 +10,7 @@
 #include "file.h"
 
 #define CONFIG_LIMIT ((size_t)4 << 20)
-#define INDEX_LIMIT ((size_t)32 << 20)
+#define INDEX_LIMIT ((size_t)16 << 20)
 enum { MOST_SHARDS = 1024 }; /* each is an open mapping; the largest published models have some 200 */
 
 static vs_status join(vs_err *err, const char *dir, const char *name, char **out) {

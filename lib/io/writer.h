@@ -41,8 +41,8 @@ struct vs__writer_kind {
 
 extern const vs__writer_kind vs__writer_npz, vs__writer_safetensors;
 
-/* The longest safetensors header: one of 100,000 tensors takes 12 MB, and parsing takes some twenty times its text. */
-#define VS__SAFETENSORS_HEADER ((size_t)32 << 20)
+/* The longest safetensors header: one of 100,000 tensors takes 12 MB, and parsing takes up to forty times its text. */
+#define VS__SAFETENSORS_HEADER ((size_t)16 << 20)
 
 /* vs__writer_bytes() - append to the file.  vs__writer_patch() - overwrite bytes that were appended before. */
 vs_status vs__writer_bytes(vs_err *err, vs_writer *w, const void *p, size_t n) VS_MUST_CHECK;
