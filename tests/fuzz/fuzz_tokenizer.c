@@ -1,8 +1,12 @@
 /* Tokenizers: a u16 length, a tokenizer of so many bytes, and a text.  A tokenizer that begins with '{' is a
  * tokenizer.json; else its first byte is flags and each line after it a piece of a GGUF vocabulary (type, score,
- * piece). covers: lib/text/load_json.c lib/text/load_vocab.c lib/text/tokenizer.c lib/text/normalize.c
- * lib/text/pretok.c lib/text/pattern.c lib/text/decode.c lib/text/tok_bpe.c lib/text/tok_wordpiece.c
- * lib/text/tok_unigram.c */
+ * piece).
+ *
+ * covers: lib/text/load_json.c lib/text/json_read.c lib/text/json_steps.c lib/text/json_model.c lib/text/load_vocab.c
+ *
+ * covers: lib/text/tokenizer.c lib/text/normalize.c lib/text/pretok.c lib/text/pattern.c lib/text/decode.c
+ *
+ * covers: lib/text/tok_bpe.c lib/text/tok_wordpiece.c lib/text/tok_unigram.c lib/text/vocab.c lib/text/trie.c */
 #include <stdlib.h>
 #include <string.h>
 
