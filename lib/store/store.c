@@ -29,6 +29,7 @@ static vs_status fail_open(vs_err *err, vs_store *st, const char *doing) {
 
 vs_status vs__store_fail(vs_err *err, vs_store *st, int rc, const char *doing) {
     const char *path = st->path;
+    if (rc == SQLITE_IOERR_NOMEM) rc = SQLITE_NOMEM;
     switch (rc & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:

@@ -165,6 +165,44 @@ static vs_status whole_life(void) {
     return s;
 }
 
+/* SQLite's own allocations: number fail_at from now fails, and all after it. */
+static sqlite3_mem_methods memory;
+static int fail_at, counted;
+
+static bool short_of_memory(void) { return fail_at && ++counted >= fail_at; }
+static void *take(int n) { return short_of_memory() ? NULL : memory.xMalloc(n); }
+static void *grow(void *p, int n) { return short_of_memory() ? NULL : memory.xRealloc(p, n); }
+
+static int watch_memory(void) {
+    sqlite3_config(SQLITE_CONFIG_GETMALLOC, &memory);
+    sqlite3_mem_methods watched = memory;
+    watched.xMalloc = take;
+    watched.xRealloc = grow;
+    return sqlite3_config(SQLITE_CONFIG_MALLOC, &watched);
+}
+
+static void sqlite_out_of_memory(void **state) {
+    (void)state;
+    OK(whole_life()); /* the file is there */
+    for (int n = 1;; n++) {
+        fail_at = n, counted = 0;
+        vs_status s = whole_life();
+        bool met = counted >= n;
+        fail_at = 0;
+        if (!met) {
+            assert_int_equal(s, VS_OK);
+            break;
+        }
+        /* what SQLite can do without (a larger cache, giving disk back) may be left out */
+        if (s != VS_OK && s != VS_E_NOMEM) fail_msg("allocation %d: %s: %s", n, vs_status_words(s), err.msg);
+        assert_true(n < 1000000);
+    }
+    vs_store *st = open_store();
+    assert_sql(st, "PRAGMA integrity_check", "ok");
+    assert_sql(st, "SELECT count(*) FROM runs r WHERE (SELECT count(*) FROM activations WHERE run = r.id) <> 1", "0");
+    vs_store_close(st);
+}
+
 static void out_of_memory(void **state) {
     (void)state;
     size_t n = 1;
@@ -181,8 +219,9 @@ static void out_of_memory(void **state) {
 }
 
 int main(void) {
+    if (watch_memory() != SQLITE_OK) return 1;
     const struct CMUnitTest tests[] = {
-        TEST(locked_by_another), TEST(full_disk), TEST(file_size_limit), TEST(read_only_files), TEST(out_of_memory),
+        TEST(locked_by_another), TEST(full_disk), TEST(file_size_limit), TEST(read_only_files), TEST(out_of_memory), TEST(sqlite_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
