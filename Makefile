@@ -42,7 +42,7 @@ FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 # a target's driver: libFuzzer's, or one that replays files
 FUZZ_DRIVER = $(if $(filter fuzz,$(CFG)),-fsanitize=fuzzer,tests/fuzz/replay.c)
 
-.PHONY: all lib test-fuzz-corpus fuzz fuzz-build fuzz-targets fuzz-coverage deps fetch run test tests test-real check lint test-arm64 bench-kernels asan format install uninstall clean help
+.PHONY: all lib test-fuzz-corpus fuzz fuzz-build fuzz-targets fuzz-coverage deps fetch run test tests test-real check lint test-arm64 bench-kernels bench-store asan format install uninstall clean help
 
 all: $(PROGRAM) lib ## build ./vecscope and the library
 ifneq ($(PROGRAM),)
@@ -166,6 +166,9 @@ test-arm64: $(B)/tests/arm64/kernel_digest ## the kernels on AArch64 under qemu,
 
 bench-kernels: $(B)/tests/bench/bench_kernels ## how fast the kernels are here (ISA=avx2: one instruction set)
 	@$< $(ISA)
+
+bench-store: $(B)/tests/bench/bench_store ## how fast the store is here (DIR=/tmp: where its file lies)
+	@$< $(or $(DIR),/tmp)
 
 asan: ## make test under the address and undefined-behaviour sanitizers
 	+@$(again) CFG=asan test
