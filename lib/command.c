@@ -41,6 +41,7 @@ const vs_cmd *vs_command_guess(const char *name, size_t n) {
 const vs_opt vs_text_opts[] = {
     {"ids", 0, VS_OPT_TEXT, "1,2,3", "token ids as they are, instead of a text", NULL, VS_COMPLETE_NONE},
     {"file", 0, VS_OPT_TEXT, "F", "a text a line from a file", NULL, VS_COMPLETE_FILE},
+    {"pair", 0, VS_OPT_TEXT, "TEXT", "a second text, for models that read pairs", NULL, VS_COMPLETE_NONE},
     {"no-special", 0, VS_OPT_FLAG, NULL, "without the special tokens of the model", NULL, VS_COMPLETE_NONE},
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE},
 };
@@ -70,6 +71,13 @@ static const vs_opt *opt_guess(const vs_cmd *c, const char *name, size_t n) {
     return best;
 }
 
+/* Whether s[n] may be the name of an option: words such as --- and "-- a dash" are text. */
+static bool is_name(const char *s, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!((s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z') || (s[i] >= '0' && s[i] <= '9') || s[i] == '_' || (s[i] == '-' && i))) return false;
+    return n > 0;
+}
+
 /* Is this word an option of c, and which?  Sets *value to what follows its = or its letter, or NULL. */
 static vs_status option_of(vs_err *err, const vs_cmd *c, const vs_word *w, const vs_opt **opt, const char **value) {
     *opt = NULL;
@@ -79,6 +87,7 @@ static vs_status option_of(vs_err *err, const vs_cmd *c, const vs_word *w, const
     if (t[1] == '-') {
         const char *name = t + 2, *eq = strchr(name, '=');
         size_t n = eq ? (size_t)(eq - name) : strlen(name);
+        if (!is_name(name, n)) return VS_OK;
         *opt = opt_find(c, name, n, false);
         *value = *opt && eq ? eq + 1 : NULL;
         if (*opt) return VS_OK;
@@ -94,6 +103,8 @@ static vs_status option_of(vs_err *err, const vs_cmd *c, const vs_word *w, const
     return VS_OK;
 }
 
+static const char *dashes(const vs_opt *o) { return o->name[1] ? "--" : "-"; }
+
 static vs_status opt_value(vs_err *err, const vs_cmd *c, const vs_opt *o, const char *text, struct vs_given *g) {
     *g = (struct vs_given){.opt = o, .text = text};
     char *end = NULL;
@@ -101,7 +112,7 @@ static vs_status opt_value(vs_err *err, const vs_cmd *c, const vs_opt *o, const 
     if (o->type == VS_OPT_INT) g->i = strtoll(text, &end, 10);
     if (o->type == VS_OPT_REAL) g->r = strtod(text, &end);
     if (end && (*end || end == text || errno == ERANGE))
-        return vs_fail(err, VS_E_USAGE, "%s: --%s wants a %snumber, not %s", c->name, o->name, o->type == VS_OPT_INT ? "whole " : "", text);
+        return vs_fail(err, VS_E_USAGE, "%s: %s%s wants a %snumber, not %s", c->name, dashes(o), o->name, o->type == VS_OPT_INT ? "whole " : "", text);
     return VS_OK;
 }
 
@@ -109,15 +120,16 @@ static vs_status too_few(vs_err *err, const vs_cmd *c) {
     return vs_fail(err, VS_E_USAGE, "%s wants more: %s %s", c->name, c->name, c->synopsis);
 }
 
-/* Join words [from, to) with one blank into the arena: as written, or without quotes. */
+/* Join words with one blank into the arena: as written (but '…' without its quotes), or without quotes. */
 static const char *join(vs_arena *a, const vs_words_of *w, const bool *taken, size_t from, bool raw) {
     size_t len = 1, k = 0;
     for (size_t i = from; i < w->n; i++) len += (raw ? w->word[i].raw_len : strlen(w->word[i].text)) + 1;
     char *s = vs_arena_alloc(a, len, 1);
     for (size_t i = from; s && i < w->n; i++) {
         if (taken[i]) continue;
-        const char *t = raw ? w->word[i].raw : w->word[i].text;
-        size_t n = raw ? w->word[i].raw_len : strlen(t);
+        bool written = raw && !(w->word[i].quoted && w->word[i].raw[0] == '\'');
+        const char *t = written ? w->word[i].raw : w->word[i].text;
+        size_t n = written ? w->word[i].raw_len : strlen(t);
         if (k) s[k++] = ' ';
         memcpy(s + k, t, n);
         k += n;
@@ -125,11 +137,19 @@ static const char *join(vs_arena *a, const vs_words_of *w, const bool *taken, si
     return s;
 }
 
-/* The comma-separated expressions of `compare E, E`. */
-static vs_status split_exprs(vs_err *err, vs_args *a, const char *text) {
+/* The comma-separated expressions of `compare E, E`; or two words that are an expression each. */
+static vs_status split_exprs(vs_err *err, vs_args *a, const vs_words_of *w, const bool *taken, size_t first, bool raw, const char *text) {
     vs_span part[64];
     size_t n;
     VS_TRY(vs_expr_split(err, text, strlen(text), part, 64, &n));
+    if (n == 1 && a->n_word == 2) {
+        n = 0;
+        for (size_t i = first; i < w->n; i++) {
+            if (taken[i]) continue;
+            bool written = raw && w->word[i].raw[0] != '\'';
+            part[n++] = written ? (vs_span){w->word[i].raw, w->word[i].raw_len} : (vs_span){w->word[i].text, strlen(w->word[i].text)};
+        }
+    }
     a->pos = vs_arena_alloc(&a->arena, n + 1, sizeof *a->pos);
     if (!a->pos) return vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
     for (size_t i = 0; i < n; i++)
@@ -157,7 +177,7 @@ static vs_status positionals(vs_err *err, const vs_cmd *c, const vs_words_of *w,
     }
     const char *whole = join(&a->arena, w, taken, first, raw);
     if (!whole) return vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
-    if (c->style == VS_ARGS_EXPRS) return split_exprs(err, a, whole);
+    if (c->style == VS_ARGS_EXPRS) return split_exprs(err, a, w, taken, first, raw, whole);
     a->pos[a->n_pos++] = whole;
     return VS_OK;
 }
@@ -194,6 +214,11 @@ static vs_status block(vs_err *err, const vs_cmd *c, const vs_words_of *w, size_
 vs_status vs_args_parse(vs_err *err, const vs_cmd *c, const vs_words_of *w, size_t first, bool from_argv, vs_args *a) {
     *a = (vs_args){.cmd = c, .from_argv = from_argv};
     if (c->style == VS_ARGS_BLOCK) return block(err, c, w, first, a);
+    if (c->style == VS_ARGS_COMMAND) {
+        a->rest_words = w;
+        a->rest_at = first;
+        return first < w->n ? VS_OK : too_few(err, c);
+    }
     bool *taken = vs_arena_alloc(&a->arena, w->n + 1, sizeof *taken);
     a->given = vs_arena_alloc(&a->arena, w->n + 1, sizeof *a->given);
     if (!taken || !a->given) return vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
@@ -208,7 +233,7 @@ vs_status vs_args_parse(vs_err *err, const vs_cmd *c, const vs_words_of *w, size
         if (!o) continue;
         taken[i] = true;
         if (o->type != VS_OPT_FLAG && !value) {
-            if (i + 1 >= w->n) return vs_fail(err, VS_E_USAGE, "%s: --%s wants %s after it", c->name, o->name, o->arg);
+            if (i + 1 >= w->n) return vs_fail(err, VS_E_USAGE, "%s: %s%s wants %s after it", c->name, dashes(o), o->name, o->arg);
             taken[++i] = true;
             value = w->word[i].text;
         }
@@ -219,6 +244,8 @@ vs_status vs_args_parse(vs_err *err, const vs_cmd *c, const vs_words_of *w, size
     size_t least = c->min_args;
     if (c->style == VS_ARGS_TEXT && (vs_has(a, "ids") || vs_has(a, "file"))) least = least ? least - 1 : 0;
     if (a->n_pos < least) return too_few(err, c);
+    if (c->style == VS_ARGS_TEXT && a->n_pos + vs_has(a, "ids") + vs_has(a, "file") > 1)
+        return vs_fail(err, VS_E_USAGE, "%s wants one of TEXT, --ids and --file, but there are more", c->name);
     if (c->max_args && a->n_pos > c->max_args) return vs_fail(err, VS_E_USAGE, "%s wants at most %zu arguments: %s %s", c->name, c->max_args, c->name, c->synopsis);
     if (c->style == VS_ARGS_NONE && a->n_pos) return vs_fail(err, VS_E_USAGE, "%s takes no argument, but there is %s", c->name, a->pos[0]);
     return VS_OK;
@@ -283,12 +310,12 @@ static vs_status run(vs_err *err, vs_session *s, const vs_cmd *c, const vs_words
     if (st == VS_OK && o->failed) st = vs_fail(err, VS_E_NOMEM, "%s: no memory to show the answer", c->name);
     if (st != VS_OK)
         vs_out_reset(o);
-    else
+    else if (!o->held || o->held != o->depth)
         vs_out_flush(o);
     return st;
 }
 
-vs_status vs_args_run_rest(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+static vs_status run_rest(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     const vs_word *w = &a->rest_words->word[a->rest_at];
     size_t n = a->rest_words->n - a->rest_at;
     if (!a->from_argv) {
@@ -300,6 +327,14 @@ vs_status vs_args_run_rest(vs_err *err, vs_session *s, const vs_args *a, vs_out 
     for (size_t i = 0; i < n; i++) argv[i] = w[i].raw;
     vs_status st = vs_execute_argv(err, s, (int)n, argv, o);
     vs_free(argv);
+    return st;
+}
+
+vs_status vs_args_run_rest(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    int held = o->held;
+    o->held = o->depth;
+    vs_status st = run_rest(err, s, a, o);
+    o->held = held;
     return st;
 }
 
@@ -320,7 +355,7 @@ static vs_status assign(vs_err *err, vs_session *s, const char *t, size_t n, con
         vs_out_text(o, VS_COL_JSON_ONLY, "name", name);
         vs_out_int(o, VS_COL_JSON_ONLY, "dim", (int64_t)v.dim);
         vs_out_note(o, "$%s: %zu numbers, |x| = %.4g", name, v.dim, sqrt((double)vs_sum_squares(v.vec, v.dim)));
-        vs_out_flush(o);
+        if (!o->held || o->held != o->depth) vs_out_flush(o);
     }
     vs_value_free(&v);
     vs_free(name);
@@ -361,25 +396,31 @@ static vs_status query_line(vs_err *err, vs_session *s, const char *t, size_t n,
     return st;
 }
 
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+/* A command that failed, where its line is an expression too (`time` is a word of GloVe): say how to ask for that. */
+static void suggest_expression(vs_err *err, vs_session *s, vs_status st, const char *t, size_t n) {
+    if (!err || st == VS_E_STOPPED || !vs_session_is_expr(s, t, n)) return;
+    size_t used = strlen(err->msg);
+    snprintf(err->msg + used, sizeof err->msg - used, "  (for the expression: = %.*s)", (int)(n < 60 ? n : 60), t);
+}
+
 static vs_status run_one(vs_err *err, vs_session *s, const char *t, size_t n, vs_out *o) {
-    while (n && (*t == ' ' || *t == '\t' || *t == '\r')) t++, n--;
-    while (n && (t[n - 1] == ' ' || t[n - 1] == '\t' || t[n - 1] == '\r')) n--;
+    while (n && is_blank(*t)) t++, n--;
+    while (n && is_blank(t[n - 1])) n--;
     if (!n || *t == '#') return VS_OK;
     const char *eq = assignment(t, n);
     if (eq) return assign(err, s, t, n, eq, o);
     if (*t == '=') return query_line(err, s, t + 1, n - 1, o);
     size_t first = 0;
-    while (first < n && t[first] != ' ' && t[first] != '\t' && t[first] != '\n') first++;
+    while (first < n && !is_blank(t[first])) first++;
     const vs_cmd *c = vs_command_find(t, first);
     if (!c) return query_line(err, s, t, n, o);
     vs_words_of w;
     VS_TRY(vs_lex_words(err, t, n, &w));
     vs_status st = run(err, s, c, &w, 1, false, o);
     vs_words_of_free(&w);
-    if (st != VS_OK && st != VS_E_STOPPED && vs_session_is_expr(s, t, n)) {
-        size_t used = strlen(err->msg);
-        snprintf(err->msg + used, sizeof err->msg - used, "  (for the expression: = %.*s)", (int)(n < 60 ? n : 60), t);
-    }
+    if (st != VS_OK) suggest_expression(err, s, st, t, n);
     return st;
 }
 
@@ -398,22 +439,21 @@ vs_status vs_execute_argv(vs_err *err, vs_session *s, int argc, const char *cons
     const vs_cmd *c = vs_command_find(argv[0], strlen(argv[0]));
     vs_words_of w;
     VS_TRY(vs_lex_argv(err, argc, argv, &w));
+    bool *none = vs_arena_alloc(&w.arena, (size_t)argc + 1, sizeof *none);
+    const char *whole = none ? join(&w.arena, &w, none, 0, false) : NULL;
+    size_t n = whole ? strlen(whole) : 0;
+    const char *eq = whole && !c ? assignment(whole, n) : NULL;
     vs_status st;
-    if (c) {
+    if (!whole) {
+        st = vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
+    } else if (c) {
         st = run(err, s, c, &w, 1, true, o);
+        if (st != VS_OK) suggest_expression(err, s, st, whole, n);
+    } else if (eq) {
+        st = assign(err, s, whole, n, eq, o);
     } else {
-        bool *none = vs_arena_alloc(&w.arena, (size_t)argc + 1, sizeof *none);
-        const char *whole = none ? join(&w.arena, &w, none, 0, false) : NULL;
-        size_t n = whole ? strlen(whole) : 0;
-        const char *eq = whole ? assignment(whole, n) : NULL;
-        if (!whole) {
-            st = vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
-        } else if (eq) {
-            st = assign(err, s, whole, n, eq, o);
-        } else {
-            if (*w.word[0].text == '=') w.word[0].text++; /* = EXPR */
-            st = query_or_guess(err, s, &w, true, o);
-        }
+        if (*w.word[0].text == '=') w.word[0].text++; /* = EXPR */
+        st = query_or_guess(err, s, &w, true, o);
     }
     vs_words_of_free(&w);
     return st;

@@ -23,7 +23,8 @@ typedef enum vs_col_type {
     VS_COL_TOKEN, /* const char *: a token's text, shown with its blanks visible */
     VS_COL_JSON   /* const char *: a JSON value; a terminal shows a string without its quotes */
 } vs_col_type;
-enum { VS_COL_JSON_ONLY = 1, VS_COL_TTY_ONLY = 2 };
+/* Who does not see it.  JSON_ONLY: machines alone do, TTY_ONLY: a person alone. */
+enum { VS_COL_NO_TTY = 1, VS_COL_NO_JSON = 2, VS_COL_NO_CSV = 4, VS_COL_JSON_ONLY = VS_COL_NO_TTY, VS_COL_TTY_ONLY = VS_COL_NO_JSON | VS_COL_NO_CSV };
 typedef struct vs_col {
     const char *name; /* JSON key and CSV header; also the heading where `head` is NULL */
     vs_col_type type;
@@ -89,14 +90,16 @@ typedef struct vs_opt {
 typedef enum vs_arg_style {
     VS_ARGS_NONE,
     VS_ARGS_WORDS, /* each word one argument; quotes group */
-    VS_ARGS_TEXT,  /* the rest is one text (quotes around it stripped); --ids, --file, --target apply (vs_args_text) */
+    VS_ARGS_TEXT,  /* the rest is one text (quotes around it stripped); --ids, --file, --pair apply (vs_args_texts) */
     VS_ARGS_EXPR,  /* the rest is one expression, quotes kept */
-    VS_ARGS_EXPRS, /* expressions separated by commas at top level */
+    VS_ARGS_EXPRS, /* expressions separated by commas at top level; two words without a comma are two */
     VS_ARGS_RAW,   /* the rest as it is written (sql, each) */
-    VS_ARGS_BLOCK  /* a {block}, then a whole command, run by vs_args_run_rest() (with) */
+    VS_ARGS_BLOCK, /* a {block}, then a whole command, run by vs_args_run_rest() (with) */
+    VS_ARGS_COMMAND /* a whole command, run by vs_args_run_rest() (time) */
 } vs_arg_style;
 
-enum { VS_NEEDS_MODEL = 1, VS_NEEDS_SPACE = 2, VS_NEEDS_STORE = 4, VS_NEEDS_CAUSAL = 8, VS_STORES = 16 };
+/* VS_EMPTY_TEXT: an empty text is a text like others (tokens); else it is an error. */
+enum { VS_NEEDS_MODEL = 1, VS_NEEDS_SPACE = 2, VS_NEEDS_STORE = 4, VS_NEEDS_CAUSAL = 8, VS_STORES = 16, VS_EMPTY_TEXT = 32 };
 
 typedef struct vs_args vs_args;
 size_t vs_arg_count(const vs_args *a);
@@ -107,7 +110,8 @@ int64_t vs_int(const vs_args *a, const char *opt);       /* value or fallback */
 double vs_real(const vs_args *a, const char *opt);
 const char *vs_text(const vs_args *a, const char *opt);  /* NULL when absent and without fallback */
 
-/* vs_args_run_rest() - run the command that follows the block of a VS_ARGS_BLOCK command. */
+/* vs_args_run_rest() - run the command that a VS_ARGS_BLOCK or VS_ARGS_COMMAND command holds.  Its answer is shown
+ * together with what the command around it has to say. */
 vs_status vs_args_run_rest(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) VS_MUST_CHECK;
 
 typedef struct vs_cmd {
@@ -131,8 +135,8 @@ void vs_commands_set(const vs_cmd *const *table);
 const vs_cmd *const *vs_commands(void);
 
 /* Tokenised input of a VS_ARGS_TEXT command: TEXT, --ids 1,2,3, --file F (a text a line; the command is called once
- * for all). The options "ids", "file", "target", "decoder-ids", "no-special" are added to such commands by the table.
- * Owned by the caller: vs_texts_free(). */
+ * for all), with --pair TEXT the second text of each.  These options and --no-special are added to such commands by the
+ * table.  Owned by the caller: vs_texts_free(). */
 typedef struct vs_text_input {
     char *text;        /* NULL where ids were given */
     vs_tokens tokens;  /* ids with special tokens */
@@ -143,6 +147,10 @@ typedef struct vs_texts {
 } vs_texts;
 vs_status vs_args_texts(vs_err *err, vs_session *s, const vs_args *a, vs_texts *out) VS_MUST_CHECK;
 void vs_texts_free(vs_texts *t);
+
+/* vs_each_text() - call fn for each text of a command: an answer a text.  several: there are others. */
+typedef vs_status vs_text_fn(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several, vs_out *o);
+vs_status vs_each_text(vs_err *err, vs_session *s, const vs_args *a, vs_text_fn *fn, vs_out *o) VS_MUST_CHECK;
 
 /* vs_query() - what a bare expression and `near` do: its nearest neighbours as {"query","space","results"}.
  * k 0: the session's setting; in NULL: where the value's answers are looked up. */

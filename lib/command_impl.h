@@ -9,8 +9,8 @@
 
 /* ---- the one lexer (DESIGN 1): prompt, scripts, -c ---- */
 
-/* A word of a line.  '…' groups at a word's start only (so isn't is one word); "…" groups anywhere; {…} keeps its
- * inside whole. */
+/* A word of a line.  '…' groups a whole word only, on one line (so isn't, 's and 'tis are words); "…" groups anywhere;
+ * {…} keeps its inside whole. */
 typedef struct vs_word {
     char *text;      /* quotes taken off, \" and \\ inside "…" undone */
     const char *raw; /* as written */
@@ -63,6 +63,8 @@ const vs_cmd *vs_command_find(const char *name, size_t n);
 const vs_cmd *vs_command_guess(const char *name, size_t n);
 
 /* ---- recorded output ---- */
+/* vs_json_text() - s as a JSON string; bytes that are not UTF-8 (a byte piece of a model) become U+FFFD; NULL: null. */
+json_t *vs_json_text(const char *s);
 typedef enum vs_item_kind { VS_ITEM_FIELD, VS_ITEM_TABLE, VS_ITEM_MATRIX, VS_ITEM_NOTE, VS_ITEM_HEADING, VS_ITEM_RAW } vs_item_kind;
 typedef union vs_cell {
     const char *s;
@@ -110,6 +112,7 @@ struct vs_out {
     size_t open_table; /* index + 1 of the table that cells go to */
     bool failed;       /* memory ran out while recording */
     int depth;         /* commands running inside commands */
+    int held;          /* a command that runs at this depth leaves showing its answer to the one around it; 0: none */
 };
 void vs_out_reset(vs_out *o); /* forget what was recorded */
 void vs_out_flush(vs_out *o); /* show it, then forget it */

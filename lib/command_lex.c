@@ -3,6 +3,12 @@
 
 #include "command_impl.h"
 
+/* A text being read; an earlier search has found no ' that closes a group before single_free. */
+typedef struct scan {
+    const char *s;
+    size_t n, single_free;
+} scan;
+
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 /* The offset just after the quoted or braced group that begins at i, or 0 where it is never closed. */
@@ -16,18 +22,26 @@ static size_t skip_double(const char *s, size_t n, size_t i) {
     return 0;
 }
 
-static size_t skip_single(const char *s, size_t n, size_t i) {
-    const char *end = i + 1 < n ? memchr(s + i + 1, '\'', n - i - 1) : NULL;
-    return end ? (size_t)(end - s) + 1 : 0;
+/* '…' ends where a ' ends a word of the same line, before another begins one: 's and 'tis are words as they stand. */
+static size_t skip_single(scan *x, size_t i) {
+    size_t at = i + 1;
+    if (at < x->single_free) at = x->single_free;
+    for (; at < x->n && x->s[at] != '\n'; at++) {
+        if (x->s[at] != '\'') continue;
+        if (at + 1 == x->n || is_blank(x->s[at + 1]) || x->s[at + 1] == ';' || x->s[at + 1] == '}') return at + 1;
+        if (is_blank(x->s[at - 1])) break;
+    }
+    x->single_free = at;
+    return i + 1;
 }
 
-static size_t skip_braces(const char *s, size_t n, size_t i) {
+static size_t skip_braces(scan *x, size_t i) {
     size_t depth = 0;
     bool at_start = true;
-    while (i < n) {
-        char c = s[i];
+    while (i < x->n) {
+        char c = x->s[i];
         if (c == '"' || (c == '\'' && at_start)) {
-            size_t end = c == '"' ? skip_double(s, n, i) : skip_single(s, n, i);
+            size_t end = c == '"' ? skip_double(x->s, x->n, i) : skip_single(x, i);
             if (!end) return 0;
             i = end;
             at_start = false;
@@ -42,10 +56,10 @@ static size_t skip_braces(const char *s, size_t n, size_t i) {
 }
 
 /* One step of a scan: from i, over a character or a whole group.  0: unclosed. */
-static size_t step(const char *s, size_t n, size_t i, bool word_start) {
-    if (s[i] == '"') return skip_double(s, n, i);
-    if (s[i] == '\'' && word_start) return skip_single(s, n, i);
-    if (s[i] == '{') return skip_braces(s, n, i);
+static size_t step(scan *x, size_t i, bool word_start) {
+    if (x->s[i] == '"') return skip_double(x->s, x->n, i);
+    if (x->s[i] == '\'' && word_start) return skip_single(x, i);
+    if (x->s[i] == '{') return skip_braces(x, i);
     return i + 1;
 }
 
@@ -55,15 +69,16 @@ static vs_status unclosed(vs_err *err, const char *s, size_t i) {
 
 vs_status vs_lex_command(vs_err *err, const char *text, size_t n, size_t *end) {
     size_t i = 0;
-    while (i < n && is_blank(text[i])) i++;
+    while (i < n && text[i] != '\n' && is_blank(text[i])) i++;
     if (i < n && text[i] == '#') { /* a comment runs to the end of its line */
         const char *nl = memchr(text + i, '\n', n - i);
         *end = nl ? (size_t)(nl - text) : n;
         return VS_OK;
     }
+    scan x = {.s = text, .n = n};
     bool word_start = true;
     while (i < n && text[i] != ';' && text[i] != '\n') {
-        size_t next = step(text, n, i, word_start);
+        size_t next = step(&x, i, word_start);
         if (!next) return unclosed(err, text, i);
         word_start = is_blank(text[i]);
         i = next;
@@ -75,7 +90,8 @@ vs_status vs_lex_command(vs_err *err, const char *text, size_t n, size_t *end) {
 /* Put the text of a word written as s[n] into out, without its quotes. */
 static void unquote(const char *s, size_t n, char *out) {
     size_t k = 0;
-    if (n >= 2 && s[0] == '\'' && skip_single(s, n, 0) == n) {
+    scan x = {.s = s, .n = n};
+    if (n >= 2 && s[0] == '\'' && skip_single(&x, 0) == n) {
         memcpy(out, s + 1, n - 2);
         out[n - 2] = '\0';
         return;
@@ -83,7 +99,7 @@ static void unquote(const char *s, size_t n, char *out) {
     bool inside = false;
     for (size_t i = 0; i < n; i++) {
         if (s[i] == '{' && !inside) { /* a block stays as written */
-            size_t end = skip_braces(s, n, i);
+            size_t end = skip_braces(&x, i);
             memcpy(out + k, s + i, end - i);
             k += end - i;
             i = end - 1;
@@ -112,6 +128,7 @@ static vs_status add_word(vs_err *err, vs_words_of *out, size_t *cap, vs_word w)
 vs_status vs_lex_words(vs_err *err, const char *text, size_t n, vs_words_of *out) {
     *out = (vs_words_of){0};
     size_t cap = 0;
+    scan x = {.s = text, .n = n};
     for (size_t i = 0; i < n;) {
         if (is_blank(text[i])) {
             i++;
@@ -120,7 +137,7 @@ vs_status vs_lex_words(vs_err *err, const char *text, size_t n, vs_words_of *out
         size_t from = i;
         bool first = true;
         while (i < n && !is_blank(text[i])) {
-            size_t next = step(text, n, i, first);
+            size_t next = step(&x, i, first);
             if (!next) {
                 vs_words_of_free(out);
                 return unclosed(err, text, i);
@@ -129,7 +146,8 @@ vs_status vs_lex_words(vs_err *err, const char *text, size_t n, vs_words_of *out
             first = false;
         }
         vs_word w = {.raw = text + from, .raw_len = i - from};
-        w.quoted = (text[from] == '"' && skip_double(text, i, from) == i) || (text[from] == '\'' && skip_single(text, i, from) == i);
+        bool single = text[from] == '\'' && i > from + 1 && text[i - 1] == '\''; /* it went over the group as one */
+        w.quoted = single || (text[from] == '"' && skip_double(text, i, from) == i);
         w.text = vs_arena_alloc(&out->arena, w.raw_len + 1, 1);
         vs_status s = w.text ? add_word(err, out, &cap, w) : vs_fail(err, VS_E_NOMEM, "no memory for a word of %zu bytes", w.raw_len);
         if (s != VS_OK) {

@@ -54,6 +54,17 @@ void vs_out_bool(vs_out *o, unsigned flags, const char *name, bool value) {
     if (!o->failed) o->item[o->n - 1].is_bool = true;
 }
 
+json_t *vs_json_text(const char *s) {
+    if (!s) return json_null();
+    json_t *j = json_string(s);
+    if (j) return j;
+    vs_buf b = {0};
+    for (size_t i = 0, n = strlen(s); i < n;) vs_buf_put_utf8(&b, vs_utf8_next(s, n, &i, NULL));
+    j = json_string(b.s ? b.s : "");
+    vs_buf_free(&b);
+    return j ? j : json_null();
+}
+
 static void list(vs_out *o, unsigned flags, const char *name, json_t *array) {
     vs_item *it = array ? add(o, VS_ITEM_FIELD, name, flags) : NULL;
     if (it)
@@ -76,10 +87,7 @@ void vs_out_reals(vs_out *o, unsigned flags, const char *name, const float *v, s
 }
 void vs_out_texts(vs_out *o, unsigned flags, const char *name, const char *const *v, size_t n) {
     json_t *a = json_array();
-    for (size_t i = 0; a && i < n; i++) {
-        json_t *s = json_string(v[i]);
-        json_array_append_new(a, s ? s : json_null());
-    }
+    for (size_t i = 0; a && i < n; i++) json_array_append_new(a, vs_json_text(v[i]));
     list(o, flags, name, a);
 }
 

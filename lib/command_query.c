@@ -68,7 +68,9 @@ static vs_status ids_of(vs_err *err, const char *list, vs_tokens *t) {
     return t->n ? VS_OK : vs_fail(err, VS_E_USAGE, "--ids wants at least one id");
 }
 
-static vs_status add_text(vs_err *err, vs_session *s, const char *text, size_t n, bool special, vs_texts *out) {
+static vs_status add_text(vs_err *err, vs_session *s, const vs_args *a, const char *text, size_t n, vs_texts *out) {
+    const char *pair = vs_text(a, "pair");
+    if (!n && !(a->cmd->needs & VS_EMPTY_TEXT)) return vs_fail(err, VS_E_RANGE, "%s: the text is empty", a->cmd->name);
     vs_text_input *grown = vs_grow(out->item, out->n, out->n + 1, sizeof *grown);
     if (!grown) return vs_fail(err, VS_E_NOMEM, "no memory for the texts");
     out->item = grown;
@@ -79,11 +81,10 @@ static vs_status add_text(vs_err *err, vs_session *s, const char *text, size_t n
     const vs_tokenizer *tok;
     VS_TRY(vs_session_model(err, s, &m));
     VS_TRY(vs_model_tokenizer(err, m, &tok));
-    VS_TRY(vs_tokenize(err, tok, text, n, NULL, 0, special, &it->tokens));
-    return VS_OK;
+    return vs_tokenize(err, tok, text, n, pair, pair ? strlen(pair) : 0, !vs_has(a, "no-special"), &it->tokens);
 }
 
-static vs_status texts_of_file(vs_err *err, vs_session *s, const char *path, bool special, vs_texts *out) {
+static vs_status texts_of_file(vs_err *err, vs_session *s, const vs_args *a, const char *path, vs_texts *out) {
     vs_map m;
     VS_TRY(vs_map_open(err, path, &m));
     vs_status st = VS_OK;
@@ -92,7 +93,7 @@ static vs_status texts_of_file(vs_err *err, vs_session *s, const char *path, boo
         const char *nl = memchr(p, '\n', (size_t)(end - p)), *stop = nl ? nl : end;
         size_t n = (size_t)(stop - p);
         if (n && p[n - 1] == '\r') n--;
-        if (n) st = add_text(err, s, p, n, special, out);
+        if (n) st = add_text(err, s, a, p, n, out);
         if (st != VS_OK) vs_fail_in(err, "%s, line %zu", path, line);
         p = nl ? nl + 1 : end;
     }
@@ -103,7 +104,6 @@ static vs_status texts_of_file(vs_err *err, vs_session *s, const char *path, boo
 
 vs_status vs_args_texts(vs_err *err, vs_session *s, const vs_args *a, vs_texts *out) {
     *out = (vs_texts){0};
-    bool special = !vs_has(a, "no-special");
     vs_status st;
     if (vs_has(a, "ids")) {
         out->item = vs_zalloc(1, sizeof *out->item);
@@ -111,12 +111,13 @@ vs_status vs_args_texts(vs_err *err, vs_session *s, const vs_args *a, vs_texts *
         out->n = 1;
         st = ids_of(err, vs_text(a, "ids"), &out->item[0].tokens);
     } else if (vs_has(a, "file")) {
-        st = texts_of_file(err, s, vs_text(a, "file"), special, out);
+        st = texts_of_file(err, s, a, vs_text(a, "file"), out);
     } else {
         const char *text = vs_arg(a, 0) ? vs_arg(a, 0) : "";
-        st = add_text(err, s, text, strlen(text), special, out);
+        st = add_text(err, s, a, text, strlen(text), out);
     }
-    if (st == VS_OK && out->item[0].tokens.n == 0) st = vs_fail(err, VS_E_RANGE, "%s: the text is empty; it wants at least one token", a->cmd->name);
+    for (size_t i = 0; st == VS_OK && i < out->n; i++)
+        if (!out->item[i].tokens.n && !(a->cmd->needs & VS_EMPTY_TEXT)) st = vs_fail(err, VS_E_RANGE, "%s: the text has no token", a->cmd->name);
     if (st != VS_OK) vs_texts_free(out);
     return st;
 }
@@ -128,4 +129,17 @@ void vs_texts_free(vs_texts *t) {
     }
     vs_free(t->item);
     *t = (vs_texts){0};
+}
+
+vs_status vs_each_text(vs_err *err, vs_session *s, const vs_args *a, vs_text_fn *fn, vs_out *o) {
+    vs_texts t;
+    VS_TRY(vs_args_texts(err, s, a, &t));
+    vs_status st = VS_OK;
+    for (size_t i = 0; st == VS_OK && i < t.n; i++) {
+        st = fn(err, s, a, &t.item[i], t.n > 1, o);
+        if (st == VS_OK && i + 1 < t.n) vs_out_flush_part(o);
+        if (st == VS_OK && i + 1 < t.n && vs_interrupted()) st = vs_fail(err, VS_E_STOPPED, "%s: stopped after %zu of %zu texts", a->cmd->name, i + 1, t.n);
+    }
+    vs_texts_free(&t);
+    return st;
 }

@@ -23,6 +23,7 @@ static vs_status resolve_key(vs_err *err, vs_session *s, const vs_addr *a, vs_va
     if (!out->vec) return no_memory(err);
     vs_match how;
     VS_TRY(vs_space_lookup(err, sp, a->text, a->text_len, s->settings.exact_key, out->vec, rows, &n, &how, &out->notes));
+    if (out->notes.len) vs_buf_printf(&out->notes, ": %s has no \"%.*s\"", vs_space_name(sp), (int)(a->text_len < 80 ? a->text_len : 80), a->text);
     out->space = sp;
     out->rows = vs_alloc(n, sizeof *out->rows);
     if (!out->rows) return no_memory(err);
@@ -230,6 +231,7 @@ vs_status vs_session_near(vs_err *err, vs_session *s, const vs_value *v, const c
     } else if (st == VS_OK) {
         memcpy(q, v->vec, v->dim * sizeof *q);
     }
+    if (st == VS_OK && vs_sum_squares(v->vec, v->dim) == 0.0f) st = vs_fail(err, VS_E_NUMERIC, "a zero vector has no direction, so it has no neighbours");
     bool own = !keep_operands && *where == v->space;
     if (st == VS_OK) st = vs_space_near(err, *where, q, k, own ? v->rows : NULL, own ? v->n_rows : 0, idx, score, found);
     for (size_t i = 0; st == VS_OK && i < *found; i++) {

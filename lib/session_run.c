@@ -58,7 +58,7 @@ static bool all_digits(const char *s, size_t n) {
 static bool tokens_over(const vs_tokens *t, size_t begin, size_t end, size_t *from, size_t *to) {
     bool any = false;
     for (size_t i = 0; i < t->n; i++) {
-        if (t->special[i] || t->text[i] || t->end[i] <= begin || t->begin[i] >= end) continue;
+        if (t->special[i] || (t->text && t->text[i]) || t->end[i] <= begin || t->begin[i] >= end) continue;
         if (!any) *from = i;
         *to = i;
         any = true;

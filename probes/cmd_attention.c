@@ -232,18 +232,18 @@ static vs_status show(vs_err *err, vs_session *s, const vs_args *a, const vs_tex
     return links(err, k, at, layer, most, o);
 }
 
-static vs_status run_attention(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+static vs_status attention_one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several, vs_out *o) {
     vs_model *m;
-    vs_texts t;
     looks k = {0};
+    (void)several;
     VS_TRY(vs_session_model(err, s, &m));
-    VS_TRY(vs_args_texts(err, s, a, &t));
-    vs_status st = looks_open(err, s, m, &t.item[0], &k);
-    if (st == VS_OK) st = show(err, s, a, &t.item[0], &k, o);
+    vs_status st = looks_open(err, s, m, in, &k);
+    if (st == VS_OK) st = show(err, s, a, in, &k, o);
     looks_close(&k);
-    vs_texts_free(&t);
     return st;
 }
+
+static vs_status run_attention(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) { return vs_each_text(err, s, a, attention_one, o); }
 static const char *const examples[] = {"attention the white swan in the blue water", "attention the white swan in the blue water --at swan",
                                        "attention the white swan in the blue water --layer 5 --head 2", NULL};
 const vs_cmd vs_cmd_attention = {

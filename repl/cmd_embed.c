@@ -46,26 +46,22 @@ static void show(const vs_text_input *in, const float *v, size_t d, bool several
     vs_out_note(o, "  [% .4f, % .4f, % .4f, … % .4f]   all of them: --json", (double)v[0], (double)v[d > 1], (double)v[d > 2 ? 2 : 0], (double)v[d - 1]);
 }
 
-static vs_status run_embed(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
-    const char *how = vs_text(a, "pool");
-    bool cls = !strcmp(how, "cls");
-    if (!cls && strcmp(how, "mean") != 0) return vs_fail(err, VS_E_USAGE, "embed: --pool wants mean or cls, not %s", how);
+static vs_status embed_one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several, vs_out *o) {
     vs_model *m;
-    vs_texts t;
     VS_TRY(vs_session_model(err, s, &m));
-    VS_TRY(vs_args_texts(err, s, a, &t));
     size_t d = vs_model_info_of(m)->stack[0].d;
     float *v = vs_alloc(d, sizeof *v);
-    vs_status st = v ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for a vector");
-    vs_site site = output_site(m);
-    for (size_t i = 0; st == VS_OK && i < t.n; i++) {
-        st = pool(err, s, &t.item[i], site, cls, vs_has(a, "unit"), v);
-        if (st == VS_OK) show(&t.item[i], v, d, t.n > 1, o);
-        if (st == VS_OK && i + 1 < t.n) vs_out_flush_part(o);
-    }
+    vs_status st = v ? pool(err, s, in, output_site(m), !strcmp(vs_text(a, "pool"), "cls"), vs_has(a, "unit"), v)
+                     : vs_fail(err, VS_E_NOMEM, "no memory for a vector");
+    if (st == VS_OK) show(in, v, d, several, o);
     vs_free(v);
-    vs_texts_free(&t);
     return st;
+}
+
+static vs_status run_embed(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    const char *how = vs_text(a, "pool");
+    if (strcmp(how, "cls") != 0 && strcmp(how, "mean") != 0) return vs_fail(err, VS_E_USAGE, "embed: --pool wants mean or cls, not %s", how);
+    return vs_each_text(err, s, a, embed_one, o);
 }
 static const char *const embed_examples[] = {"embed The white swan in the blue water", "embed \"a river bank\" --pool cls --unit", NULL};
 const vs_cmd vs_cmd_embed = {.name = "embed", .group = "passes", .synopsis = "TEXT [--pool mean|cls] [--unit]", .summary = "a text's vector: the encoder's output, pooled",

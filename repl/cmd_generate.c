@@ -78,24 +78,20 @@ static vs_status write_on(vs_err *err, vs_session *s, const vs_args *a, const vs
     return st;
 }
 
-static vs_status run_generate(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+static vs_status generate_one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several, vs_out *o) {
     vs_model *m;
-    vs_texts t;
     writing w = {0};
     VS_TRY(vs_session_model(err, s, &m));
     VS_TRY(vs_model_tokenizer(err, m, &w.tok));
-    if (vs_int(a, "n") < 1) return vs_fail(err, VS_E_USAGE, "generate: -n wants a number from 1");
     vs_sampling how = {.temperature = vs_has(a, "greedy") ? 0 : (float)vs_real(a, "temperature"),
                        .top_k = (size_t)vs_int(a, "top-k"),
                        .top_p = (float)vs_real(a, "top-p"),
                        .seed = vs_has(a, "seed") ? (uint64_t)vs_int(a, "seed") : vs_session_settings(s)->seed};
-    if (!(how.temperature >= 0) || !(how.top_p > 0 && how.top_p <= 1) || vs_int(a, "top-k") < 0)
-        return vs_fail(err, VS_E_USAGE, "generate: --temperature is from 0, --top-k from 0, --top-p above 0 and at most 1");
-    VS_TRY(vs_args_texts(err, s, a, &t));
     w.id = vs_alloc((size_t)vs_int(a, "n"), sizeof *w.id);
     vs_status st = w.id ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for the tokens");
-    if (st == VS_OK && t.item[0].text) vs_out_stream(o, t.item[0].text, strlen(t.item[0].text));
-    if (st == VS_OK) st = write_on(err, s, a, &t.item[0], &how, m, &w, o);
+    if (st == VS_OK && several && in->text) vs_out_text(o, VS_COL_JSON_ONLY, "prompt", in->text);
+    if (st == VS_OK && in->text) vs_out_stream(o, in->text, strlen(in->text));
+    if (st == VS_OK) st = write_on(err, s, a, in, &how, m, &w, o);
     vs_out_stream(o, "\n", 1);
     if (st == VS_OK) {
         vs_out_ints(o, VS_COL_JSON_ONLY, "ids", w.id, w.n);
@@ -103,8 +99,15 @@ static vs_status run_generate(vs_err *err, vs_session *s, const vs_args *a, vs_o
     }
     vs_buf_free(&w.text);
     vs_free(w.id);
-    vs_texts_free(&t);
     return st;
+}
+
+static vs_status run_generate(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    double top_p = vs_real(a, "top-p");
+    if (vs_int(a, "n") < 1) return vs_fail(err, VS_E_USAGE, "generate: -n wants a number from 1");
+    if (!(vs_real(a, "temperature") >= 0) || !(top_p > 0 && top_p <= 1) || vs_int(a, "top-k") < 0)
+        return vs_fail(err, VS_E_USAGE, "generate: --temperature is from 0, --top-k from 0, --top-p above 0 and at most 1");
+    return vs_each_text(err, s, a, generate_one, o);
 }
 static const char *const generate_examples[] = {"generate \"The white swan\" -n 20 --greedy", "generate \"Once upon a time\" -n 30 --temperature 0.8 --seed 7", NULL};
 const vs_cmd vs_cmd_generate = {.name = "generate", .group = "passes", .synopsis = "TEXT [-n N] [--greedy]", .summary = "continue a text, token by token",
@@ -112,8 +115,13 @@ const vs_cmd vs_cmd_generate = {.name = "generate", .group = "passes", .synopsis
 
 /* ---- score ---- */
 
-static vs_status score_one(vs_err *err, vs_session *s, const vs_text_input *in, const vs_model *m, const vs_tokenizer *tok, vs_out *o) {
-    static const vs_col cols[] = {{"token", VS_COL_TOKEN, 0, VS_COL_TTY_ONLY, NULL}, {"logprob", VS_COL_REAL, 4, VS_COL_TTY_ONLY, NULL}, {"prob", VS_COL_PROB, 4, VS_COL_TTY_ONLY, NULL}};
+static vs_status score_one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several, vs_out *o) {
+    static const vs_col cols[] = {{"token", VS_COL_TOKEN, 0, VS_COL_NO_JSON, NULL}, {"logprob", VS_COL_REAL, 4, VS_COL_NO_JSON, NULL}, {"prob", VS_COL_PROB, 4, VS_COL_NO_JSON, NULL}};
+    vs_model *m;
+    const vs_tokenizer *tok;
+    (void)a, (void)several;
+    VS_TRY(vs_session_model(err, s, &m));
+    VS_TRY(vs_model_tokenizer(err, m, &tok));
     const vs_tokens *t = &in->tokens;
     size_t V = vs_model_info_of(m)->V;
     if (t->n < 2) return vs_fail(err, VS_E_RANGE, "score: one token alone has nothing before it to be predicted from");
@@ -123,7 +131,7 @@ static vs_status score_one(vs_err *err, vs_session *s, const vs_text_input *in, 
     const float *logits = vs_pass_logits(p, NULL);
     float *lp = vs_alloc(t->n, sizeof *lp);
     const char **name = vs_alloc(t->n, sizeof *name);
-    vs_arena a = {0};
+    vs_arena names = {0};
     vs_buf b = {0};
     vs_status st = lp && name ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for the scores");
     double sum = 0;
@@ -133,7 +141,7 @@ static vs_status score_one(vs_err *err, vs_session *s, const vs_text_input *in, 
         sum += (double)lp[i - 1];
         vs_buf_clear(&b);
         vs_piece_text(tok, t->id[i], &b);
-        name[i - 1] = vs_arena_strndup(&a, b.s ? b.s : "", b.len);
+        name[i - 1] = vs_arena_strndup(&names, b.s ? b.s : "", b.len);
         if (!name[i - 1]) st = vs_fail(err, VS_E_NOMEM, "no memory for the scores");
     }
     if (st == VS_OK) {
@@ -141,7 +149,7 @@ static vs_status score_one(vs_err *err, vs_session *s, const vs_text_input *in, 
         vs_out_texts(o, VS_COL_JSON_ONLY, "tokens", name, t->n - 1);
         vs_out_reals(o, VS_COL_JSON_ONLY, "logprobs", lp, t->n - 1);
         vs_out_table(o, "score", cols, 3);
-        for (size_t i = 0; !vs_out_is_data(o) && i + 1 < t->n; i++) {
+        for (size_t i = 0; i + 1 < t->n; i++) {
             vs_out_cell_text(o, name[i]);
             vs_out_cell_real(o, (double)lp[i]);
             vs_out_cell_real(o, exp((double)lp[i]));
@@ -151,28 +159,14 @@ static vs_status score_one(vs_err *err, vs_session *s, const vs_text_input *in, 
         vs_out_real(o, 0, "perplexity", exp(loss), 3);
     }
     vs_buf_free(&b);
-    vs_arena_free(&a);
+    vs_arena_free(&names);
     vs_free(name);
     vs_free(lp);
     vs_pass_free(p);
     return st;
 }
 
-static vs_status run_score(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
-    vs_model *m;
-    const vs_tokenizer *tok;
-    vs_texts t;
-    VS_TRY(vs_session_model(err, s, &m));
-    VS_TRY(vs_model_tokenizer(err, m, &tok));
-    VS_TRY(vs_args_texts(err, s, a, &t));
-    vs_status st = VS_OK;
-    for (size_t i = 0; st == VS_OK && i < t.n; i++) {
-        st = score_one(err, s, &t.item[i], m, tok, o);
-        if (st == VS_OK && i + 1 < t.n) vs_out_flush_part(o);
-    }
-    vs_texts_free(&t);
-    return st;
-}
+static vs_status run_score(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) { return vs_each_text(err, s, a, score_one, o); }
 static const char *const score_examples[] = {"score The white swan in the blue water", NULL};
 const vs_cmd vs_cmd_score = {.name = "score", .group = "passes", .synopsis = "TEXT", .summary = "log-probability of each token, loss, perplexity",
                              .details = "The first token (the start token of the model) is given; each later one is predicted from those before it.\n"

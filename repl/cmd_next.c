@@ -1,4 +1,4 @@
-/* cmd_next.c - next, test, fill: what the model predicts at one place. */
+/* cmd_next.c - next, test, fill, nsp: what the model predicts at one place. */
 #include <math.h>
 #include <string.h>
 
@@ -12,24 +12,25 @@ static const char *text_of(const vs_tokenizer *tok, int32_t id, vs_buf *b) {
     return b->s ? b->s : "";
 }
 
-/* The k most likely tokens of one row of logits [V] as the table `results`. */
-static vs_status top_table(vs_err *err, const vs_tokenizer *tok, const float *logits, size_t V, size_t k, vs_out *o) {
-    static const vs_col cols[] = {{"id", VS_COL_INT, 0, 0, NULL}, {"token", VS_COL_TOKEN, 0, 0, NULL}, {"prob", VS_COL_PROB, 4, 0, NULL},
-                                  {"logit", VS_COL_REAL, 3, 0, NULL}};
+/* Columns of predictions; with the position first where there are several to predict. */
+static const vs_col top_cols[] = {{"position", VS_COL_INT, 0, 0, NULL}, {"id", VS_COL_INT, 0, 0, NULL}, {"token", VS_COL_TOKEN, 0, 0, NULL},
+                                  {"prob", VS_COL_PROB, 4, 0, NULL},     {"logit", VS_COL_REAL, 3, 0, NULL}};
+
+/* The k most likely tokens of one row of logits [V] as rows of a table; position < 0: without it. */
+static vs_status top_rows(vs_err *err, const vs_tokenizer *tok, const float *logits, size_t V, size_t k, int64_t position, vs_out *o) {
     if (k > V) k = V;
     size_t *idx = vs_alloc(k, sizeof *idx);
     vs_buf b = {0};
     if (!idx) return vs_fail(err, VS_E_NOMEM, "no memory for %zu predictions", k);
     double all = (double)vs_log_sum_exp(logits, V);
     size_t n = vs_top_k(logits, V, k, idx);
-    vs_out_table(o, "results", cols, 4);
     for (size_t i = 0; i < n; i++) {
+        if (position >= 0) vs_out_cell_int(o, position);
         vs_out_cell_int(o, (int64_t)idx[i]);
         vs_out_cell_text(o, text_of(tok, (int32_t)idx[i], &b));
         vs_out_cell_real(o, exp((double)logits[idx[i]] - all));
         vs_out_cell_real(o, (double)logits[idx[i]]);
     }
-    vs_out_end(o);
     vs_buf_free(&b);
     vs_free(idx);
     return VS_OK;
@@ -53,27 +54,24 @@ static const vs_opt next_opts[] = {{"k", 'k', VS_OPT_INT, "K", "how many", "10",
 
 /* ---- next ---- */
 
-static vs_status run_next(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+static vs_status next_one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several, vs_out *o) {
     vs_model *m;
     const vs_tokenizer *tok;
-    vs_texts t;
     size_t k = 0;
+    vs_pass *p;
+    vs_request rq = {.logits = VS_LOGITS_LAST};
     VS_TRY(count_of(err, a, &k));
     VS_TRY(head_of(err, s, "next", &m, &tok));
-    VS_TRY(vs_args_texts(err, s, a, &t));
-    vs_status st = VS_OK;
-    for (size_t i = 0; st == VS_OK && i < t.n; i++) {
-        vs_pass *p = NULL;
-        vs_request rq = {.logits = VS_LOGITS_LAST};
-        st = vs_session_run_text(err, s, t.item[i].text, &t.item[i].tokens, &rq, &p);
-        if (st == VS_OK && t.n > 1) vs_out_text(o, 0, "text", t.item[i].text);
-        if (st == VS_OK) st = top_table(err, tok, vs_pass_logits(p, NULL), vs_model_info_of(m)->V, k, o);
-        vs_pass_free(p);
-        if (st == VS_OK && i + 1 < t.n) vs_out_flush_part(o);
-    }
-    vs_texts_free(&t);
+    VS_TRY(vs_session_run_text(err, s, in->text, &in->tokens, &rq, &p));
+    if (several) vs_out_text(o, 0, "text", in->text);
+    vs_out_table(o, "results", top_cols + 1, 4);
+    vs_status st = top_rows(err, tok, vs_pass_logits(p, NULL), vs_model_info_of(m)->V, k, -1, o);
+    vs_out_end(o);
+    vs_pass_free(p);
     return st;
 }
+
+static vs_status run_next(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) { return vs_each_text(err, s, a, next_one, o); }
 static const char *const next_examples[] = {"next \"Michael Jordan plays the sport of\"", "next The capital of France is -k 3", NULL};
 const vs_cmd vs_cmd_next = {.name = "next", .group = "passes", .synopsis = "TEXT [-k K]", .summary = "the most likely next tokens",
                             .style = VS_ARGS_TEXT, .min_args = 1, .opts = next_opts, .examples = next_examples, .needs = VS_NEEDS_CAUSAL, .run = run_next};
@@ -147,35 +145,76 @@ const vs_cmd vs_cmd_test = {.name = "test", .group = "passes", .synopsis = "PROM
 
 /* ---- fill ---- */
 
-static vs_status run_fill(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+static vs_status fill_one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several, vs_out *o) {
     vs_model *m;
     const vs_tokenizer *tok;
-    vs_texts t;
-    size_t k = 0;
+    const vs_tokens *t = &in->tokens;
+    size_t k = 0, masks = 0;
     VS_TRY(count_of(err, a, &k));
     VS_TRY(vs_session_model(err, s, &m));
-    const vs_model_info *in = vs_model_info_of(m);
-    if (!in->masked) return vs_fail(err, VS_E_UNSUPPORTED, "fill: %s has no masked-word head%s", in->name, in->has_logits ? "; it continues a text: next" : "; its file carries only the encoder (embed)");
     VS_TRY(vs_model_tokenizer(err, m, &tok));
-    VS_TRY(vs_args_texts(err, s, a, &t));
+    size_t V = vs_model_info_of(m)->V;
     int32_t mask = vs_role_id(tok, VS_TOK_MASK);
-    vs_pass *p = NULL;
+    for (size_t i = 0; mask >= 0 && i < t->n; i++) masks += t->id[i] == mask;
+    if (!masks) return vs_fail(err, VS_E_RANGE, "fill: the text has no [MASK]: fill the [MASK] swan");
+    vs_pass *p;
     vs_request rq = {.logits = VS_LOGITS_ALL};
-    const vs_tokens *tokens = &t.item[0].tokens;
-    size_t masks = 0;
-    for (size_t i = 0; i < tokens->n; i++) masks += tokens->id[i] == mask;
-    vs_status st = mask >= 0 && masks ? VS_OK : vs_fail(err, VS_E_USAGE, "fill: the text has no [MASK]: fill the [MASK] swan");
-    if (st == VS_OK) st = vs_session_run_text(err, s, t.item[0].text, tokens, &rq, &p);
-    for (size_t i = 0; st == VS_OK && i < tokens->n; i++) {
-        if (tokens->id[i] != mask) continue;
-        if (masks > 1) vs_out_int(o, 0, "position", (int64_t)i);
-        st = top_table(err, tok, vs_pass_logits(p, NULL) + i * in->V, in->V, k, o);
-        if (--masks) vs_out_flush_part(o);
-    }
+    VS_TRY(vs_session_run_text(err, s, in->text, t, &rq, &p));
+    if (several) vs_out_text(o, 0, "text", in->text);
+    vs_status st = VS_OK;
+    vs_out_table(o, "results", masks > 1 ? top_cols : top_cols + 1, masks > 1 ? 5 : 4);
+    for (size_t i = 0; st == VS_OK && i < t->n; i++)
+        if (t->id[i] == mask) st = top_rows(err, tok, vs_pass_logits(p, NULL) + i * V, V, k, masks > 1 ? (int64_t)i : -1, o);
+    vs_out_end(o);
     vs_pass_free(p);
-    vs_texts_free(&t);
     return st;
+}
+
+static vs_status run_fill(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    vs_model *m;
+    VS_TRY(vs_session_model(err, s, &m));
+    const vs_model_info *in = vs_model_info_of(m);
+    if (in->masked) return vs_each_text(err, s, a, fill_one, o);
+    return vs_fail(err, VS_E_UNSUPPORTED, "fill: %s has no masked-word head%s", in->name, in->has_logits ? "; it continues a text: next" : "; its file carries only the encoder (embed)");
 }
 static const char *const fill_examples[] = {"fill the [MASK] swan", NULL};
 const vs_cmd vs_cmd_fill = {.name = "fill", .group = "passes", .synopsis = "TEXT [-k K]", .summary = "the most likely words at each [MASK]",
                             .style = VS_ARGS_TEXT, .min_args = 1, .opts = next_opts, .examples = fill_examples, .needs = VS_NEEDS_MODEL, .run = run_fill};
+
+/* ---- nsp ---- */
+
+/* BERT's next-sentence head (Devlin et al. 2018): its logit 0 is "B follows A", 1 "B was drawn at random". */
+static vs_status nsp_of(vs_err *err, vs_session *s, const vs_tokens *t, vs_out *o) {
+    static const vs_site site = {.kind = VS_SITE_NSP, .layer = -1, .head = -1};
+    vs_pass *p;
+    vs_tensor view;
+    vs_request rq = {.keep = &site, .n_keep = 1};
+    VS_TRY(vs_session_run(err, s, t, &rq, &p));
+    vs_status st = vs_pass_site(err, p, site, 0, &view);
+    if (st == VS_OK) {
+        float logit[2];
+        memcpy(logit, view.data, sizeof logit);
+        vs_out_real(o, 0, "follows", 1 / (1 + exp((double)logit[1] - (double)logit[0])), 4);
+        vs_out_reals(o, 0, "logits", logit, 2);
+    }
+    vs_pass_free(p);
+    return st;
+}
+
+static vs_status run_nsp(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    vs_model *m;
+    const vs_tokenizer *tok;
+    vs_tokens t;
+    const char *first = vs_arg(a, 0), *second = vs_arg(a, 1);
+    VS_TRY(vs_session_model(err, s, &m));
+    if (!vs_model_weight(m, VS_ROLE_NSP_W, 0, 0)) return vs_fail(err, VS_E_UNSUPPORTED, "nsp: %s has no next-sentence head", vs_model_info_of(m)->name);
+    VS_TRY(vs_model_tokenizer(err, m, &tok));
+    VS_TRY(vs_tokenize(err, tok, first, strlen(first), second, strlen(second), true, &t));
+    vs_status st = nsp_of(err, s, &t, o);
+    vs_tokens_free(&t);
+    return st;
+}
+static const char *const nsp_examples[] = {"nsp \"He went to the shop.\" \"He bought some milk.\"", NULL};
+const vs_cmd vs_cmd_nsp = {.name = "nsp", .group = "passes", .synopsis = "TEXT TEXT", .summary = "whether the second sentence follows the first (BERT's next-sentence head)",
+                           .details = "Every command that takes a TEXT reads pairs too: tokens A --pair B, dump A --pair B --sites nsp.",
+                           .style = VS_ARGS_WORDS, .min_args = 2, .max_args = 2, .examples = nsp_examples, .needs = VS_NEEDS_MODEL, .run = run_nsp};

@@ -77,7 +77,9 @@ static vs_status mask_of(vs_err *err, const char *name, vs_mask *mask) {
     return VS_OK;
 }
 
-static vs_status one(vs_err *err, vs_session *s, vs_model *m, const vs_args *a, const vs_text_input *in, vs_out *o) {
+static vs_status one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several, vs_out *o) {
+    vs_model *m;
+    VS_TRY(vs_session_model(err, s, &m));
     const vs_model_info *info = vs_model_info_of(m);
     size_t L = info->stack[info->n_stacks - 1].L, n, from, to;
     const char *at = vs_text(a, "at");
@@ -99,6 +101,7 @@ static vs_status one(vs_err *err, vs_session *s, vs_model *m, const vs_args *a, 
         vs_buf piece = {0};
         vs_piece_text(l.tok, in->tokens.id[to], &piece);
         vs_out_note(o, "%zu tokens through %zu blocks in %.1f ms; at position %zu, \"%s\":", in->tokens.n, L, 1e3 * took, to, piece.s ? piece.s : "");
+        if (several && in->text) vs_out_text(o, 0, "text", in->text);
         vs_out_int(o, VS_COL_JSON_ONLY, "tokens", (int64_t)in->tokens.n);
         vs_out_int(o, VS_COL_JSON_ONLY, "position", (int64_t)to);
         vs_buf_free(&piece);
@@ -111,19 +114,7 @@ static vs_status one(vs_err *err, vs_session *s, vs_model *m, const vs_args *a, 
     return st;
 }
 
-static vs_status run_run(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
-    vs_model *m;
-    vs_texts t;
-    VS_TRY(vs_session_model(err, s, &m));
-    VS_TRY(vs_args_texts(err, s, a, &t));
-    vs_status st = VS_OK;
-    for (size_t i = 0; st == VS_OK && i < t.n; i++) {
-        st = one(err, s, m, a, &t.item[i], o);
-        if (st == VS_OK && i + 1 < t.n) vs_out_flush_part(o);
-    }
-    vs_texts_free(&t);
-    return st;
-}
+static vs_status run_run(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) { return vs_each_text(err, s, a, one, o); }
 static const char *const run_examples[] = {"run The Eiffel Tower is in the city of", "run the white swan in the blue water --at swan", NULL};
 const vs_cmd vs_cmd_run = {.name = "run", .group = "passes", .synopsis = "TEXT [--at POS]", .summary = "a pass summed up: what each layer adds, the leading token",
                            .details = "For each block: the length of the residual stream entering it, of what attention and the MLP add to it, and the token\n"

@@ -182,11 +182,25 @@ const vs_cmd vs_cmd_set = {.name = "set", .group = "session", .synopsis = "[NAME
 
 /* ---- source, time, quit ---- */
 
+/* The commands of a file, up to the first that fails: its line is said. */
+static vs_status run_lines(vs_err *err, vs_session *s, const char *path, const char *text, size_t n, vs_out *o) {
+    size_t line = 1;
+    for (size_t at = 0, end; at < n && !vs_quit_asked(); at += end + 1) {
+        vs_status st = vs_lex_command(err, text + at, n - at, &end);
+        if (st == VS_OK) st = vs_execute(err, s, text + at, end, o);
+        if (st != VS_OK) vs_fail_in(err, "%s, line %zu", path, line);
+        if (st != VS_OK) return st;
+        for (size_t i = at; i < n && i <= at + end; i++) line += text[i] == '\n';
+    }
+    return VS_OK;
+}
+
 static vs_status run_source(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     vs_map m;
-    if (o->depth > 16) return vs_fail(err, VS_E_STATE, "source: files read each other 16 deep; %s reads itself?", vs_arg(a, 0));
-    VS_TRY(vs_map_open(err, vs_arg(a, 0), &m));
-    vs_status st = vs_execute(err, s, (const char *)m.bytes, m.size, o);
+    const char *path = vs_arg(a, 0);
+    if (o->depth > 8) return vs_fail(err, VS_E_STATE, "source: files read each other 8 deep; does %s read itself?", path);
+    VS_TRY(vs_map_open(err, path, &m));
+    vs_status st = run_lines(err, s, path, (const char *)m.bytes, m.size, o);
     vs_map_close(&m);
     return st;
 }
@@ -195,13 +209,13 @@ const vs_cmd vs_cmd_source = {.name = "source", .group = "session", .synopsis = 
 
 static vs_status run_time(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     double began = vs_seconds();
-    VS_TRY(vs_execute(err, s, vs_arg(a, 0), strlen(vs_arg(a, 0)), o));
+    VS_TRY(vs_args_run_rest(err, s, a, o));
     vs_out_real(o, 0, "seconds", vs_seconds() - began, 6);
     return VS_OK;
 }
 static const char *const time_examples[] = {"time queen - king + man", NULL};
 const vs_cmd vs_cmd_time = {.name = "time", .group = "session", .synopsis = "COMMAND", .summary = "run a command and say how long it took",
-                            .style = VS_ARGS_RAW, .min_args = 1, .examples = time_examples, .complete = VS_COMPLETE_COMMAND, .run = run_time};
+                            .style = VS_ARGS_COMMAND, .min_args = 1, .examples = time_examples, .complete = VS_COMPLETE_COMMAND, .run = run_time};
 
 static vs_status run_quit(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     (void)err, (void)s, (void)a, (void)o;
@@ -212,12 +226,12 @@ const vs_cmd vs_cmd_quit = {.name = "quit", .group = "session", .synopsis = "", 
 
 /* ---- with ---- */
 
-/* What each edit did, once the command has run a pass. */
+/* What each edit did, once the command has run a pass; said by the outermost of several `with`. */
 static void say_effects(vs_session *s, vs_out *o) {
     size_t n;
     const vs_edit_effect *e = vs_session_effects(s, &n);
     if (!n) return;
-    static const vs_col cols[] = {{"edit", VS_COL_INT, 0, 0, NULL}, {"hits", VS_COL_INT, 0, 0, NULL}, {"change", VS_COL_REAL, 4, 0, "‖change‖"}};
+    static const vs_col cols[] = {{"edit", VS_COL_INT, 0, VS_COL_NO_CSV, NULL}, {"hits", VS_COL_INT, 0, VS_COL_NO_CSV, NULL}, {"change", VS_COL_REAL, 4, VS_COL_NO_CSV, "‖change‖"}};
     vs_out_table(o, "edits", cols, 3);
     for (size_t i = 0; i < n; i++) {
         vs_out_cell_int(o, (int64_t)i + 1);
@@ -228,9 +242,10 @@ static void say_effects(vs_session *s, vs_out *o) {
 }
 
 static vs_status run_with(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    bool outermost = vs_session_edit_count(s) == 0;
     VS_TRY(vs_session_push_edits(err, s, vs_arg(a, 0), strlen(vs_arg(a, 0))));
     vs_status st = vs_args_run_rest(err, s, a, o);
-    if (st == VS_OK && !vs_out_is_data(o)) say_effects(s, o);
+    if (st == VS_OK && outermost) say_effects(s, o);
     vs_session_pop_edits(s);
     return st;
 }

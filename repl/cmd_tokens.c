@@ -11,11 +11,15 @@ static vs_status tokenizer_of(vs_err *err, vs_session *s, const vs_tokenizer **t
     return vs_model_tokenizer(err, m, tok);
 }
 
-static void one_text(const vs_tokenizer *tok, const vs_text_input *in, const char *decoded, vs_out *o) {
-    static const vs_col cols[] = {{"position", VS_COL_INT, 0, VS_COL_TTY_ONLY, NULL}, {"id", VS_COL_INT, 0, VS_COL_TTY_ONLY, NULL},
-                                  {"piece", VS_COL_TEXT, 0, VS_COL_TTY_ONLY, NULL},   {"text", VS_COL_TOKEN, 0, VS_COL_TTY_ONLY, NULL},
-                                  {"bytes", VS_COL_TEXT, 0, VS_COL_TTY_ONLY, NULL}};
-    static const vs_col offset[] = {{"begin", VS_COL_INT, 0, 0, NULL}, {"end", VS_COL_INT, 0, 0, NULL}};
+static void show_text(const vs_tokenizer *tok, const vs_text_input *in, const char *decoded, vs_out *o) {
+    static const vs_col cols[] = {{"position", VS_COL_INT, 0, VS_COL_NO_JSON, NULL},
+                                  {"id", VS_COL_INT, 0, VS_COL_NO_JSON, NULL},
+                                  {"piece", VS_COL_TEXT, 0, VS_COL_NO_JSON, NULL},
+                                  {"text", VS_COL_TOKEN, 0, VS_COL_NO_JSON, NULL},
+                                  {"bytes", VS_COL_TEXT, 0, VS_COL_TTY_ONLY, NULL},
+                                  {"begin", VS_COL_INT, 0, VS_COL_NO_JSON | VS_COL_NO_TTY, NULL},
+                                  {"end", VS_COL_INT, 0, VS_COL_NO_JSON | VS_COL_NO_TTY, NULL}};
+    static const vs_col offset[] = {{"begin", VS_COL_INT, 0, VS_COL_JSON_ONLY, NULL}, {"end", VS_COL_INT, 0, VS_COL_JSON_ONLY, NULL}};
     const vs_tokens *t = &in->tokens;
     vs_buf pieces = {0}, seen = {0};
     const char **name = vs_alloc(t->n, sizeof *name);
@@ -31,54 +35,56 @@ static void one_text(const vs_tokenizer *tok, const vs_text_input *in, const cha
     vs_out_ints(o, VS_COL_JSON_ONLY, "ids", t->id, t->n);
     if (name && at) vs_out_texts(o, VS_COL_JSON_ONLY, "tokens", name, t->n);
     vs_out_text(o, VS_COL_JSON_ONLY, "text", decoded);
-    if (vs_out_is_data(o)) {
-        vs_out_table(o, "offsets", offset, 2);
-        for (size_t i = 0; i < t->n; i++) {
-            vs_out_cell_int(o, t->begin[i]);
-            vs_out_cell_int(o, t->end[i]);
-        }
-    } else {
-        vs_out_table(o, "pieces", cols, 5);
-        for (size_t i = 0; name && at && i < t->n; i++) {
-            char range[48] = "";
-            if (!t->special[i] && in->text) snprintf(range, sizeof range, "%u..%u", t->begin[i], t->end[i]);
-            vs_buf_clear(&seen);
-            vs_piece_text(tok, t->id[i], &seen);
-            vs_out_cell_int(o, (int64_t)i);
-            vs_out_cell_int(o, t->id[i]);
-            vs_out_cell_text(o, name[i]);
-            vs_out_cell_text(o, seen.s ? seen.s : "");
-            vs_out_cell_text(o, range);
-        }
+    vs_out_table(o, "pieces", cols, 7);
+    for (size_t i = 0; name && at && i < t->n; i++) {
+        char range[48] = "";
+        if (!t->special[i] && in->text) snprintf(range, sizeof range, "%u..%u%s", t->begin[i], t->end[i], t->text && t->text[i] ? " of the pair" : "");
+        vs_buf_clear(&seen);
+        vs_piece_text(tok, t->id[i], &seen);
+        vs_out_cell_int(o, (int64_t)i);
+        vs_out_cell_int(o, t->id[i]);
+        vs_out_cell_text(o, name[i]);
+        vs_out_cell_text(o, seen.s ? seen.s : "");
+        vs_out_cell_text(o, range);
+        vs_out_cell_int(o, t->begin[i]);
+        vs_out_cell_int(o, t->end[i]);
     }
     vs_out_end(o);
+    vs_out_table(o, "offsets", offset, 2);
+    for (size_t i = 0; i < t->n; i++) {
+        vs_out_cell_int(o, t->begin[i]);
+        vs_out_cell_int(o, t->end[i]);
+    }
+    vs_out_end(o);
+    if (t->type && memchr(t->type, 1, t->n)) {
+        int32_t *type = vs_alloc(t->n, sizeof *type);
+        for (size_t i = 0; type && i < t->n; i++) type[i] = t->type[i];
+        if (type) vs_out_ints(o, VS_COL_JSON_ONLY, "types", type, t->n);
+        vs_free(type);
+    }
     vs_buf_free(&pieces);
     vs_buf_free(&seen);
     vs_free(name);
     vs_free(at);
 }
 
-static vs_status run_tokens(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+static vs_status one_text(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several, vs_out *o) {
+    (void)a, (void)several;
     const vs_tokenizer *tok;
-    vs_texts texts;
+    vs_buf text = {0};
     VS_TRY(tokenizer_of(err, s, &tok));
-    VS_TRY(vs_args_texts(err, s, a, &texts));
-    vs_status st = VS_OK;
-    for (size_t i = 0; st == VS_OK && i < texts.n; i++) {
-        vs_buf text = {0};
-        vs_buf_puts(&text, "");
-        st = vs_detokenize(err, tok, texts.item[i].tokens.id, texts.item[i].tokens.n, true, &text);
-        if (st == VS_OK) one_text(tok, &texts.item[i], text.s, o);
-        vs_buf_free(&text);
-        if (st == VS_OK && i + 1 < texts.n) vs_out_flush_part(o);
-    }
-    vs_texts_free(&texts);
+    vs_buf_puts(&text, "");
+    vs_status st = vs_detokenize(err, tok, in->tokens.id, in->tokens.n, true, &text);
+    if (st == VS_OK) show_text(tok, in, text.s, o);
+    vs_buf_free(&text);
     return st;
 }
 
+static vs_status run_tokens(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) { return vs_each_text(err, s, a, one_text, o); }
+
 static const char *const tokens_examples[] = {"tokens The white swan in the blue water", "tokens --ids 2,818,2028", NULL};
 const vs_cmd vs_cmd_tokens = {.name = "tokens", .group = "tokens", .synopsis = "TEXT", .summary = "a text as the model's tokens: pieces, ids, byte offsets",
-                              .style = VS_ARGS_TEXT, .min_args = 1, .examples = tokens_examples, .needs = VS_NEEDS_MODEL, .run = run_tokens};
+                              .style = VS_ARGS_TEXT, .min_args = 1, .examples = tokens_examples, .needs = VS_NEEDS_MODEL | VS_EMPTY_TEXT, .run = run_tokens};
 
 /* ---- vocab ---- */
 

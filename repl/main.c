@@ -1,4 +1,5 @@
 /* main.c - the command line: global options, then one command, a script, or the prompt. */
+#include <errno.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -103,6 +104,8 @@ static int parse(int argc, char **argv, options *o) {
             o->threads = (int)n;
         }
     }
+    if (o->n_words && (o->commands || o->script)) return fail_usage(o->commands ? "-c holds the commands; there is more:" : "-f names the script; there is more:", o->word[0]);
+    if (o->commands && o->script) return fail_usage("-c or -f, not both", NULL);
     return 0;
 }
 
@@ -133,16 +136,20 @@ static const char *default_db(char *buf, size_t size) {
     return buf;
 }
 
-/* Commands one after another, each failure said; stops at the first unless told to go on. */
-static int run_text(vs_session *s, const char *text, size_t n, bool keep_going, vs_out *out) {
+/* Commands one after another, each failure said, with its line where they come from a file; stops at the first unless
+ * told to go on. */
+static int run_text(vs_session *s, const char *file, const char *text, size_t n, bool keep_going, vs_out *out) {
     int worst = 0;
+    size_t line = 1;
     for (size_t at = 0, end; at < n; at += end + 1) {
         vs_err err = {0};
         vs_status st = vs_lex_command(&err, text + at, n - at, &end);
-        if (st != VS_OK) return say(&err, st);
-        st = vs_execute(&err, s, text + at, end, out);
+        bool whole = st == VS_OK;
+        if (whole) st = vs_execute(&err, s, text + at, end, out);
+        if (st != VS_OK && file) vs_fail_in(&err, "%s, line %zu", file, line);
         if (st != VS_OK) worst = say(&err, st);
-        if ((st != VS_OK && !keep_going) || vs_quit_asked() || st == VS_E_STOPPED) break;
+        if (!whole || (st != VS_OK && !keep_going) || vs_quit_asked() || st == VS_E_STOPPED) break;
+        for (size_t i = at; i < n && i <= at + end; i++) line += text[i] == '\n';
     }
     return worst;
 }
@@ -151,7 +158,7 @@ static int run_script(vs_session *s, const char *path, bool keep_going, vs_out *
     vs_err err = {0};
     vs_map m;
     if (vs_map_open(&err, path, &m) != VS_OK) return say(&err, err.code);
-    int rc = run_text(s, (const char *)m.bytes, m.size, keep_going, out);
+    int rc = run_text(s, path, (const char *)m.bytes, m.size, keep_going, out);
     vs_map_close(&m);
     return rc;
 }
@@ -162,11 +169,13 @@ static int start(vs_session *s, const options *o, vs_out *out) {
     set->exact = o->exact;
     set->exact_key = o->exact_key;
     vs_threads_set(o->threads);
-    for (size_t i = 0; i < o->n_open; i++) {
-        vs_status st = o->is_model[i] ? vs_session_open_model(&err, s, o->open[i], NULL) : vs_session_open_space(&err, s, o->open[i], vs_out_progress(out), NULL);
-        if (st != VS_OK) return say(&err, st);
-    }
-    if (o->commands) return run_text(s, o->commands, strlen(o->commands), o->keep_going, out);
+    for (int models = 1; models >= 0; models--) /* models first: a space may be a table of one */
+        for (size_t i = 0; i < o->n_open; i++) {
+            if (o->is_model[i] != (models == 1)) continue;
+            vs_status st = models ? vs_session_open_model(&err, s, o->open[i], NULL) : vs_session_open_space(&err, s, o->open[i], vs_out_progress(out), NULL);
+            if (st != VS_OK) return say(&err, st);
+        }
+    if (o->commands) return run_text(s, NULL, o->commands, strlen(o->commands), o->keep_going, out);
     if (o->script) return run_script(s, o->script, o->keep_going, out);
     if (!o->n_words) return isatty(STDIN_FILENO) ? vs_repl(s, out) : vs_repl_pipe(s, o->keep_going, out);
     vs_status st = vs_execute_argv(&err, s, o->n_words, o->word, out);
@@ -201,5 +210,9 @@ int main(int argc, char **argv) {
     }
     vs_session_free(s);
     free(o.word);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "vecscope: the answer could not be written: %s\n", strerror(errno));
+        if (!rc) rc = 1;
+    }
     return rc;
 }

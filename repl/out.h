@@ -25,6 +25,9 @@ int vs_columns(const char *s, size_t n);
 /* vs_heat() - a matrix as rows of coloured blocks (or digits without colour), appended to b. */
 void vs_heat(const vs_item *m, const vs_look *look, vs_buf *b);
 
+/* vs_item_has() - whether any column of a table lacks the flag `without`: whether there is something to show. */
+bool vs_item_has(const vs_item *t, unsigned without);
+
 /* One finished answer as text, appended to b. */
 void vs_show_tty(const vs_out *o, const vs_look *look, vs_buf *b);
 void vs_show_json(const vs_out *o, vs_buf *b);

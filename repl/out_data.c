@@ -5,16 +5,10 @@
 
 #include "out.h"
 
-/* Text of a model may be half a character (a byte piece): JSON wants UTF-8, so stray bytes become U+FFFD. */
-static json_t *json_text(const char *s) {
-    if (!s) return json_null();
-    json_t *j = json_string(s);
-    if (j) return j;
-    vs_buf b = {0};
-    for (size_t i = 0, n = strlen(s); i < n;) vs_buf_put_utf8(&b, vs_utf8_next(s, n, &i, NULL));
-    j = json_string(b.s ? b.s : "");
-    vs_buf_free(&b);
-    return j;
+bool vs_item_has(const vs_item *t, unsigned without) {
+    for (size_t c = 0; c < t->n_cols; c++)
+        if (!(t->cols[c].flags & without)) return true;
+    return !t->n_cols;
 }
 
 static json_t *json_number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
@@ -24,7 +18,7 @@ static json_t *json_cell(vs_col_type type, vs_cell v) {
         json_t *j = v.s ? json_loads(v.s, JSON_DECODE_ANY, NULL) : NULL;
         return j ? j : json_null();
     }
-    if (type == VS_COL_TEXT || type == VS_COL_TOKEN) return json_text(v.s);
+    if (type == VS_COL_TEXT || type == VS_COL_TOKEN) return vs_json_text(v.s);
     return type == VS_COL_INT ? json_integer(v.i) : json_number(v.r);
 }
 
@@ -33,7 +27,7 @@ static json_t *json_table(const vs_item *t) {
     for (size_t i = 0; t->n_cols && i + t->n_cols <= t->n_cells; i += t->n_cols) {
         json_t *row = json_object();
         for (size_t c = 0; c < t->n_cols; c++)
-            if (!(t->cols[c].flags & VS_COL_TTY_ONLY)) json_object_set_new(row, t->cols[c].name, json_cell(t->cols[c].type, t->cell[i + c]));
+            if (!(t->cols[c].flags & VS_COL_NO_JSON)) json_object_set_new(row, t->cols[c].name, json_cell(t->cols[c].type, t->cell[i + c]));
         json_array_append_new(rows, row);
     }
     return rows;
@@ -41,7 +35,7 @@ static json_t *json_table(const vs_item *t) {
 
 static json_t *json_labels(const char **l, size_t n) {
     json_t *a = json_array();
-    for (size_t i = 0; l && i < n; i++) json_array_append_new(a, json_text(l[i]));
+    for (size_t i = 0; l && i < n; i++) json_array_append_new(a, vs_json_text(l[i]));
     return a;
 }
 
@@ -66,9 +60,9 @@ void vs_show_json(const vs_out *o, vs_buf *b) {
     for (size_t i = 0; i < o->n; i++) {
         const vs_item *it = &o->item[i];
         if (it->kind == VS_ITEM_RAW) vs_buf_put(b, it->text, it->text_len);
-        if (it->flags & VS_COL_TTY_ONLY) continue;
+        if (it->flags & VS_COL_NO_JSON) continue;
         json_t *v = NULL;
-        if (it->kind == VS_ITEM_TABLE) v = json_table(it);
+        if (it->kind == VS_ITEM_TABLE && vs_item_has(it, VS_COL_NO_JSON)) v = json_table(it);
         if (it->kind == VS_ITEM_MATRIX) v = json_matrix(it);
         if (it->kind == VS_ITEM_FIELD) v = it->list ? json_incref(it->list) : it->is_bool ? json_boolean(it->value.i) : json_cell(it->type, it->value);
         if (v) json_object_set_new(top, it->name, v);
@@ -111,7 +105,7 @@ static void csv_cell(vs_col_type type, vs_cell v, vs_buf *b) {
 static void csv_line(const vs_item *t, const vs_cell *cells, vs_buf *b) {
     bool first = true;
     for (size_t c = 0; c < t->n_cols; c++) {
-        if (t->cols[c].flags & VS_COL_TTY_ONLY) continue;
+        if (t->cols[c].flags & VS_COL_NO_CSV) continue;
         if (!first) vs_buf_putc(b, ',');
         first = false;
         if (cells)
@@ -154,7 +148,7 @@ static void csv_fields(const vs_out *o, vs_buf *b) {
     for (size_t i = 0; i < o->n; i++) {
         const vs_item *it = &o->item[i];
         if (it->kind == VS_ITEM_RAW) vs_buf_put(b, it->text, it->text_len);
-        if (it->kind != VS_ITEM_FIELD || (it->flags & VS_COL_TTY_ONLY)) continue;
+        if (it->kind != VS_ITEM_FIELD || (it->flags & VS_COL_NO_CSV)) continue;
         if (!any) vs_buf_puts(b, "name,value\n");
         any = true;
         csv_text(it->name, b);
@@ -174,7 +168,7 @@ void vs_show_csv(const vs_out *o, vs_buf *b) {
             csv_matrix(it, b);
             return;
         }
-        if (it->kind != VS_ITEM_TABLE) continue;
+        if (it->kind != VS_ITEM_TABLE || !vs_item_has(it, VS_COL_NO_CSV)) continue;
         csv_line(it, NULL, b);
         for (size_t k = 0; it->n_cols && k + it->n_cols <= it->n_cells; k += it->n_cols) csv_line(it, it->cell + k, b);
         return;

@@ -69,7 +69,7 @@ static void cell_text(const vs_col *c, vs_cell v, vs_buf *b) {
 }
 
 static bool is_number(vs_col_type t) { return t != VS_COL_TEXT && t != VS_COL_TOKEN && t != VS_COL_JSON; }
-static bool is_shown(const vs_col *c) { return !(c->flags & VS_COL_JSON_ONLY); }
+static bool is_shown(const vs_col *c) { return !(c->flags & VS_COL_NO_TTY); }
 static bool has_bar(const vs_col *c, const vs_look *look) { return look->blocks && (c->type == VS_COL_PROB || c->type == VS_COL_SCORE); }
 static const char *heading(const vs_col *c) { return c->head ? c->head : c->name; }
 
@@ -201,7 +201,7 @@ static int widest_field(const vs_out *o) {
     for (size_t i = 0; i < o->n; i++) {
         const vs_item *it = &o->item[i];
         int w = vs_columns(it->name, strlen(it->name));
-        if (it->kind == VS_ITEM_FIELD && !(it->flags & VS_COL_JSON_ONLY) && w > widest) widest = w;
+        if (it->kind == VS_ITEM_FIELD && !(it->flags & VS_COL_NO_TTY) && w > widest) widest = w;
     }
     return widest;
 }
@@ -210,10 +210,12 @@ void vs_show_tty(const vs_out *o, const vs_look *look, vs_buf *b) {
     int name_width = widest_field(o);
     for (size_t i = 0; i < o->n; i++) {
         const vs_item *it = &o->item[i];
-        if (it->flags & VS_COL_JSON_ONLY) continue;
+        if (it->flags & VS_COL_NO_TTY) continue;
         switch (it->kind) {
         case VS_ITEM_FIELD: one_field(it, name_width, look, b); break;
-        case VS_ITEM_TABLE: table(it, look, b); break;
+        case VS_ITEM_TABLE:
+            if (vs_item_has(it, VS_COL_NO_TTY)) table(it, look, b);
+            break;
         case VS_ITEM_MATRIX: vs_heat(it, look, b); break;
         case VS_ITEM_HEADING:
             if (b->len) vs_buf_putc(b, '\n');
