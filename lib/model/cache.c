@@ -28,8 +28,6 @@ static void shape_of(vs_buf *b, const vs_request *rq) {
         const vs_edit *e = &rq->edits[i];
         put_site(b, e->site);
         put_size(b, e->kind);
-        put_size(b, e->width);
-        put_size(b, e->vec != NULL);
         open |= e->site.kind == VS_SITE_SCORES || e->site.kind == VS_SITE_PATTERN;
     }
     put_size(b, rq->logits);

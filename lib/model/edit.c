@@ -74,11 +74,12 @@ static double change_row(const vs_edit *e, const view *v, float *row, const floa
 static vs_status vector_for(vs_err *err, const vs_exec *x, const vs_edit *e, const view *v, size_t j, const float **vec) {
     size_t width = (e->site.head < 0 ? v->heads : 1) * v->width, from, to;
     char name[96];
+    bool optional = e->kind == VS_EDIT_SET || e->kind == VS_EDIT_SCALE;
     *vec = e->vec;
-    if (!e->vec) return VS_OK;
-    if (e->width != width)
+    if (!e->vec && optional) return VS_OK;
+    if (!e->vec || e->width != width)
         return vs_fail(err, VS_E_SHAPE, "%s: the vector of an edit has %zu numbers, want %zu",
-                       vs_site_name(x->m, e->site, true, name, sizeof name), e->width, width);
+                       vs_site_name(x->m, e->site, true, name, sizeof name), e->vec ? e->width : 0, width);
     if (!e->per_row) return VS_OK;
     if (!resolve(e->at, vs__seq_rows(x, 0) + x->prior, &from, &to) || j >= to - from)
         return vs_fail(err, VS_E_SHAPE, "%s: an edit with a vector for each position has none for position %zu of a longer text",

@@ -180,19 +180,14 @@ static bool wanted(const builder *b, vs_site_kind kind, int layer) {
     return kept(b, s) || edited(b, s);
 }
 
-static void check_edit(builder *b, const vs_edit *e, const vs_slot *s, bool edges) {
+/* What can be said of an edit before the pass; its positions and vector are looked at when it is done. */
+static void check_edit(builder *b, const vs_edit *e, const vs_slot *s) {
     char name[96];
     vs_site_name(b->m, e->site, true, name, sizeof name);
     if (e->site.head >= 0 && (size_t)e->site.head >= s->heads)
         b->status = vs_fail(b->err, VS_E_RANGE, "%s: heads are 0 to %zu", name, s->heads - 1);
-    else if (e->kind == VS_EDIT_CUT && !edges)
+    else if (e->kind == VS_EDIT_CUT && s->kind != VS_ROWS_EDGES)
         b->status = vs_fail(b->err, VS_E_USAGE, "cut %s: only attention has edges to cut: name its scores or pattern", name);
-    else if (!edges && (e->vec || e->kind == VS_EDIT_ADD || e->kind == VS_EDIT_PROJECT)) {
-        size_t want = e->site.head >= 0 ? s->width : s->heads * s->width;
-        if (!e->vec || e->width != want)
-            b->status = vs_fail(b->err, VS_E_SHAPE, "%s: the vector of an edit has %zu numbers, want %zu", name,
-                                e->vec ? e->width : 0, want);
-    }
 }
 
 /* The value in `slot` is what the sites name: put their edits after it, in the order given, and keep it where asked.
@@ -204,7 +199,7 @@ static int mark(builder *b, int slot, const vs_site *sites, size_t n_sites, cons
         for (size_t k = 0; k < n_sites; k++) {
             if (!same_site(edited_site(e), sites[k])) continue;
             vs_slot s = shape_of(b, slot);
-            check_edit(b, e, &s, s.kind == VS_ROWS_EDGES);
+            check_edit(b, e, &s);
             vs_node n = node(e->kind == VS_EDIT_CUT ? VS_OP_CUT : VS_OP_EDIT, slot, VS_NONE, VS_NONE);
             n.edit = i;
             if (attention) n.n = attention->n, n.causal = attention->causal;

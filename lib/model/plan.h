@@ -104,7 +104,7 @@ typedef struct vs_plan_cache {
 
 /* vs__plan_get() - the plan of a checked request, from the model's cache or made now; borrowed until the next call
  * (vs__plan_hold() to keep it longer).  VS_OK | VS_E_STATE (an edit or kept site that this pass does not compute) |
- * VS_E_SHAPE (an edit's width) | VS_E_UNSUPPORTED | VS_E_NOMEM. */
+ * VS_E_RANGE, VS_E_USAGE (an edit's head, a cut where there are no edges) | VS_E_UNSUPPORTED | VS_E_NOMEM. */
 vs_status vs__plan_get(vs_err *err, vs_model *m, const vs_request *rq, vs_plan **out) VS_MUST_CHECK;
 void vs__plan_hold(vs_plan *p);
 void vs__plan_release(vs_plan *p);
