@@ -163,7 +163,7 @@ static void text_item(vs_out *o, vs_item_kind kind, const char *s, size_t n) {
     it->text_len = n;
 }
 
-static void print(vs_out *o, vs_item_kind kind, const char *fmt, va_list ap) {
+VS_PRINTF(3, 0) static void print(vs_out *o, vs_item_kind kind, const char *fmt, va_list ap) {
     if (o->sink.data) return;
     va_list again;
     va_copy(again, ap);

@@ -7,6 +7,9 @@ ISA_FLAGS.avx2   := -mavx2 -mfma -mf16c
 ISA_FLAGS.avx512 := -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mprefer-vector-width=512
 # fuzzing looks for errors in parsers; instrumenting these objects, too, would take minutes to compile
 ISA_SANITIZE.fuzz := -fno-sanitize=all
+# under the sanitizers the scalar lanes, loops that are all unrolled, alone take longer than everything else together;
+# the same body is watched in the other objects
+ISA_FLAGS.scalar := $(if $(filter asan,$(CFG)),-fno-sanitize=all)
 ISA_OBJ := $(ISAS:%=$(B)/lib/tensor/isa/%.o)
 
 $(ISA_OBJ): $(B)/lib/tensor/isa/%.o: lib/tensor/isa/body.c
