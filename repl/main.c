@@ -207,6 +207,10 @@ int main(int argc, char **argv) {
         vs_out_open(&out, o.mode);
         rc = start(s, &o, &out);
         vs_out_free(&out);
+        if ((fflush(stdout) != 0 || ferror(stdout)) && !rc) { /* a full disk must not look like success */
+            fprintf(stderr, "vecscope: the answer could not be written to standard output\n");
+            rc = 1;
+        }
     }
     vs_session_free(s);
     free(o.word);
