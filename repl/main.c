@@ -207,12 +207,9 @@ int main(int argc, char **argv) {
         vs_out_open(&out, o.mode);
         rc = start(s, &o, &out);
         vs_out_free(&out);
-        if ((fflush(stdout) != 0 || ferror(stdout)) && !rc) { /* a full disk must not look like success */
-            fprintf(stderr, "vecscope: the answer could not be written to standard output\n");
-            rc = 1;
-        }
     }
     vs_session_free(s);
+    vs_threads_stop();
     free(o.word);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "vecscope: the answer could not be written: %s\n", strerror(errno));

@@ -47,7 +47,9 @@ static atomic_int sleepers;        /* workers that wait for `wake` */
 static atomic_bool caller_waits;   /* the caller waits for `finished` */
 static pthread_mutex_t caller = PTHREAD_MUTEX_INITIALIZER, lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t wake = PTHREAD_COND_INITIALIZER, finished = PTHREAD_COND_INITIALIZER;
-static int workers; /* started; guarded by `caller` */
+static pthread_t id[TEAM_MAX];     /* of the workers; both guarded by `caller` */
+static int workers;                /* started */
+static atomic_bool stopping;
 static _Thread_local bool inside;
 
 static void relax(void) {
@@ -59,6 +61,7 @@ static void relax(void) {
 }
 
 static bool has_work(uint64_t c) { return (c & 0xFFFF) < (c >> 16 & 0xFFFF); }
+static bool wanted(void) { return has_work(atomic_load(&claim)) || atomic_load(&stopping); }
 
 /* Share w of the step: equal shares in whole grains, so that each part of memory stays with one worker's number. */
 static void run_share(size_t w, size_t shares) {
@@ -84,12 +87,12 @@ static void work(void) {
 }
 
 static void *worker(void *arg) {
-    for (;;) {
+    while (!atomic_load(&stopping)) {
         for (int i = 0; i < SPINS && !has_work(atomic_load_explicit(&claim, memory_order_relaxed)); i++) relax();
-        if (!has_work(atomic_load(&claim))) {
+        if (!wanted()) {
             pthread_mutex_lock(&lock);
             atomic_fetch_add(&sleepers, 1); /* before the look below: a caller that looks after it sees a sleeper */
-            while (!has_work(atomic_load(&claim))) pthread_cond_wait(&wake, &lock);
+            while (!wanted()) pthread_cond_wait(&wake, &lock);
             atomic_fetch_sub(&sleepers, 1);
             pthread_mutex_unlock(&lock);
         }
@@ -101,12 +104,18 @@ static void *worker(void *arg) {
 /* Start the workers that a team of this size needs.  One that cannot be started is done without: the caller claims
  * whatever nobody else does. */
 static void start(int team) {
-    pthread_attr_t attr;
-    if (workers >= team - 1 || pthread_attr_init(&attr) != 0) return;
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_t id;
-    while (workers < team - 1 && pthread_create(&id, &attr, worker, NULL) == 0) workers++;
-    pthread_attr_destroy(&attr);
+    while (workers < team - 1 && pthread_create(&id[workers], NULL, worker, NULL) == 0) workers++;
+}
+
+void vs_threads_stop(void) {
+    pthread_mutex_lock(&caller);
+    pthread_mutex_lock(&lock);
+    atomic_store(&stopping, true);
+    pthread_cond_broadcast(&wake);
+    pthread_mutex_unlock(&lock);
+    while (workers) pthread_join(id[--workers], NULL);
+    atomic_store(&stopping, false);
+    pthread_mutex_unlock(&caller);
 }
 
 static void wait_for_all(void) {

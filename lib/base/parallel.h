@@ -8,6 +8,10 @@
 void vs_threads_set(int n);
 int vs_threads(void);
 
+/* vs_threads_stop() - end the waiting workers and join them, before a program ends or forks; the next parallel step
+ * starts them again.  Not from inside a step. */
+void vs_threads_stop(void);
+
 /* vs_parallel_for() - call fn(arg, begin, end, worker) over disjoint spans that cover [0,n), each a multiple of grain
  * long but the last; worker in [0, vs_threads()).  Runs in the caller when n <= grain or one thread is set.  No result
  * may depend on where the spans are cut. */
