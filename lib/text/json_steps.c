@@ -32,6 +32,26 @@ static vs_status bert_normalizer(vs_err *err, vs_tokenizer *t, const json_t *j) 
     return VS_OK;
 }
 
+/* Base64, in the arena. */
+static vs_status get_blob(vs_err *err, vs_tokenizer *t, const json_t *j, const char *where, char **out, size_t *n) {
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *s = NULL;
+    size_t len = 0;
+    VS_TRY(vs__json_string(err, j, where, &s, &len));
+    while (len && s[len - 1] == '=') len--;
+    *out = vs_arena_alloc(&t->arena, len / 4 + 1, 3);
+    if (!*out) return vs__json_no_memory(err);
+    uint32_t bits = 0;
+    *n = 0;
+    for (size_t i = 0; i < len; i++) {
+        const char *digit = s[i] ? strchr(alphabet, s[i]) : NULL;
+        if (!digit) return vs_fail(err, VS_E_FORMAT, "%s: character %zu is not base64", where, i);
+        bits = bits << 6 | (uint32_t)(digit - alphabet);
+        if (i % 4) (*out)[(*n)++] = (char)(bits >> (6 - i % 4 * 2) & 0xFF);
+    }
+    return VS_OK;
+}
+
 static const struct {
     const char *type;
     vs__norm_kind kind;
@@ -63,6 +83,14 @@ vs_status vs__json_normalizer(vs_err *err, vs_tokenizer *t, const json_t *j, int
         step.kind = VS__NORM_REPLACE;
         VS_TRY(vs__json_own(err, t, json_object_get(j, "content"), "normalizer.content", &step.a, &step.an));
         VS_TRY(vs__json_pattern(err, t, json_object_get(j, "pattern"), "normalizer.pattern", &step.pattern));
+        return norm_push(err, t, step);
+    }
+    if (!strcmp(type, "Precompiled")) {
+        char *blob = NULL;
+        size_t n = 0;
+        step.kind = VS__NORM_CHARSMAP;
+        VS_TRY(get_blob(err, t, json_object_get(j, "precompiled_charsmap"), where, &blob, &n));
+        VS_TRY(vs__charsmap_open(err, &step.charsmap, blob, n));
         return norm_push(err, t, step);
     }
     if (!strcmp(type, "Strip")) {
@@ -178,6 +206,12 @@ vs_status vs__json_pretokenizer(vs_err *err, vs_tokenizer *t, const json_t *j, i
     if (!strcmp(type, "Split")) return split_at(err, t, j);
     vs__pretok_step step = {.kind = VS__PRETOK_SPACE, .behavior = VS__REMOVED};
     if (!strcmp(type, "WhitespaceSplit")) return pretok_push(err, t, step);
+    if (!strcmp(type, "Whitespace")) {
+        static const char words[] = "[" VS__WORD "]+|[^" VS__WORD "\\s]+";
+        step = (vs__pretok_step){.kind = VS__PRETOK_SPLIT, .behavior = VS__REMOVED, .invert = true};
+        VS_TRY(vs__pattern_regex(err, &step.pattern, words, sizeof words - 1));
+        return pretok_push(err, t, step);
+    }
     if (!strcmp(type, "BertPreTokenizer")) {
         VS_TRY(pretok_push(err, t, step));
         step = (vs__pretok_step){.kind = VS__PRETOK_PUNCTUATION, .behavior = VS__ISOLATED};

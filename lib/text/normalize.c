@@ -76,23 +76,11 @@ void vs__text_free(vs__text *x) {
 
 /* ---- Unicode normal forms ---- */
 
-/* A character and how it came about: 0 stands for one character of before, 1 is new, -k stands for 1 + k. */
-typedef struct glyph {
-    uint32_t cp;
-    int32_t change;
-    uint32_t ccc; /* canonical combining class */
-} glyph;
-typedef struct glyphs {
-    glyph *g;
-    size_t n, cap;
-    bool failed;
-} glyphs;
-
-static void glyph_push(glyphs *a, glyph g) {
+void vs__glyph_push(vs__glyphs *a, vs__glyph g) {
     if (a->failed) return;
     if (a->n == a->cap) {
         size_t cap = a->cap ? a->cap * 2 : 256;
-        glyph *p = vs_grow(a->g, a->n, cap, sizeof *p);
+        vs__glyph *p = vs_grow(a->g, a->n, cap, sizeof *p);
         if (!p) {
             a->failed = true;
             return;
@@ -108,7 +96,7 @@ static uint32_t combining_class(uint32_t cp) {
     return (uint32_t)utf8proc_get_property((utf8proc_int32_t)cp)->combining_class;
 }
 
-static void decompose(uint32_t cp, bool compat, glyphs *out) {
+static void decompose(uint32_t cp, bool compat, vs__glyphs *out) {
     utf8proc_int32_t part[32]; /* the longest decomposition has 18 (U+FDFA) */
     int boundary = 0;
     utf8proc_ssize_t n = 1;
@@ -121,11 +109,12 @@ static void decompose(uint32_t cp, bool compat, glyphs *out) {
         part[0] = (utf8proc_int32_t)cp;
     }
     for (utf8proc_ssize_t i = 0; i < n; i++)
-        glyph_push(out, (glyph){.cp = (uint32_t)part[i], .change = i > 0, .ccc = combining_class((uint32_t)part[i])});
+        vs__glyph_push(
+            out, (vs__glyph){.cp = (uint32_t)part[i], .change = i > 0, .ccc = combining_class((uint32_t)part[i])});
 }
 
 typedef struct keyed {
-    glyph g;
+    vs__glyph g;
     size_t at;
 } keyed;
 
@@ -136,7 +125,7 @@ static int by_class(const void *a, const void *b) {
 }
 
 /* Canonical order: marks of a run sorted by class, stable. */
-static void reorder(glyphs *a) {
+static void reorder(vs__glyphs *a) {
     for (size_t i = 0; i < a->n;) {
         size_t end = i + 1;
         bool sorted = true;
@@ -165,11 +154,11 @@ static uint32_t compose(uint32_t a, uint32_t b) {
 }
 
 /* Canonical composition, in place: a mark joins the last starter unless one of its class or above stands between. */
-static void recompose(glyphs *a) {
+static void recompose(vs__glyphs *a) {
     size_t n = 0, starter = SIZE_MAX;
     uint32_t last = 0; /* class of the glyph before, when it did not join */
     for (size_t i = 0; i < a->n; i++) {
-        glyph g = a->g[i];
+        vs__glyph g = a->g[i];
         bool blocked = n - 1 != starter && last >= g.ccc;
         uint32_t joined = starter == SIZE_MAX || blocked ? 0 : compose(a->g[starter].cp, g.cp);
         if (joined) {
@@ -184,11 +173,10 @@ static void recompose(glyphs *a) {
     a->n = n;
 }
 
-/* Where the reference's bookkeeping puts a glyph: in the order of the glyphs, not where a reordered mark came from. */
-static void write_glyphs(const glyphs *a, const vs__text *src, vs__slice at, vs__text *dst) {
+void vs__glyphs_write(const vs__glyphs *a, const vs__text *src, vs__slice at, vs__text *dst) {
     size_t off = at.begin;
     for (size_t i = 0; i < a->n; i++) {
-        const glyph *g = &a->g[i];
+        const vs__glyph *g = &a->g[i];
         size_t idx = g->change > 0 ? off : off + 1; /* one past the byte whose span is taken */
         if (idx > at.end) idx = at.end;
         uint32_t from = at.origin, to = at.origin;
@@ -214,11 +202,11 @@ static vs_status normal_form(vs_err *err, vs__norm_kind kind, const vs__text *sr
         vs__text_put_slice(dst, src, at.begin, at.end);
         return VS_OK;
     }
-    glyphs a = {0};
+    vs__glyphs a = {0};
     for (size_t i = at.begin; i < at.end;) decompose(vs_utf8_next(src->s, at.end, &i, NULL), compat, &a);
     if (!a.failed) reorder(&a);
     if (!a.failed && composed) recompose(&a);
-    if (!a.failed) write_glyphs(&a, src, at, dst);
+    if (!a.failed) vs__glyphs_write(&a, src, at, dst);
     vs_free(a.g);
     return a.failed ? vs_fail(err, VS_E_NOMEM, "no memory to normalise %zu bytes", at.end - at.begin) : VS_OK;
 }
@@ -296,6 +284,7 @@ vs_status vs__normalize(vs_err *err, const vs__norm_step *step, const vs__text *
     case VS__NORM_NFD:
     case VS__NORM_NFKC:
     case VS__NORM_NFKD: VS_TRY(normal_form(err, step->kind, src, at, dst)); break;
+    case VS__NORM_CHARSMAP: VS_TRY(vs__charsmap_apply(err, &step->charsmap, src, at, dst)); break;
     case VS__NORM_STRIP: strip(step->flags, src, at, dst); break;
     }
     return dst->failed ? vs_fail(err, VS_E_NOMEM, "no memory to normalise %zu bytes", at.end - at.begin) : VS_OK;

@@ -68,6 +68,11 @@ bool vs__is_number(uint32_t cp);      /* N* */
 bool vs__is_cjk(uint32_t cp);         /* ideographs that BERT splits at */
 bool vs__is_word(uint32_t cp);        /* \w */
 bool vs__is_late(uint32_t cp);        /* utf8proc may normalise it, the reference does not */
+/* The same for a pattern's class: letters, marks, decimal and letter numbers, connectors, joiners, letters in circles.
+ */
+#define VS__WORD                                                                                                       \
+    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{200c}\\x{200d}\\x{24b6}-\\x{24e9}"                                           \
+    "\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}"
 size_t vs__lower(uint32_t cp, uint32_t out[2]);
 
 /* ---- text on its way ---- */
@@ -91,6 +96,23 @@ void vs__text_put_slice(vs__text *x, const vs__text *src, size_t begin, size_t e
 void vs__text_put_original(vs__text *x, const char *text, size_t begin, size_t end); /* each character its own span */
 void vs__text_free(vs__text *x);
 
+/* A character of a rewritten text and how it came about: change 0 stands for one character of before, 1 is new, -k
+ * stands for 1 + k. */
+typedef struct vs__glyph {
+    uint32_t cp;
+    int32_t change;
+    uint32_t ccc; /* canonical combining class, where that is looked at */
+} vs__glyph;
+typedef struct vs__glyphs {
+    vs__glyph *g;
+    size_t n, cap;
+    bool failed;
+} vs__glyphs;
+void vs__glyph_push(vs__glyphs *a, vs__glyph g);
+/* vs__glyphs_write() - the glyphs that slice `at` became, appended to dst with the spans of the reference's
+ * bookkeeping: in the order of the glyphs, not where a reordered mark came from. */
+void vs__glyphs_write(const vs__glyphs *a, const vs__text *src, vs__slice at, vs__text *dst);
+
 /* A pattern: a literal or (re set) a regular expression. */
 typedef struct vs__pattern {
     const char *literal;
@@ -101,6 +123,18 @@ typedef struct vs__match {
     size_t begin, end;
     bool is_match;
 } vs__match;
+
+/* SentencePiece's precompiled_charsmap (charsmap.c): a double-array trie from characters to offsets of texts that end
+ * in a NUL.  Borrowed. */
+typedef struct vs__charsmap {
+    const char *units, *text;
+    size_t count, text_len; /* units of four bytes; bytes of texts */
+} vs__charsmap;
+
+/* vs__charsmap_open() - over the blob[n] as the file has it.  VS_OK | VS_E_FORMAT.  _apply(): VS_OK | VS_E_NOMEM. */
+vs_status vs__charsmap_open(vs_err *err, vs__charsmap *m, const char *blob, size_t n) VS_MUST_CHECK;
+vs_status vs__charsmap_apply(vs_err *err, const vs__charsmap *m, const vs__text *src, vs__slice at,
+                             vs__text *dst) VS_MUST_CHECK;
 
 /* ---- steps ---- */
 
@@ -115,12 +149,14 @@ typedef enum vs__norm_kind {
     VS__NORM_NFD,
     VS__NORM_NFKC,
     VS__NORM_NFKD,
-    VS__NORM_STRIP, /* white space at the left (flag 1), right (flag 2) */
+    VS__NORM_CHARSMAP, /* characters by a table */
+    VS__NORM_STRIP,    /* white space at the left (flag 1), right (flag 2) */
 } vs__norm_kind;
 typedef struct vs__norm_step {
     vs__norm_kind kind;
     unsigned flags;
     vs__pattern pattern;
+    vs__charsmap charsmap;
     const char *a;
     size_t an;
 } vs__norm_step;

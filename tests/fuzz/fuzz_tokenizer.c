@@ -6,7 +6,9 @@
  *
  * covers: lib/text/tokenizer.c lib/text/normalize.c lib/text/pretok.c lib/text/pattern.c lib/text/decode.c
  *
- * covers: lib/text/tok_bpe.c lib/text/tok_wordpiece.c lib/text/tok_unigram.c lib/text/vocab.c lib/text/trie.c */
+ * covers: lib/text/tok_bpe.c lib/text/tok_wordpiece.c lib/text/tok_unigram.c lib/text/vocab.c lib/text/trie.c
+ *
+ * covers: lib/text/charsmap.c lib/text/chars.c */
 #include <stdlib.h>
 #include <string.h>
 

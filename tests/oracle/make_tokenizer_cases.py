@@ -9,7 +9,7 @@ pipelines made here (for parts that no fixture uses) are written out whole.
 NAME.json: {"path", "tokenizer" or "gguf" (keys as in such a file), "cases": [{"text", "pair", "ids", "begin", "end" (bytes), "type", "special",
 "decoded" (special tokens left out), "full"}], "noise": [{"ids", "decoded"}]}
 """
-import argparse, json, os, random, unicodedata
+import argparse, base64, json, os, random, struct, unicodedata
 from tokenizers import Tokenizer, AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, processors
 
 ANY = [chr(c) for c in range(0x30000) if unicodedata.category(chr(c)) not in ("Cn", "Cs")]
@@ -76,6 +76,32 @@ def letters(pieces):
     return vocab, merges
 
 
+def charsmap(rules):
+    """A precompiled_charsmap: texts that end in NUL, and a double-array trie (darts-clone's units) from keys to their places."""
+    texts, place = b"", {}
+    for key, text in rules.items():
+        place[key.encode()] = len(texts)
+        texts += text.encode() + b"\0"
+    units, used = {}, set()
+
+    def build(prefix, at):
+        keys = {k for k in place if k.startswith(prefix)}
+        labels = sorted({k[len(prefix)] for k in keys if len(k) > len(prefix)})
+        taken = ([0] if prefix in keys else []) + labels
+        offset = next(o for o in range(1, 1 << 20) if all((at ^ o ^ c) not in used for c in taken))
+        used.update(at ^ offset ^ c for c in taken)
+        units[at] = (units.get(at, 0) & 0xFF) | offset << 10 | (1 << 8 if prefix in keys else 0)
+        if prefix in keys: units[at ^ offset] = place[prefix] | 1 << 31
+        for c in labels:
+            units[at ^ offset ^ c] = c
+            build(prefix + bytes([c]), at ^ offset ^ c)
+
+    used.add(0)
+    build(b"", 0)
+    size = (max(units) | 0xFF) + 1
+    return struct.pack("<I", size * 4) + b"".join(struct.pack("<I", units.get(i, 0)) for i in range(size)) + texts
+
+
 def made(fixtures):
     gpt2 = load(fixtures, "gpt2")
     state = lambda x: json.loads(x.__getstate__())
@@ -123,6 +149,18 @@ def made(fixtures):
                 decoder=decoders.WordPiece(cleanup=False))
     tk.post_processor = processors.BertProcessing(("[SEP]", tk.token_to_id("[SEP]")), ("[CLS]", tk.token_to_id("[CLS]")))
     yield "bert_cased", tk
+    # T5 as the hub has it: SentencePiece's own table of characters, here cut down to what this says
+    tk = load(fixtures, "t5")
+    rules = {"\uff21": "A", "\ufb01": "fi", "e\u0301": "\u00e9", "\u2460": "1", "\u200b": " ", "\x07": "", "\u00bd": "1/2", "\u00a0": " ",
+             "A\u030a": "\u00c5", "\u3000": " ", "\u0301": "", "\u2028": " ", "\u00df": "ss", "\ufffd": " "}
+    tk = remade(tk, normalizer={"type": "Precompiled", "precompiled_charsmap": base64.b64encode(charsmap(rules)).decode()},
+                pre_tokenizer=pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]))
+    yield "t5_like", tk
+    # words and what is between them
+    tk = Tokenizer(models.BPE(vocab, merges, unk_token="<unk>", fuse_unk=True))
+    tk.pre_tokenizer = pre_tokenizers.Whitespace()
+    tk.decoder = decoders.Fuse()
+    yield "whitespace", tk
     # marks that end words, blanks cut off the end
     tk = Tokenizer(models.BPE(vocab, merges, unk_token="<unk>"))
     tk.normalizer = normalizers.Strip(left=False, right=True)

@@ -484,6 +484,8 @@ int main(void) {
         REFERENCE("unigram_bytes"),
         REFERENCE("bert_cased"),
         REFERENCE("suffix"),
+        REFERENCE("t5_like"),
+        REFERENCE("whitespace"),
         REFERENCE("gguf_llama"),
         REFERENCE("gguf_qwen2"),
         cmocka_unit_test(gguf_joins_in_file_order),
