@@ -20,22 +20,15 @@ static vs_site output_site(const vs_model *m) {
     return out;
 }
 
-static vs_status pool(vs_err *err, vs_session *s, const vs_text_input *in, vs_site site, bool cls, bool unit, float *v) {
-    vs_pass *p;
-    vs_tensor t;
-    vs_request rq = {.keep = &site, .n_keep = 1};
-    VS_TRY(vs_session_run_text(err, s, in->text, &in->tokens, &rq, &p));
-    vs_status st = vs_pass_site(err, p, site, 0, &t);
-    if (st == VS_OK) {
-        size_t d = t.shape[1], rows = cls ? 1 : t.shape[0];
-        memset(v, 0, d * sizeof *v);
-        for (size_t r = 0; r < rows; r++) vs_axpy(1.0f, vs_tensor_row(&t, r), v, d);
-        vs_scale_by(v, 1.0f / (float)rows, d);
-        float norm = sqrtf(vs_sum_squares(v, d));
-        if (unit && norm > 0) vs_scale_by(v, 1.0f / norm, d);
-    }
-    vs_pass_free(p);
-    return st;
+/* The vector of one text: rows from..to of the output. */
+static void pool(const vs_tensor *t, size_t from, size_t to, bool cls, bool unit, float *v) {
+    size_t d = t->shape[1];
+    if (cls) to = from + 1;
+    memset(v, 0, d * sizeof *v);
+    for (size_t r = from; r < to; r++) vs_axpy(1.0f, vs_tensor_row(t, r), v, d);
+    vs_scale_by(v, 1.0f / (float)(to - from), d);
+    float norm = sqrtf(vs_sum_squares(v, d));
+    if (unit && norm > 0) vs_scale_by(v, 1.0f / norm, d);
 }
 
 static void show(const vs_text_input *in, const float *v, size_t d, bool several, vs_out *o) {
@@ -46,14 +39,57 @@ static void show(const vs_text_input *in, const float *v, size_t d, bool several
     vs_out_note(o, "  [% .4f, % .4f, % .4f, … % .4f]   all of them: --json", (double)v[0], (double)v[d > 1], (double)v[d > 2 ? 2 : 0], (double)v[d - 1]);
 }
 
-static vs_status embed_one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several, vs_out *o) {
+enum { ROWS_TOGETHER = 1024 }; /* more positions in one pass gain nothing and hold more memory */
+
+/* How many of the n texts run together: edits in force have positions of their own in each text, so those run alone. */
+static size_t together(const vs_session *s, const vs_text_input *in, size_t n) {
+    size_t k = 1, rows = in[0].tokens.n;
+    if (vs_session_edit_count(s)) return k;
+    while (k < n && rows + in[k].tokens.n <= ROWS_TOGETHER) rows += in[k++].tokens.n;
+    return k;
+}
+
+/* One pass over n texts, packed one after another; starts [n + 1] is filled. */
+static vs_status run_packed(vs_err *err, vs_model *m, const vs_text_input *in, size_t n, size_t *starts, vs_request *rq, vs_pass **out) {
+    starts[0] = 0;
+    for (size_t i = 0; i < n; i++) starts[i + 1] = starts[i] + in[i].tokens.n;
+    int32_t *ids = vs_alloc(starts[n], sizeof *ids);
+    uint8_t *types = vs_alloc(starts[n], sizeof *types);
+    for (size_t i = 0; ids && types && i < n; i++) {
+        memcpy(ids + starts[i], in[i].tokens.id, in[i].tokens.n * sizeof *ids);
+        memcpy(types + starts[i], in[i].tokens.type, in[i].tokens.n);
+    }
+    rq->in = (vs_input){.ids = ids, .types = types, .rows = starts[n], .starts = starts, .n_seqs = n};
+    vs_status st = ids && types ? vs_run(err, m, rq, out) : vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", starts[n]);
+    vs_free(ids);
+    vs_free(types);
+    return st;
+}
+
+static vs_status embed_together(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, size_t n, bool several, vs_out *o) {
     vs_model *m;
     VS_TRY(vs_session_model(err, s, &m));
-    size_t d = vs_model_info_of(m)->stack[0].d;
+    vs_site site = output_site(m);
+    vs_request rq = {.keep = &site, .n_keep = 1};
+    vs_pass *p = NULL;
+    vs_tensor t;
+    size_t d = vs_model_info_of(m)->stack[0].d, *starts = vs_alloc(n + 1, sizeof *starts);
     float *v = vs_alloc(d, sizeof *v);
-    vs_status st = v ? pool(err, s, in, output_site(m), !strcmp(vs_text(a, "pool"), "cls"), vs_has(a, "unit"), v)
-                     : vs_fail(err, VS_E_NOMEM, "no memory for a vector");
-    if (st == VS_OK) show(in, v, d, several, o);
+    vs_status st = v && starts ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for a vector");
+    if (st == VS_OK && n > 1) {
+        st = run_packed(err, m, in, n, starts, &rq, &p);
+    } else if (st == VS_OK) {
+        starts[0] = 0, starts[1] = in->tokens.n;
+        st = vs_session_run_text(err, s, in->text, &in->tokens, &rq, &p);
+    }
+    if (st == VS_OK) st = vs_pass_site(err, p, site, 0, &t);
+    for (size_t i = 0; st == VS_OK && i < n; i++) {
+        pool(&t, starts[i], starts[i + 1], !strcmp(vs_text(a, "pool"), "cls"), vs_has(a, "unit"), v);
+        if (i) vs_out_flush_part(o);
+        show(&in[i], v, d, several, o);
+    }
+    vs_pass_free(p);
+    vs_free(starts);
     vs_free(v);
     return st;
 }
@@ -61,7 +97,16 @@ static vs_status embed_one(vs_err *err, vs_session *s, const vs_args *a, const v
 static vs_status run_embed(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     const char *how = vs_text(a, "pool");
     if (strcmp(how, "cls") != 0 && strcmp(how, "mean") != 0) return vs_fail(err, VS_E_USAGE, "embed: --pool wants mean or cls, not %s", how);
-    return vs_each_text(err, s, a, embed_one, o);
+    vs_texts t;
+    VS_TRY(vs_args_texts(err, s, a, &t));
+    vs_status st = VS_OK;
+    for (size_t i = 0, n; st == VS_OK && i < t.n; i += n) {
+        n = together(s, t.item + i, t.n - i);
+        if (i) vs_out_flush_part(o);
+        st = embed_together(err, s, a, t.item + i, n, t.n > 1, o);
+    }
+    vs_texts_free(&t);
+    return st;
 }
 static const char *const embed_examples[] = {"embed The white swan in the blue water", "embed \"a river bank\" --pool cls --unit", NULL};
 const vs_cmd vs_cmd_embed = {.name = "embed", .group = "passes", .synopsis = "TEXT [--pool mean|cls] [--unit]", .summary = "a text's vector: the encoder's output, pooled",

@@ -15,26 +15,36 @@ static const vs_opt opts[] = {
     {"no-eos", 0, VS_OPT_FLAG, NULL, "go on past the end token", NULL, VS_COMPLETE_NONE},
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
-/* What is being written: the ids so far and the text they decode to. */
+/* What is being written: the ids so far and the text they decode to.  A character may span tokens and a token's text may
+ * depend on the one before, so a new token is decoded after those of the last step: ids base..read are in the text. */
 typedef struct writing {
     const vs_tokenizer *tok;
     int32_t *id;
-    size_t n;
-    vs_buf text;
-    size_t shown;
+    size_t n, base, read;
+    vs_buf text, part;
 } writing;
 
-/* Decode all new ids again (a character may span tokens) and stream what is new, but a half character waits. */
-static vs_status show_new(vs_err *err, writing *w, vs_out *o) {
-    vs_buf_clear(&w->text);
-    VS_TRY(vs_detokenize(err, w->tok, w->id, w->n, true, &w->text));
-    size_t end = w->text.len;
-    while (end > w->shown && end + 3 > w->text.len && !memcmp(w->text.s + end - (end >= 3 ? 3 : end), "\xEF\xBF\xBD", end >= 3 ? 3 : end)) end -= 3;
-    if (end > w->shown) {
-        vs_out_stream(o, w->text.s + w->shown, end - w->shown);
-        w->shown = end;
-    }
-    return VS_OK;
+static bool ends_in_half_character(const vs_buf *b) { return b->len >= 3 && !memcmp(b->s + b->len - 3, "\xEF\xBF\xBD", 3); }
+
+/* Decode what the new ids add to the text, and stream it; half a character waits for its rest, but not at the end. */
+static vs_status show_new(vs_err *err, writing *w, bool last, vs_out *o) {
+    vs_buf_clear(&w->part);
+    VS_TRY(vs_detokenize(err, w->tok, w->id + w->base, w->read - w->base, true, &w->part));
+    size_t old = w->part.len;
+    vs_buf_clear(&w->part);
+    VS_TRY(vs_detokenize(err, w->tok, w->id + w->base, w->n - w->base, true, &w->part));
+    if (w->part.len <= old || (ends_in_half_character(&w->part) && !last)) return VS_OK;
+    vs_buf_put(&w->text, w->part.s + old, w->part.len - old);
+    vs_out_stream(o, w->part.s + old, w->part.len - old);
+    w->base = w->read;
+    w->read = w->n;
+    return w->text.failed ? vs_fail(err, VS_E_NOMEM, "no memory for the text") : VS_OK;
+}
+
+/* Whether the text has `stop` in it, given that the first `seen` bytes have not. */
+static bool stops(const vs_buf *text, size_t seen, const char *stop) {
+    size_t n = stop ? strlen(stop) : 0;
+    return n && text->s && strstr(text->s + (seen > n ? seen - n : 0), stop);
 }
 
 static vs_status one_step(vs_err *err, vs_session *s, const char *text, const vs_tokens *in, vs_kv *kv, const vs_sampling *how, uint64_t *state, size_t V, int32_t *id) {
@@ -69,9 +79,10 @@ static vs_status write_on(vs_err *err, vs_session *s, const vs_args *a, const vs
         if (kv) done = in->tokens.n + w->n;
         all[in->tokens.n + w->n] = id;
         w->id[w->n++] = id;
-        st = show_new(err, w, o);
+        size_t seen = w->text.len;
+        st = show_new(err, w, w->n == most, o);
         if (st == VS_OK && vs_interrupted()) break; /* what is written stays */
-        if (stop && *stop && w->text.s && strstr(w->text.s, stop)) break;
+        if (stops(&w->text, seen, stop)) break;
     }
     vs_kv_free(kv);
     vs_free(all);
@@ -93,11 +104,14 @@ static vs_status generate_one(vs_err *err, vs_session *s, const vs_args *a, cons
     if (st == VS_OK && in->text) vs_out_stream(o, in->text, strlen(in->text));
     if (st == VS_OK) st = write_on(err, s, a, in, &how, m, &w, o);
     vs_out_stream(o, "\n", 1);
+    vs_buf_clear(&w.part);
+    if (st == VS_OK) st = vs_detokenize(err, w.tok, w.id, w.n, true, &w.part);
     if (st == VS_OK) {
         vs_out_ints(o, VS_COL_JSON_ONLY, "ids", w.id, w.n);
-        vs_out_text(o, VS_COL_JSON_ONLY, "text", w.text.s ? w.text.s : "");
+        vs_out_text(o, VS_COL_JSON_ONLY, "text", w.part.s ? w.part.s : "");
     }
     vs_buf_free(&w.text);
+    vs_buf_free(&w.part);
     vs_free(w.id);
     return st;
 }
