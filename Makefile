@@ -42,7 +42,7 @@ FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 # a target's driver: libFuzzer's, or one that replays files
 FUZZ_DRIVER = $(if $(filter fuzz,$(CFG)),-fsanitize=fuzzer,tests/fuzz/replay.c)
 
-.PHONY: all lib test-fuzz-corpus fuzz fuzz-build fuzz-targets fuzz-coverage deps fetch run test tests test-real check lint test-arm64 bench-kernels bench-store asan format install uninstall clean help
+.PHONY: all lib test-fuzz-corpus fuzz fuzz-build fuzz-targets fuzz-coverage deps fetch run test tests test-real check lint test-arm64 bench bench-kernels bench-store asan format install uninstall clean help
 
 all: $(PROGRAM) lib ## build ./vecscope and the library
 ifneq ($(PROGRAM),)
@@ -163,6 +163,9 @@ $(B)/tests/arm64/kernel_digest: tests/arm64/kernel_digest.c $(KERNEL_OBJ)
 test-arm64: $(B)/tests/arm64/kernel_digest ## the kernels on AArch64 under qemu, against this machine's
 	@$(MAKE) --no-print-directory CFG=arm64 CC=aarch64-linux-gnu-gcc ARCH=aarch64 build/arm64/tests/arm64/kernel_digest
 	@tests/arm64/run.sh $< build/arm64/tests/arm64/kernel_digest
+
+bench: all ## vecscope beside its peers (BENCH_PYTHON: a Python that has them; BENCH_OUT: a page; BENCH: bench.py's options)
+	@python3 tests/bench/bench.py $(if $(BENCH_PYTHON),--python $(BENCH_PYTHON)) $(if $(BENCH_OUT),--out $(BENCH_OUT)) $(BENCH)
 
 bench-kernels: $(B)/tests/bench/bench_kernels ## how fast the kernels are here (ISA=avx2: one instruction set)
 	@$< $(ISA)

@@ -1,0 +1,348 @@
+#!/usr/bin/env python3
+"""bench.py - vecscope beside the programs people use for the same work.
+
+    make bench [BENCH_PYTHON=python] [BENCH="--only gemma"] [BENCH_OUT=docs/bench.md]
+
+A group of figures is measured in rounds, vecscope and each of its peers taking turns in processes of their own, so that
+what else happens on the machine falls on all; the table shows medians over the rounds.  BENCH_PYTHON names a Python that
+can import the peers (xllamacpp, gensim, faiss, apsw and sqlite_vec, torch and transformers); one that is missing is shown
+as not run.  Needs the models of the catalogue (make fetch).
+"""
+
+import argparse
+import collections
+import datetime
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+SENTENCES = os.path.join(HERE, "sentences.txt")
+TEXT = "Michael Jordan plays the sport of"
+MB = 1e6
+
+cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "vecscope")
+GEMMA = os.path.join(cache, "gemma3-270m", "gemma-3-270m-q4_k_m.gguf")
+MINILM = os.path.join(cache, "minilm-l6")
+GLOVE = [os.path.join(cache, "glove-6b-50d", name) for name in ("glove-6b-50d.npy", "words.txt")]
+
+
+# ---- running vecscope ----
+
+Run = collections.namedtuple("Run", "seconds memory output")
+
+
+def run(arguments):
+    """One process of vecscope: its wall-clock seconds, its largest resident set in bytes, what it printed."""
+    began = time.perf_counter()
+    with subprocess.Popen([settings.vecscope, "--threads", str(settings.threads)] + arguments,
+                          stdout=subprocess.PIPE, text=True) as process:
+        output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"bench: vecscope {' '.join(arguments)[:200]} failed")
+    return Run(seconds, usage.ru_maxrss * 1024, output)
+
+
+def timed(opened, *commands, runs=1):
+    """Median seconds of each command inside one process, run in turn `runs` times after one uncounted turn."""
+    script = "\n".join(list(commands) + [f"time {c}" for c in commands] * runs) + "\n"
+    with tempfile.NamedTemporaryFile("w", suffix=".vs") as file:
+        file.write(script)
+        file.flush()
+        output = run(opened + ["--json", "-f", file.name]).output
+    seconds = [json.loads(line)["seconds"] for line in output.splitlines() if '"seconds"' in line]
+    if len(seconds) != runs * len(commands):
+        sys.exit(f"bench: {len(seconds)} times printed, {runs * len(commands)} wanted")
+    return [statistics.median(seconds[i::len(commands)]) for i in range(len(commands))]
+
+
+# ---- what is measured: a function a group, {name: figure} ----
+
+def gemma():
+    model = ["-m", "gemma3-270m"]
+    first = statistics.median(run(model + ["next", TEXT, "-k", "1"]).seconds for _ in range(5))
+    one, more = timed(model, *(f'generate "{TEXT}" -n {n} --greedy --no-eos' for n in (1, 129)))
+    prompt, = timed(model, f"next --ids {','.join(map(str, prompt_ids()))} -k 1", runs=3)
+    memory = run(model + ["--json", "generate", TEXT, "-n", "128", "--greedy", "--no-eos"]).memory
+    return {"first": first, "decode": 128 / (more - one), "prompt": len(prompt_ids()) / prompt, "memory": memory}
+
+
+def neighbours():
+    near, analogy = timed(["-s", "glove-6b-50d"], "near queen -k 10", "near queen - king + man -k 10", runs=100)
+    return {"near": near, "analogy": analogy}
+
+
+def storing():
+    with tempfile.TemporaryDirectory() as folder:
+        def spaces():
+            return run(["-d", os.path.join(folder, "new.db"), "-s", "glove-6b-50d", "spaces"]).seconds
+        new = spaces()
+        run(["-d", os.path.join(folder, "new.db"), "-s", "glove-6b-50d", "near", "queen"])
+        there = statistics.median(spaces() for _ in range(3))
+        near = statistics.median(run(["-d", os.path.join(folder, "new.db"), "-s", "glove-6b-50d", "near", "queen"]).seconds for _ in range(3))
+    return {"store": new - there, "open": there, "open_near": near}
+
+
+def sentences():
+    one, many = timed(["-m", "minilm-l6"], f'embed "{open(SENTENCES).readline().strip()}"', f"embed --file {SENTENCES}", runs=10)
+    return {"one": one, "many": many}
+
+
+def analogies():
+    answer = json.loads(run(["-s", "glove-6b-50d", "--json", "eval", "analogies", settings.questions, "--restrict", "300000"]).output)
+    return {"eval": answer["seconds"], "accuracy": answer["accuracy"]}
+
+
+def prompt_ids(n=512):
+    """The first n tokens of the sentences, repeated as needed."""
+    if not prompt_ids.ids:
+        text = open(SENTENCES).read().replace("\n", " ")
+        ids = json.loads(run(["-m", "gemma3-270m", "--json", "tokens", text]).output)["ids"]
+        prompt_ids.ids = (ids + ids[1:] * n)[:n]
+    return prompt_ids.ids
+
+
+prompt_ids.ids = []
+
+
+# ---- the peers: name → what its process is given ----
+
+def ids_file():
+    with open(os.path.join(settings.folder, "ids.json"), "w") as f:
+        json.dump(prompt_ids(), f)
+    return f.name
+
+
+def peer_arguments(name):
+    threads = str(settings.threads)
+    if name == "llama_cpp":
+        return [GEMMA, ids_file(), threads]
+    if name == "sentences":
+        return [MINILM, SENTENCES, threads]
+    if name == "analogies":
+        return GLOVE + [settings.questions]
+    script, which = name.split(":")
+    return [which] + GLOVE + [threads]
+
+
+def run_peer(name):
+    """{"versions", "figures"} or {"missing"} of one process of a peer."""
+    if not settings.python:
+        return {"missing": "BENCH_PYTHON"}
+    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
+    environment.update(OMP_NUM_THREADS=str(settings.threads), OPENBLAS_NUM_THREADS=str(settings.threads),
+                       TOKENIZERS_PARALLELISM="false", HF_HUB_OFFLINE="1")
+    script = os.path.join(HERE, "peers", name.split(":")[0] + ".py")
+    done = subprocess.run([settings.python, script] + peer_arguments(name), env=environment,
+                          capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    if done.returncode or not lines or not lines[-1].startswith("{"):
+        sys.stderr.write(done.stderr[-2000:])
+        return {"missing": f"answer ({os.path.basename(script)} failed)"}
+    return json.loads(lines[-1])
+
+
+# ---- groups and rows ----
+
+Group = collections.namedtuple("Group", "name ours peers rounds")
+GROUPS = [
+    Group("gemma", gemma, ["llama_cpp"], 5),
+    Group("neighbours", neighbours, ["neighbours:faiss", "neighbours:numpy", "neighbours:gensim", "neighbours:sqlite-vec"], 3),
+    Group("storing", storing, ["neighbours:sqlite-vec"], 3),
+    Group("sentences", sentences, ["sentences"], 3),
+]
+ANALOGIES = Group("analogies", analogies, ["analogies"], 1)
+
+# unit: how a figure is shown.  limit: "<= x" or ">= x" of our figure, "ratio >= x" of ours to the first peer's.
+Row = collections.namedtuple("Row", "group work figure unit limit peers")
+ROWS = [
+    Row("gemma", "Gemma 3 270M: start → first token", "first", "s", "<= 0.3", None),
+    Row("gemma", "… generating, 128 tokens", "decode", "tokens/s", "ratio >= 1.4", None),
+    Row("gemma", "… reading a prompt of 512", "prompt", "tokens/s", ">= 675", None),
+    Row("gemma", "… memory, answering", "memory", "MB", "<= 353", None),
+    Row("neighbours", "nearest 10 of 400,000 × 50", "near", "ms", "<= 2", None),
+    Row("neighbours", "… of queen − king + man", "analogy", "ms", "<= 2", []),
+    Row("storing", "storing 400,000 × 50", "store", "s", "<= 1.5", None),
+    Row("storing", "… opened again: start → listed", "open", "s", "", []),
+    Row("storing", "… start → first answer", "open_near", "s", "", []),
+    Row("sentences", "MiniLM: 1 sentence → vector", "one", "ms", "<= 3", None),
+    Row("sentences", "… 32 sentences", "many", "ms", "<= 85", None),
+    Row("analogies", "questions-words, 300,000 words", "eval", "s", "<= 0.5", None),
+    Row("analogies", "… answered right", "accuracy", "share", "", None),
+]
+SCALE = {"s": 1, "ms": 1e3, "tokens/s": 1, "MB": 1 / MB, "share": 1}
+MORE_IS_BETTER = {"tokens/s", "share"}
+
+
+def measure(group):
+    """{who: {figure: median over the rounds}}, {who: {name: version}}, {who: what is missing}"""
+    figures, versions, missing = collections.defaultdict(lambda: collections.defaultdict(list)), {}, {}
+    for turn in range(1 if settings.quick else group.rounds):
+        if sys.stderr.isatty():
+            print(f"\r{group.name}: round {turn + 1} of {group.rounds}  ", end="", file=sys.stderr, flush=True)
+        for name, value in group.ours().items():
+            figures["vecscope"][name].append(value)
+        for peer in group.peers:
+            if peer in missing:
+                continue
+            answer = run_peer(peer)
+            if "missing" in answer:
+                missing[peer] = answer["missing"]
+                continue
+            versions[peer] = answer["versions"]
+            for name, value in answer["figures"].items():
+                figures[peer][name].append(value)
+    if sys.stderr.isatty():
+        print("\r" + " " * 60 + "\r", end="", file=sys.stderr)
+    medians = {who: {name: statistics.median(all_) for name, all_ in of.items()} for who, of in figures.items()}
+    return medians, versions, missing
+
+
+def show(value, unit):
+    value *= SCALE[unit]
+    return f"{value:.4g} {unit}" if value < 1000 else f"{value:,.0f} {unit}"
+
+
+def verdict(limit, unit, ours, ratio):
+    """The limit as text, and whether it is kept (None: there is nothing to say)."""
+    if not limit:
+        return "", None
+    what, bound = limit.rsplit(" ", 1)
+    if what.startswith("ratio"):
+        return f"≥ {bound} ×", None if ratio is None else ratio >= float(bound)
+    value = ours * SCALE[unit]
+    return f"{'≤' if what == '<=' else '≥'} {bound} {unit}", value <= float(bound) if what == "<=" else value >= float(bound)
+
+
+def lines_of(row, result):
+    """The table lines of a row: one for vecscope beside its first peer, then one for each further peer."""
+    medians, versions, missing = result
+    ours = medians["vecscope"][row.figure]
+    group = next(g for g in GROUPS + [ANALOGIES] if g.name == row.group)
+    peers = [p for p in (group.peers if row.peers is None else row.peers) if p in missing or row.figure in medians.get(p, {})]
+    cells = []
+    for peer in peers:
+        if peer in missing:
+            cells.append((f"not run: no {missing[peer]}", None))
+            continue
+        theirs = medians[peer][row.figure]
+        name = ", ".join(f"{n} {v}" for n, v in versions[peer].items())
+        better = ours / theirs if row.unit in MORE_IS_BETTER else theirs / ours
+        cells.append((f"{show(theirs, row.unit)} ({name})", better))
+    limit, kept = verdict(row.limit, row.unit, ours, cells[0][1] if cells else None)
+    mark = {None: "", True: " ✓", False: " ✗"}[kept]
+    first = cells[0] if cells else ("", None)
+    lines = [(row.work, show(ours, row.unit), first[0], first[1], limit + mark)]
+    lines += [("", "", text, ratio, "") for text, ratio in cells[1:]]
+    return [(w, o, p, "" if r is None else f"{r:.2f} ×", t) for w, o, p, r, t in lines], kept
+
+
+HEADINGS = ("work", "vecscope", "beside it", "times better", "target")
+
+
+def plain(lines):
+    width = [max(len(line[i]) for line in lines + [HEADINGS]) for i in range(5)]
+    return "\n".join("  ".join(cell.ljust(width[i]) for i, cell in enumerate(line)).rstrip() for line in [HEADINGS] + lines)
+
+
+def markdown(lines):
+    table = ["| " + " | ".join(line) + " |" for line in [HEADINGS] + lines]
+    table.insert(1, "|---|---|---|---|---|")
+    return "\n".join(re.sub(r"  +", " ", line) for line in table)
+
+
+# ---- the machine ----
+
+def machine():
+    cpu = "unknown CPU"
+    for line in open("/proc/cpuinfo"):
+        if line.startswith("model name"):
+            cpu = line.split(":", 1)[1].strip()
+            break
+    flags = open("/proc/cpuinfo").read()
+    isa = os.environ.get("VS_ISA") or ("AVX-512" if "avx512bw" in flags else "AVX2" if "avx2" in flags else "baseline")
+    memory = next(int(line.split()[1]) / 2**20 for line in open("/proc/meminfo") if line.startswith("MemTotal"))
+    return f"{cpu}, {os.cpu_count()} cores ({settings.threads} used), {isa}, {memory:.0f} GB"
+
+
+def cpu_seconds():
+    """Seconds of work of the whole machine, and of this program and the processes it has waited for."""
+    words = open("/proc/stat").readline().split()[1:]
+    busy = sum(int(words[i]) for i in (0, 1, 2, 5, 6)) / os.sysconf("SC_CLK_TCK")
+    mine = os.times()
+    return busy, mine.user + mine.system + mine.children_user + mine.children_system
+
+
+def others(before, after, seconds):
+    """How much of a core other programs took meanwhile."""
+    return max(0.0, (after[0] - before[0]) - (after[1] - before[1])) / max(seconds, 1e-9)
+
+
+PAGE = """# How fast it is
+
+{how} wrote this page: medians of rounds in which vecscope and its peers took turns on one machine.
+
+{when}; {machine}; other programs took {others:.2f} of a core meanwhile.
+
+{table}
+
+What is measured:
+
+- *start → first token*: the whole process `vecscope -m gemma3-270m next "{text}" -k 1`, its file in the page cache; of
+  llama.cpp from opening the file, Python's start and the import not counted.
+- *generating*: 128 tokens, greedy, in a process that has answered once; of llama.cpp its own figure.
+- *reading a prompt*: 512 ids to the next token's logits, sorted; of llama.cpp its own figure.
+- *memory*: the largest resident set while answering, the mapped file (253 MB) counted.
+- *nearest 10*: one query inside the process, from the words typed to the answer, exact; FAISS, numpy and sqlite-vec are
+  given the vector and return row numbers; gensim looks its word up.
+- *storing*: from the mapped npy file and its word list into a new SQLite file, less the time of opening it again.
+- *sentences*: from text to the mean of the last hidden states; {sentences} sentences of 5 to 26 words, packed in one pass
+  by vecscope, padded by transformers.
+"""
+
+
+def main():
+    began, before = time.time(), cpu_seconds()
+    groups = GROUPS + ([ANALOGIES] if settings.questions else [])
+    lines, failed = [], 0
+    for group in groups:
+        if settings.only and group.name not in settings.only.split(","):
+            continue
+        result = measure(group)
+        for row in ROWS:
+            if row.group == group.name:
+                more, kept = lines_of(row, result)
+                lines += more
+                failed += kept is False
+    meanwhile = others(before, cpu_seconds(), time.time() - began)
+    print(machine(), datetime.date.today(), sep="; ")
+    print(f"other programs took {meanwhile:.2f} of a core meanwhile" + (": this machine was busy" if meanwhile > 0.2 else ""))
+    print(plain(lines))
+    print(f"{failed} of the targets missed" if failed else "every target with a figure is kept")
+    if settings.out:
+        with open(settings.out, "w") as f:
+            f.write(PAGE.format(how="`make bench BENCH_OUT=docs/bench.md`", when=datetime.date.today(), machine=machine(), others=meanwhile,
+                                table=markdown(lines), text=TEXT, sentences=len(open(SENTENCES).readlines())))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="vecscope beside its peers")
+    parser.add_argument("--vecscope", default=os.path.join(ROOT, "vecscope"))
+    parser.add_argument("--python", default=os.environ.get("BENCH_PYTHON"), help="a Python that can import the peers")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--only", help="gemma, neighbours, storing, sentences, analogies: some, with commas between")
+    parser.add_argument("--questions", help="questions-words.txt: measure analogies too (gensim takes most of a minute)")
+    parser.add_argument("--quick", action="store_true", help="one round")
+    parser.add_argument("--out", help="write the page here, as Markdown")
+    settings = parser.parse_args()
+    with tempfile.TemporaryDirectory() as settings.folder:
+        main()
