@@ -116,15 +116,22 @@ static bool find_whole(const vs_space *s, const char *key, size_t n, bool exact_
     return !exact_only && n > 0 && find_folded(s, key, n, row, said);
 }
 
+/* The rows of the pieces of a text, its first word with a leading blank like the others. */
+static size_t pieces(const vs_space *s, const char *key, size_t n, size_t rows[VS_LOOKUP_MAX]) {
+    vs_buf text = {0};
+    if (s->keys.pieces && n && !is_blank(key[0])) vs_buf_putc(&text, ' ');
+    vs_buf_put(&text, key, n);
+    size_t count = text.failed ? 0 : s->keys.split(s->keys.self, text.s, text.len, rows, VS_LOOKUP_MAX);
+    vs_buf_free(&text);
+    if (count > VS_LOOKUP_MAX) return 0;
+    for (size_t i = 0; i < count; i++)
+        if (rows[i] >= s->n) return 0;
+    return count;
+}
+
 /* The rows of the words of a text, or of its pieces; 0 where a word is unknown or there are too many. */
 static size_t parts(const vs_space *s, const char *key, size_t n, size_t rows[VS_LOOKUP_MAX]) {
-    if (s->keys.split) {
-        size_t count = s->keys.split(s->keys.self, key, n, rows, VS_LOOKUP_MAX);
-        if (count > VS_LOOKUP_MAX) return 0;
-        for (size_t i = 0; i < count; i++)
-            if (rows[i] >= s->n) return 0;
-        return count;
-    }
+    if (s->keys.split) return pieces(s, key, n, rows);
     size_t count = 0;
     vs_buf said = {0};
     for (size_t i = 0; i < n;) {
@@ -165,6 +172,7 @@ static void say_mean(const vs_space *s, const size_t *rows, size_t count, vs_buf
         size_t len;
         const char *key = vs_space_key(s, rows[i], &len);
         if (i) vs_buf_puts(note, ", ");
+        key = vs__past_blank(key, &len);
         vs_buf_put(note, key, len);
     }
     vs_buf_putc(note, ')');

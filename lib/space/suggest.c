@@ -26,8 +26,7 @@ static uint64_t letters_of(const char *s, size_t n) {
     return set;
 }
 
-/* Past the mark that a tokenizer puts for a blank: itself, U+2581 or U+0120. */
-static const char *past_blank(const char *key, size_t *n) {
+const char *vs__past_blank(const char *key, size_t *n) {
     size_t skip = 0;
     if (*n > 1 && key[0] == ' ')
         skip = 1;
@@ -55,7 +54,7 @@ static void search_span(void *arg, size_t begin, size_t end, int worker) {
         size_t len;
         char lower[LONGEST];
         const char *key = vs_space_key(q->s, row, &len);
-        key = past_blank(key, &len);
+        key = vs__past_blank(key, &len);
         if (len == 0 || len > LONGEST || (len > q->n ? len - q->n : q->n - len) > q->limit) continue;
         for (size_t i = 0; i < len; i++) lower[i] = (char)(key[i] >= 'A' && key[i] <= 'Z' ? key[i] + 32 : key[i]);
         uint64_t apart = letters_of(lower, len) ^ q->letters;
@@ -116,7 +115,7 @@ size_t vs_space_complete(const vs_space *s, const char *prefix, size_t n, const 
     for (size_t row = 0; row < s->n && found < cap; row++) {
         size_t len;
         const char *key = vs_space_key(s, row, &len);
-        if (s->keys.pieces && !(n && prefix[0] == ' ')) key = past_blank(key, &len);
+        if (s->keys.pieces && !(n && prefix[0] == ' ')) key = vs__past_blank(key, &len);
         if (len < n || memcmp(key, prefix, n) != 0) continue;
         keys[found] = key;
         lens[found++] = len;

@@ -34,12 +34,15 @@ static bool toy_find(void *self, const char *key, size_t n, size_t *row) {
     return false;
 }
 
-/* Pieces of one character; what is none is left out. */
+/* Pieces of one character, with the blank before it where there is such a piece; what is none is left out. */
 static size_t toy_split(void *self, const char *text, size_t n, size_t *rows, size_t cap) {
     size_t count = 0;
     for (size_t i = 0; i < n; i++) {
         size_t row;
-        if (!toy_find(self, text + i, 1, &row)) continue;
+        if (i + 1 < n && text[i] == ' ' && toy_find(self, text + i, 2, &row))
+            i++;
+        else if (!toy_find(self, text + i, 1, &row))
+            continue;
         if (count < cap) rows[count] = row;
         count++;
     }
@@ -160,7 +163,7 @@ static void rules_of_pieces(void **state) {
     assert_true(a.status == VS_OK && a.how == VS_MATCH_FOLDED && a.rows[0] == 1);
     assert_string_equal(a.note, "queen");
     a = look(s, "abc", false);
-    assert_true(a.status == VS_OK && a.how == VS_MATCH_MEAN && a.n == 3);
+    assert_true(a.status == VS_OK && a.how == VS_MATCH_MEAN && a.n == 3 && a.rows[0] == 4);
     assert_string_equal(a.note, "mean(a, b, c)");
     char many[VS_LOOKUP_MAX + 2];
     memset(many, 'a', sizeof many - 1);
