@@ -21,6 +21,7 @@
 #include "model/model.h"
 #include "model/run.h"
 #include "session.h"
+#include "space/analogy.h"
 #include "space/expr.h"
 #include "space/space.h"
 #include "store/store.h"

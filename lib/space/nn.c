@@ -50,8 +50,7 @@ static void norms_span(void *arg, size_t begin, size_t end, int worker) {
     vs_free(row);
 }
 
-/* 1/|row| of every row; made once. */
-static vs_status inverse_norms(vs_err *err, vs_space *s, const float **out) {
+vs_status vs__space_inverse_norms(vs_err *err, vs_space *s, const float **out) {
     *out = atomic_load(&s->inverse);
     if (*out) return VS_OK;
     norms q = {.s = s, .inverse = vs_alloc(s->n, sizeof *q.inverse)};
@@ -206,7 +205,7 @@ vs_status vs_space_near(vs_err *err, vs_space *s, const float *q, size_t k, cons
     if (!k) return VS_OK;
     size_t workers = (size_t)vs_threads(), slots;
     vs__query job = {.s = s, .n_skip = n_skip};
-    VS_TRY(inverse_norms(err, s, &job.inverse));
+    VS_TRY(vs__space_inverse_norms(err, s, &job.inverse));
     job.codes = codes_of(s, job.inverse);
     atomic_store(&s->asked, true);
     float *unit = vs_alloc(s->d, sizeof *unit);

@@ -35,6 +35,9 @@ vs_status vs__word_list_add(vs_err *err, vs__word_list *w, const char *key, size
 vs_status vs__word_list_space(vs_err *err, vs__word_list *w, const char *name, vs_space **out) VS_MUST_CHECK;
 void vs__word_list_free(vs__word_list *w);
 
+/* vs__space_inverse_norms() - 1/|row| of every row [n], made once; borrowed from s.  VS_OK | VS_E_NOMEM. */
+vs_status vs__space_inverse_norms(vs_err *err, vs_space *s, const float **out) VS_MUST_CHECK;
+
 /* vs__past_blank() - key[*n] behind the mark that a tokenizer puts for a blank: a blank itself, U+2581 or U+0120. */
 const char *vs__past_blank(const char *key, size_t *n);
 

@@ -111,3 +111,8 @@ void vs_scan_codes(const int8_t *codes, const float *scale, size_t blocks, size_
                    float add, float floor, uint16_t *reach) {
     vs__kernels_in_use()->scan_codes(codes, scale, blocks, pairs, q, step, add, floor, reach);
 }
+
+void vs_sums_above(const float *x, const float *m, size_t ld, const uint32_t *row, size_t rows, size_t n,
+                   const float *floor, bool *above) {
+    vs__kernels_in_use()->sums_above(x, m, ld, row, rows, n, floor, above);
+}

@@ -89,4 +89,9 @@ size_t vs_argmax(const float *x, size_t n);
 void vs_scan_codes(const int8_t *codes, const float *scale, size_t blocks, size_t pairs, const int16_t *q, float step,
                    float add, float floor, uint16_t *reach);
 
+/* vs_sums_above() - above[r]: whether some x[j] + m[row[r]][j], j < n, is greater than floor[r]; NaN is not.
+ *   m f32 with row stride ld   row [rows]: which rows of it   floor, above [rows] */
+void vs_sums_above(const float *x, const float *m, size_t ld, const uint32_t *row, size_t rows, size_t n,
+                   const float *floor, bool *above);
+
 #endif

@@ -40,6 +40,8 @@ typedef struct vs__kernels {
     size_t (*argmax)(const float *x, size_t n);
     void (*scan_codes)(const int8_t *codes, const float *scale, size_t blocks, size_t pairs, const int16_t *q,
                        float step, float add, float floor, uint16_t *reach);
+    void (*sums_above)(const float *x, const float *m, size_t ld, const uint32_t *row, size_t rows, size_t n,
+                       const float *floor, bool *above);
 } vs__kernels;
 
 /* vs__kernels_in_use() - the table chosen by cpu.c. */

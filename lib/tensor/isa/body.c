@@ -340,4 +340,5 @@ const vs__kernels TABLE(ISA_NAME) = {
     .rope = rope,
     .argmax = argmax,
     .scan_codes = scan_codes,
+    .sums_above = sums_above,
 };

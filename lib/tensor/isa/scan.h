@@ -1,6 +1,6 @@
-/* scan.h - exact products of 8-bit codes with a 16-bit query, for one instruction set; included by body.c.
+/* scan.h - scans over very many rows for the few that matter, for one instruction set; included by body.c.
  *
- * Sixteen rows lie side by side, two numbers of each at a time, so that a row's sum stays in its lane. */
+ * Exact products of 8-bit codes with a 16-bit query: sixteen rows lie side by side, two numbers of each at a time, so that a row's sum stays in its lane. */
 #ifndef VS_TENSOR_SCAN_H
 #define VS_TENSOR_SCAN_H
 
@@ -8,7 +8,7 @@
 
 /* Sixteen whole numbers of 32 bits.
  * w_step() - acc[l] + p[2 l] q0 + p[2 l + 1] q1, where q holds q0 (low half) and q1.
- * w_float() - to the nearest f32.   v_reach() - bit l: not a[l] < floor. */
+ * w_float() - to the nearest f32.   v_reach() - bit l: not a[l] < floor.   v_any_above() - whether a lane is > floor. */
 #if defined(VS_ISA_avx512)
 typedef __m512i w16;
 typedef __m512i w_pair;
@@ -22,6 +22,7 @@ INLINE v16 w_float(w16 a) { return _mm512_cvtepi32_ps(a); }
 INLINE uint16_t v_reach(v16 a, float floor) {
     return (uint16_t)_mm512_cmp_ps_mask(a, _mm512_set1_ps(floor), _CMP_NLT_UQ);
 }
+INLINE bool v_any_above(v16 a, float floor) { return _mm512_cmp_ps_mask(a, _mm512_set1_ps(floor), _CMP_GT_OQ) != 0; }
 
 #elif defined(VS_ISA_avx2)
 typedef struct w16 {
@@ -43,6 +44,10 @@ INLINE uint16_t v_reach(v16 a, float floor) {
     int low = _mm256_movemask_ps(_mm256_cmp_ps(a.a, f, _CMP_NLT_UQ));
     int high = _mm256_movemask_ps(_mm256_cmp_ps(a.b, f, _CMP_NLT_UQ));
     return (uint16_t)(low | high << 8);
+}
+INLINE bool v_any_above(v16 a, float floor) {
+    __m256 f = _mm256_set1_ps(floor);
+    return _mm256_movemask_ps(_mm256_or_ps(_mm256_cmp_ps(a.a, f, _CMP_GT_OQ), _mm256_cmp_ps(a.b, f, _CMP_GT_OQ))) != 0;
 }
 
 #else
@@ -96,6 +101,13 @@ INLINE uint16_t v_reach(v16 a, float floor) {
     for (int l = 0; l < 16; l++) bits |= (unsigned)!(t[l] < floor) << l;
     return (uint16_t)bits;
 }
+INLINE bool v_any_above(v16 a, float floor) {
+    float t[16];
+    bool any = false;
+    v_store(t, a);
+    for (int l = 0; l < 16; l++) any |= t[l] > floor;
+    return any;
+}
 #endif
 
 INLINE w_pair w_query(const int16_t *q) { return w_both((uint32_t)(uint16_t)q[0] | (uint32_t)(uint16_t)q[1] << 16); }
@@ -128,6 +140,24 @@ static void scan_codes(const int8_t *codes, const float *scale, size_t blocks, s
         w16 sum = w_zero();
         for (size_t p = 0; p < pairs; p++) sum = w_step(sum, codes + b * block + p * ROW, w_query(q + 2 * p));
         reach[b] = scan_reach(sum, scale + 16 * b, s, a, floor);
+    }
+}
+
+static void sums_above(const float *x, const float *m, size_t ld, const uint32_t *row, size_t rows, size_t n,
+                       const float *floor, bool *above) {
+    for (size_t r = 0; r < rows; r++) {
+        const float *p = m + row[r] * ld;
+        v16 a = v_set(-INFINITY), b = a, c = a, d = a;
+        size_t i = 0;
+        for (; i + 64 <= n; i += 64) {
+            a = v_max(v_add(v_load(x + i), v_load(p + i)), a);
+            b = v_max(v_add(v_load(x + i + 16), v_load(p + i + 16)), b);
+            c = v_max(v_add(v_load(x + i + 32), v_load(p + i + 32)), c);
+            d = v_max(v_add(v_load(x + i + 48), v_load(p + i + 48)), d);
+        }
+        for (; i + 16 <= n; i += 16) a = v_max(v_add(v_load(x + i), v_load(p + i)), a);
+        if (i < n) a = v_max(v_add(v_load_part(x + i, n - i, -INFINITY), v_load_part(p + i, n - i, 0)), a);
+        above[r] = v_any_above(v_max(v_max(a, b), v_max(c, d)), floor[r]);
     }
 }
 

@@ -1,0 +1,324 @@
+/* Analogies against gensim's rules spelled out one question at a time, in double; similarity of pairs; bad files. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/parallel.h"
+#include "space/analogy.h"
+#include "tensor/cpu.h"
+#include "tensor/kernels.h"
+
+enum { N = 3000, D = 20, WORDS = 40, QUESTIONS = 600 };
+
+/* Row r is called w<r mod WORDS> for the first 5 * WORDS rows, in five spellings of it, and then x<r>. */
+typedef struct toy {
+    char key[N][16];
+    float vec[N][D];
+    vs_space *s;
+} toy;
+
+static uint64_t seed;
+static float random_unit(void) { /* in (-1, 1) */
+    seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+    return (float)(int32_t)(seed >> 32) * 0x1p-31F;
+}
+
+static const char *toy_key(void *self, size_t row, size_t *len) {
+    toy *t = self;
+    *len = strlen(t->key[row]);
+    return t->key[row];
+}
+
+static bool toy_find(void *self, const char *key, size_t n, size_t *row) {
+    toy *t = self;
+    for (*row = 0; *row < N; ++*row)
+        if (strlen(t->key[*row]) == n && memcmp(t->key[*row], key, n) == 0) return true;
+    return false;
+}
+
+/* The five spellings of word number w. */
+static void spell(char *out, size_t size, size_t w, size_t how) {
+    static const char *const forms[] = {"word%zu", "Word%zu", "WORD%zu", "wORD%zu", "wOrd%zu"};
+    char form[16];
+    snprintf(form, sizeof form, "%s", forms[how]);
+    size_t at = strcspn(form, "%");
+    snprintf(out, size, "%.*s%zu", (int)at, form, w);
+}
+
+static toy *make(bool spellings) {
+    toy *t = calloc(1, sizeof *t);
+    assert_non_null(t);
+    for (size_t r = 0; r < N; r++) {
+        size_t w = r % WORDS, how = r / WORDS;
+        if (how == 0 || (spellings && how < 5))
+            spell(t->key[r], sizeof t->key[r], w, how);
+        else
+            snprintf(t->key[r], sizeof t->key[r], "x%zu", r);
+        for (size_t j = 0; j < D; j++) t->vec[r][j] = spellings && how && how < 5 ? t->vec[w][j] + 0.1F * random_unit() : random_unit();
+    }
+    /* words come in pairs 2k, 2k+1 that differ by nearly the same vector */
+    for (size_t w = 1; w < WORDS; w += 2)
+        for (size_t j = 0; j < D; j++) t->vec[w][j] = t->vec[w - 1][j] + (j < 5 ? 0.5F : 0) + 0.25F * random_unit();
+    memset(t->vec[N - 1], 0, sizeof t->vec[N - 1]);
+    for (size_t j = 0; j < D; j++) t->vec[N - 2][j] = NAN;
+    vs_space_desc desc = {.name = "toy", .place = "test", .keys = {.self = t, .key = toy_key, .find = toy_find}};
+    assert_int_equal(vs_tensor_over(NULL, t->vec, VS_F32, 2, (size_t[]){N, D}, &desc.rows, NULL), VS_OK);
+    assert_int_equal(vs_space_new(NULL, &desc, &t->s), VS_OK);
+    return t;
+}
+
+static void drop(toy *t) {
+    vs_space_free(t->s);
+    free(t);
+}
+
+static char path[] = "/tmp/vs-test-analogy-XXXXXX";
+static void write_file(const char *text) {
+    memcpy(path + sizeof path - 7, "XXXXXX", 6);
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    FILE *f = fdopen(fd, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static double cosine(const float *a, const float *b) {
+    double ab = 0, aa = 0, bb = 0;
+    for (size_t j = 0; j < D; j++) {
+        ab += (double)a[j] * (double)b[j];
+        aa += (double)a[j] * (double)a[j];
+        bb += (double)b[j] * (double)b[j];
+    }
+    return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0;
+}
+
+/* Which word a row spells, or WORDS. */
+static size_t word_of(const toy *t, size_t row) { return t->key[row][0] == 'x' ? WORDS : row % WORDS; }
+
+/* Whether gensim would count d right: the five best rows that are not the first rows of a, b, c; the first of them that
+ * is no spelling of these; else the fifth. */
+static bool gensim_says(const toy *t, vs_analogy_method method, size_t rows, const size_t q[4]) {
+    double score[5];
+    size_t best[5], n = 0;
+    for (size_t r = 0; r < rows; r++) {
+        if (r == q[0] || r == q[1] || r == q[2] || isnan(t->vec[r][0])) continue;
+        double a = cosine(t->vec[r], t->vec[q[0]]), b = cosine(t->vec[r], t->vec[q[1]]), c = cosine(t->vec[r], t->vec[q[2]]), s;
+        if (method == VS_ANALOGY_ADD)
+            s = b - a + c;
+        else if (method == VS_ANALOGY_MUL)
+            s = (b + 1) / 2 * ((c + 1) / 2) / ((a + 1) / 2 + 0.001);
+        else
+            s = (b - a - cosine(t->vec[q[2]], t->vec[q[1]]) + cosine(t->vec[q[2]], t->vec[q[0]])) / sqrt(fmax(2 - 2 * c, 1e-6));
+        size_t at = n < 5 ? n++ : 5;
+        if (at == 5 && s <= score[4]) continue;
+        if (at == 5) at = 4;
+        for (; at && s > score[at - 1]; at--) {
+            score[at] = score[at - 1];
+            best[at] = best[at - 1];
+        }
+        score[at] = s;
+        best[at] = r;
+    }
+    size_t word = WORDS;
+    for (size_t i = 0; i < n; i++) {
+        word = word_of(t, best[i]);
+        if (word == WORDS || (word != q[0] && word != q[1] && word != q[2])) break;
+    }
+    return word == q[3];
+}
+
+static void as_gensim(bool spellings, size_t restrict_rows) {
+    toy *t = make(spellings);
+    static size_t q[QUESTIONS][4];
+    vs_buf text = {0};
+    vs_buf_puts(&text, ": first\n");
+    for (size_t i = 0; i < QUESTIONS; i++) {
+        if (i == QUESTIONS / 2) vs_buf_puts(&text, "word1 word2 word3\n: second part \nword0 word1 word2 nowhere\n\n");
+        size_t a = (i / 20) % (WORDS / 2) * 2, c = i % (WORDS / 2) * 2;
+        size_t words[4] = {a, a + 1, c, i % 7 == 0 ? c : c + 1};
+        memcpy(q[i], words, sizeof words);
+        for (size_t k = 0; k < 4; k++) {
+            char key[32];
+            spell(key, sizeof key, words[k], (i + k) % 5);
+            vs_buf_printf(&text, "%s%s", key, k < 3 ? " " : "\n");
+        }
+    }
+    write_file(text.s);
+    vs_buf_free(&text);
+    for (int m = 0; m < 3; m++) {
+        vs_err err = {0};
+        vs_analogy_result r;
+        vs_analogy_options o = {.method = (vs_analogy_method)m, .restrict_rows = restrict_rows};
+        size_t want[2] = {0, 0}, rows = restrict_rows ? restrict_rows : N;
+        for (size_t i = 0; i < QUESTIONS; i++) want[i >= QUESTIONS / 2] += gensim_says(t, o.method, rows, q[i]);
+        if (vs_analogy_eval(&err, t->s, path, &o, NULL, &r) != VS_OK) fail_msg("%s", err.msg);
+        assert_int_equal(r.n, 2);
+        assert_string_equal(r.section[0].name, "first");
+        assert_string_equal(r.section[1].name, "second part");
+        assert_int_equal(r.rows, rows);
+        assert_int_equal(r.total, QUESTIONS);
+        assert_int_equal(r.skipped, 1);
+        assert_int_equal(r.section[1].skipped, 1);
+        assert_int_equal(r.section[0].correct, want[0]);
+        assert_int_equal(r.section[1].correct, want[1]);
+        assert_int_equal(r.correct, want[0] + want[1]);
+        if (m == 0) assert_true(r.correct > QUESTIONS / 20 && r.correct < QUESTIONS);
+        for (int threads = 1; threads <= 3; threads += 2) {
+            vs_analogy_result again;
+            vs_threads_set(threads);
+            assert_int_equal(vs_analogy_eval(&err, t->s, path, &o, NULL, &again), VS_OK);
+            assert_int_equal(again.correct, r.correct);
+            vs_analogy_result_free(&again);
+        }
+        vs_threads_set(0);
+        vs_analogy_result_free(&r);
+    }
+    remove(path);
+    drop(t);
+}
+
+static void one_spelling(void **state) {
+    (void)state;
+    seed = 1;
+    as_gensim(false, 0);
+    as_gensim(false, 1000);
+}
+
+static void five_spellings(void **state) {
+    (void)state;
+    seed = 2;
+    as_gensim(true, 0);
+}
+
+static void bad_files(void **state) {
+    (void)state;
+    static const char *const texts[] = {"a b c d\n", "", ": empty\n", ": x\na b\n", ": x\na b c \xff\n"};
+    seed = 3;
+    toy *t = make(false);
+    vs_err err = {0};
+    vs_analogy_result r;
+    vs_similarity_result sim;
+    vs_analogy_options o = {0};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        write_file(texts[i]);
+        assert_int_equal(vs_analogy_eval(&err, t->s, path, &o, NULL, &r), VS_E_FORMAT);
+        assert_null(r.section);
+        assert_int_equal(vs_similarity_eval(&err, t->s, path, &sim), VS_E_FORMAT);
+        remove(path);
+    }
+    assert_int_equal(vs_analogy_eval(&err, t->s, "/nowhere", &o, NULL, &r), VS_E_UNKNOWN);
+    assert_int_equal(vs_similarity_eval(&err, t->s, "/nowhere", &sim), VS_E_UNKNOWN);
+    write_file(": none of them\none two three four\n");
+    assert_int_equal(vs_analogy_eval(&err, t->s, path, &o, NULL, &r), VS_OK);
+    assert_true(r.total == 0 && r.skipped == 1);
+    vs_analogy_result_free(&r);
+    remove(path);
+    write_file(": s\nword1 word2 word3 word4\n");
+    vs_interrupt();
+    assert_int_equal(vs_analogy_eval(&err, t->s, path, &o, NULL, &r), VS_E_STOPPED);
+    vs_interrupt_clear();
+    for (size_t n = 1;; n++) {
+        vs_alloc_fail_at(n);
+        vs_status s = vs_analogy_eval(&err, t->s, path, &o, NULL, &r);
+        vs_alloc_fail_at(0);
+        if (s == VS_OK) break;
+        assert_int_equal(s, VS_E_NOMEM);
+    }
+    vs_analogy_result_free(&r);
+    remove(path);
+    drop(t);
+}
+
+static void names(void **state) {
+    (void)state;
+    vs_analogy_method m;
+    vs_analogy_rules r;
+    vs_err err = {0};
+    assert_int_equal(vs_analogy_method_find(&err, "3cosmul", &m), VS_OK);
+    assert_int_equal(m, VS_ANALOGY_MUL);
+    assert_string_equal(vs_analogy_method_name(VS_ANALOGY_ADD), "3cosadd");
+    assert_int_equal(vs_analogy_method_find(&err, "4cos", &m), VS_E_UNKNOWN);
+    assert_int_equal(vs_analogy_rules_find(&err, "gensim", &r), VS_OK);
+    assert_int_equal(vs_analogy_rules_find(&err, "mine", &r), VS_E_UNKNOWN);
+}
+
+static void similarity(void **state) {
+    (void)state;
+    seed = 4;
+    toy *t = make(false);
+    vs_err err = {0};
+    vs_similarity_result r;
+    write_file("word 1\tword 2\tscore\n# a comment\nWORD1\tword2\t1e0\nword3\tword4\t2\nword5\tnowhere\t3\nword6\tword7\t-4\tmore\n");
+    assert_int_equal(vs_similarity_eval(&err, t->s, path, &r), VS_OK);
+    assert_int_equal(r.pairs, 3);
+    assert_int_equal(r.oov, 1);
+    double x[3], y[3] = {1, 2, -4}, mx = 0, my = 0, xy = 0, xx = 0, yy = 0;
+    for (size_t i = 0; i < 3; i++) {
+        size_t a = i == 2 ? 6 : 1 + 2 * i;
+        x[i] = cosine(t->vec[a], t->vec[a + 1]);
+        mx += x[i] / 3;
+        my += y[i] / 3;
+    }
+    for (size_t i = 0; i < 3; i++) {
+        xy += (x[i] - mx) * (y[i] - my);
+        xx += (x[i] - mx) * (x[i] - mx);
+        yy += (y[i] - my) * (y[i] - my);
+    }
+    assert_true(fabs(r.pearson - xy / sqrt(xx * yy)) < 1e-6);
+    assert_true(fabs(r.spearman) <= 1);
+    remove(path);
+    write_file("a\tb\t1\nc\td\tx\n");
+    assert_int_equal(vs_similarity_eval(&err, t->s, path, &r), VS_E_FORMAT);
+    assert_non_null(strstr(err.msg, "line 2"));
+    remove(path);
+    drop(t);
+}
+
+/* The kernel against its definition, on every instruction set. */
+static void sums_above(void **state) {
+    (void)state;
+    enum { ROWS = 30, LD = 200 };
+    static float m[ROWS][LD], x[LD];
+    seed = 5;
+    for (size_t i = 0; i < LD; i++) x[i] = i % 31 == 3 ? NAN : random_unit();
+    for (size_t i = 0; i < ROWS * LD; i++) m[i / LD][i % LD] = random_unit();
+    uint32_t row[] = {3, 29, 0, 3, 17};
+    enum { ASKED = sizeof row / sizeof *row };
+    bool available, above[ASKED], seen[2] = {false, false};
+    const char *name, *chosen = vs_isa_name();
+    for (size_t i = 0; (name = vs_isa_list(i, &available)); i++) {
+        if (!available) continue;
+        assert_int_equal(vs_isa_set(NULL, name), VS_OK);
+        for (size_t n = 0; n <= LD; n += n < 70 ? 1 : 13)
+            for (float f = -1; f < 2.2F; f += 0.05F) {
+                float floor[ASKED];
+                for (size_t r = 0; r < ASKED; r++) floor[r] = f + 0.01F * (float)r;
+                vs_sums_above(x, &m[0][0], LD, row, ASKED, n, floor, above);
+                for (size_t r = 0; r < ASKED; r++) {
+                    bool want = false;
+                    for (size_t j = 0; j < n; j++) want |= x[j] + m[row[r]][j] > floor[r];
+                    seen[want] = true;
+                    assert_int_equal(above[r], want);
+                }
+            }
+    }
+    assert_true(seen[0] && seen[1]);
+    assert_int_equal(vs_isa_set(NULL, chosen), VS_OK);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_spelling), cmocka_unit_test(five_spellings), cmocka_unit_test(bad_files),
+        cmocka_unit_test(names),        cmocka_unit_test(similarity),     cmocka_unit_test(sums_above),
+    };
+    return cmocka_run_group_tests_name("analogies", tests, NULL, NULL);
+}
