@@ -373,25 +373,26 @@ static const char *assignment(const char *t, size_t n) {
     return i > 1 && j < n && t[j] == '=' ? t + j : NULL;
 }
 
-/* Words that begin with no command: an expression, with the options of `near`; or a mistyped command. */
-static vs_status query_or_guess(vs_err *err, vs_session *s, const vs_words_of *w, bool from_argv, vs_out *o) {
-    const vs_cmd *near = vs_command_find("near", 4);
+/* Words that begin with no command: an expression, with the options of `near`; or a mistyped command, which no line
+ * that began with = can be. */
+static vs_status query_or_guess(vs_err *err, vs_session *s, const vs_words_of *w, bool surely, bool from_argv, vs_out *o) {
+    const vs_cmd *near = vs_command_find("near", 4), *meant = NULL;
     if (!near || !w->n) return vs_fail(err, VS_E_USAGE, "nothing to do");
-    const vs_cmd *typo = w->n > 1 && strlen(w->word[0].text) > 2 ? vs_command_guess(w->word[0].text, strlen(w->word[0].text)) : NULL;
-    if (typo && strlen(w->word[1].text) > 1) vs_out_note(o, "read as words; if the command %s was meant, mind its spelling", typo->name);
+    if (!surely) meant = vs_command_guess(w->word[0].text, strlen(w->word[0].text));
+    bool words = w->n > 1 && strlen(w->word[1].text) > 1 && !strchr("-\xE2", w->word[1].text[0]); /* no operator, no option */
+    if (meant && words && strlen(w->word[0].text) > 2) vs_out_note(o, "read as words; if the command %s was meant, mind its spelling", meant->name);
     vs_status st = run(err, s, near, w, 0, from_argv, o);
-    const vs_cmd *meant = st == VS_E_SYNTAX || st == VS_E_UNKNOWN ? vs_command_guess(w->word[0].text, strlen(w->word[0].text)) : NULL;
-    if (meant) {
+    if (meant && (st == VS_E_SYNTAX || st == VS_E_UNKNOWN)) {
         size_t used = strlen(err->msg);
         snprintf(err->msg + used, sizeof err->msg - used, "; or did you mean the command %s?", meant->name);
     }
     return st;
 }
 
-static vs_status query_line(vs_err *err, vs_session *s, const char *t, size_t n, vs_out *o) {
+static vs_status query_line(vs_err *err, vs_session *s, const char *t, size_t n, bool surely, vs_out *o) {
     vs_words_of w;
     VS_TRY(vs_lex_words(err, t, n, &w));
-    vs_status st = query_or_guess(err, s, &w, false, o);
+    vs_status st = query_or_guess(err, s, &w, surely, false, o);
     vs_words_of_free(&w);
     return st;
 }
@@ -411,11 +412,11 @@ static vs_status run_one(vs_err *err, vs_session *s, const char *t, size_t n, vs
     if (!n || *t == '#') return VS_OK;
     const char *eq = assignment(t, n);
     if (eq) return assign(err, s, t, n, eq, o);
-    if (*t == '=') return query_line(err, s, t + 1, n - 1, o);
+    if (*t == '=') return query_line(err, s, t + 1, n - 1, true, o);
     size_t first = 0;
     while (first < n && !is_blank(t[first])) first++;
     const vs_cmd *c = vs_command_find(t, first);
-    if (!c) return query_line(err, s, t, n, o);
+    if (!c) return query_line(err, s, t, n, false, o);
     vs_words_of w;
     VS_TRY(vs_lex_words(err, t, n, &w));
     vs_status st = run(err, s, c, &w, 1, false, o);
@@ -452,8 +453,9 @@ vs_status vs_execute_argv(vs_err *err, vs_session *s, int argc, const char *cons
     } else if (eq) {
         st = assign(err, s, whole, n, eq, o);
     } else {
-        if (*w.word[0].text == '=') w.word[0].text++; /* = EXPR */
-        st = query_or_guess(err, s, &w, true, o);
+        bool surely = *w.word[0].text == '='; /* = EXPR */
+        w.word[0].text += surely;
+        st = query_or_guess(err, s, &w, surely, true, o);
     }
     vs_words_of_free(&w);
     return st;

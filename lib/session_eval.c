@@ -191,9 +191,13 @@ vs_status vs_session_eval(vs_err *err, vs_session *s, const char *expr, size_t n
 
 bool vs_session_is_expr(vs_session *s, const char *expr, size_t n) {
     vs_value v;
-    bool ok = n < 1000 && vs_session_eval(NULL, s, expr, n, &v) == VS_OK;
-    if (ok) vs_value_free(&v);
-    return ok;
+    for (size_t i = 0; i + 2 < n; i++)
+        if (expr[i] == ' ' && expr[i + 1] == '-' && expr[i + 2] == '-') return false; /* an option: no one means that */
+    if (n >= 1000 || vs_session_eval(NULL, s, expr, n, &v) != VS_OK) return false;
+    /* a model's pieces have a mean for any text at all */
+    bool any = v.space && strcmp(vs_space_place(v.space), "words") != 0 && v.notes.len && strstr(v.notes.s, "mean(");
+    vs_value_free(&v);
+    return !any;
 }
 
 /* The space that answers for a value: its own, the one asked for, or W_U for a vector of the stream. */

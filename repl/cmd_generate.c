@@ -71,6 +71,7 @@ static vs_status write_on(vs_err *err, vs_session *s, const vs_args *a, const vs
     vs_status st = VS_OK;
     if (in->tokens.n + most > context) st = vs_fail(err, VS_E_RANGE, "generate: %zu tokens and %zu new ones exceed the context of %zu", in->tokens.n, most, context);
     if (st == VS_OK && !edited) st = vs_kv_new(err, m, in->tokens.n + most, &kv);
+    if (st == VS_OK && in->text) vs_out_stream(o, in->text, strlen(in->text));
     while (st == VS_OK && w->n < most) {
         vs_tokens now = {.id = all + done, .n = in->tokens.n + w->n - done};
         int32_t id;
@@ -101,12 +102,11 @@ static vs_status generate_one(vs_err *err, vs_session *s, const vs_args *a, cons
     w.id = vs_alloc((size_t)vs_int(a, "n"), sizeof *w.id);
     vs_status st = w.id ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for the tokens");
     if (st == VS_OK && several && in->text) vs_out_text(o, VS_COL_JSON_ONLY, "prompt", in->text);
-    if (st == VS_OK && in->text) vs_out_stream(o, in->text, strlen(in->text));
     if (st == VS_OK) st = write_on(err, s, a, in, &how, m, &w, o);
-    vs_out_stream(o, "\n", 1);
     vs_buf_clear(&w.part);
     if (st == VS_OK) st = vs_detokenize(err, w.tok, w.id, w.n, true, &w.part);
     if (st == VS_OK) {
+        vs_out_stream(o, "\n", 1);
         vs_out_ints(o, VS_COL_JSON_ONLY, "ids", w.id, w.n);
         vs_out_text(o, VS_COL_JSON_ONLY, "text", w.part.s ? w.part.s : "");
     }

@@ -184,12 +184,12 @@ const vs_cmd vs_cmd_fill = {.name = "fill", .group = "passes", .synopsis = "TEXT
 /* ---- nsp ---- */
 
 /* BERT's next-sentence head (Devlin et al. 2018): its logit 0 is "B follows A", 1 "B was drawn at random". */
-static vs_status nsp_of(vs_err *err, vs_session *s, const vs_tokens *t, vs_out *o) {
+static vs_status nsp_of(vs_err *err, vs_session *s, const char *first, const vs_tokens *t, vs_out *o) {
     static const vs_site site = {.kind = VS_SITE_NSP, .layer = -1, .head = -1};
     vs_pass *p;
     vs_tensor view;
     vs_request rq = {.keep = &site, .n_keep = 1};
-    VS_TRY(vs_session_run(err, s, t, &rq, &p));
+    VS_TRY(vs_session_run_text(err, s, first, t, &rq, &p));
     vs_status st = vs_pass_site(err, p, site, 0, &view);
     if (st == VS_OK) {
         float logit[2];
@@ -210,7 +210,7 @@ static vs_status run_nsp(vs_err *err, vs_session *s, const vs_args *a, vs_out *o
     if (!vs_model_weight(m, VS_ROLE_NSP_W, 0, 0)) return vs_fail(err, VS_E_UNSUPPORTED, "nsp: %s has no next-sentence head", vs_model_info_of(m)->name);
     VS_TRY(vs_model_tokenizer(err, m, &tok));
     VS_TRY(vs_tokenize(err, tok, first, strlen(first), second, strlen(second), true, &t));
-    vs_status st = nsp_of(err, s, &t, o);
+    vs_status st = nsp_of(err, s, first, &t, o);
     vs_tokens_free(&t);
     return st;
 }

@@ -28,6 +28,7 @@ vs_look vs_look_of(int fd) {
     return (vs_look){
         .color = color,
         .blocks = color && !strcmp(nl_langinfo(CODESET), "UTF-8"),
+        .cut = tty,
         .paged = tty && !dumb && isatty(STDIN_FILENO),
         .width = ws.ws_col ? ws.ws_col : 80,
         .height = ws.ws_row ? ws.ws_row : 24,

@@ -11,6 +11,7 @@ typedef struct vs_look {
     bool color;  /* a terminal, no NO_COLOR, TERM not dumb */
     bool blocks; /* coloured Unicode blocks for bars and heatmaps: that and UTF-8 */
     bool paged;  /* long answers go through $PAGER */
+    bool cut;    /* a table's last column ends where the terminal does */
     int width, height;
 } vs_look;
 vs_look vs_look_of(int fd);

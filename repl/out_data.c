@@ -74,18 +74,16 @@ void vs_show_json(const vs_out *o, vs_buf *b) {
     json_decref(top);
 }
 
+/* Quoted where it must be; as in JSON, bytes that are not UTF-8 become U+FFFD. */
 static void csv_text(const char *s, vs_buf *b) {
     if (!s) return;
-    if (!strpbrk(s, ",\"\n\r")) {
-        vs_buf_puts(b, s);
-        return;
+    bool quote = strpbrk(s, ",\"\n\r") != NULL;
+    if (quote) vs_buf_putc(b, '"');
+    for (size_t i = 0, n = strlen(s); i < n;) {
+        if (s[i] == '"') vs_buf_putc(b, '"');
+        vs_buf_put_utf8(b, vs_utf8_next(s, n, &i, NULL));
     }
-    vs_buf_putc(b, '"');
-    for (; *s; s++) {
-        if (*s == '"') vs_buf_putc(b, '"');
-        vs_buf_putc(b, *s);
-    }
-    vs_buf_putc(b, '"');
+    if (quote) vs_buf_putc(b, '"');
 }
 
 static void csv_cell(vs_col_type type, vs_cell v, vs_buf *b) {

@@ -34,13 +34,20 @@ static void token(const char *s, vs_buf *b) {
     }
 }
 
-/* A text in a table: control characters would break the columns. */
+/* A text in a table: control characters would break the columns, and half a character (a byte piece) the terminal. */
 static void plain(const char *s, vs_buf *b) {
-    for (; *s; s++)
-        if ((unsigned char)*s < 0x20 || *s == 0x7F)
-            vs_buf_puts(b, *s == '\n' ? "\\n" : *s == '\t' ? "\\t" : "?");
+    for (size_t i = 0, n = strlen(s); i < n;) {
+        size_t at = i;
+        uint32_t cp = vs_utf8_next(s, n, &i, NULL);
+        if (cp == '\n' || cp == '\t')
+            vs_buf_puts(b, cp == '\n' ? "\\n" : "\\t");
+        else if (cp == 0xFFFD && i - at < 3)
+            vs_buf_printf(b, "\\x%02X", (unsigned char)s[at]);
+        else if (cp < 0x20 || cp == 0x7F)
+            vs_buf_putc(b, '?');
         else
-            vs_buf_putc(b, *s);
+            vs_buf_put(b, s + at, i - at);
+    }
 }
 
 static void json_plain(const char *s, vs_buf *b) {
@@ -130,7 +137,7 @@ static void table_row(const vs_item *t, size_t r, const int *width, const vs_loo
         pad(b, GAP);
         at += GAP;
         if (is_number(col->type)) pad(b, space);
-        put_cut(b, cell->s, cell->len, c + 1 == t->n_cols ? look->width - at : 0);
+        put_cut(b, cell->s, cell->len, look->cut && c + 1 == t->n_cols ? look->width - at : 0);
         if (!is_number(col->type)) pad(b, space);
         if (has_bar(col, look)) bar(v.r, b);
         at += width[c] + (has_bar(col, look) ? GAP + BAR : 0);
@@ -221,7 +228,10 @@ void vs_show_tty(const vs_out *o, const vs_look *look, vs_buf *b) {
             if (b->len) vs_buf_putc(b, '\n');
             vs_buf_printf(b, look->color ? BOLD "%s" OFF "\n" : "%s\n", it->text);
             break;
-        case VS_ITEM_NOTE: vs_buf_printf(b, "%s\n", it->text); break;
+        case VS_ITEM_NOTE:
+            plain(it->text, b);
+            vs_buf_putc(b, '\n');
+            break;
         case VS_ITEM_RAW: vs_buf_put(b, it->text, it->text_len); break;
         }
     }
