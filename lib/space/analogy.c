@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../base/map.h"
+#include "../numeric/stats.h"
 #include "../tensor/kernels.h"
 #include "eval_words.h"
 #include "space_impl.h"
@@ -252,6 +253,7 @@ static void count(eval *e, size_t workers) {
         e->out->total += e->out->section[i].total;
         e->out->skipped += e->out->section[i].skipped;
     }
+    vs_wilson(e->out->correct, e->out->total, &e->out->low, &e->out->high);
 }
 
 static vs_status allocate(vs_err *err, eval *e, size_t workers) {

@@ -38,7 +38,8 @@ typedef struct vs_analogy_result {
     vs_analogy_section *section;
     size_t n;
     size_t correct, total, skipped;
-    size_t rows; /* that could be answers */
+    size_t rows;      /* that could be answers */
+    double low, high; /* the 95 % interval of the share that is correct (Wilson) */
     vs_arena arena;
 } vs_analogy_result;
 
