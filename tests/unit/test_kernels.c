@@ -183,6 +183,22 @@ static void product_refuses_wrong_shapes(void **state) {
     free(p);
 }
 
+static void product_over_nothing_is_the_bias(void **state) {
+    use(state);
+    size_t shape[2] = {7, 0}, turned[2] = {0, 7};
+    float x = 1, b[7] = {1, 2, 3, 4, 5, 6, 7}, y[14];
+    vs_tensor w;
+    for (int kind = 0; kind < 3; kind++) {
+        for (int i = 0; i < 14; i++) y[i] = NAN;
+        assert_int_equal(vs_tensor_over(NULL, &x, kind ? VS_F32 : VS_Q8_0, 2, kind == 2 ? turned : shape, &w, NULL),
+                         VS_OK);
+        if (kind == 2) assert_int_equal(vs_matmul_t(NULL, &x, 2, 0, 0, &w, b, y, 7, 7), VS_OK);
+        if (kind != 2) assert_int_equal(vs_matmul(NULL, &x, 2, 0, 0, &w, b, y, 7, 7), VS_OK);
+        for (int i = 0; i < 14; i++) assert_true(y[i] == b[i % 7]);
+    }
+    assert_int_equal(vs_matmul(NULL, &x, 0, 0, 0, &(vs_tensor){&x, VS_F32, 2, {7, 0}, {0, 4}}, b, NULL, 7, 7), VS_OK);
+}
+
 /* ---- types ---- */
 
 static unsigned char *read_file(const char *path, size_t *size) {
@@ -487,6 +503,7 @@ int main(void) {
         FOR_ISA(product_of_one_row_is_that_of_a_batch),
         FOR_ISA(turned_product_has_the_bits_of_the_copy),
         FOR_ISA(product_refuses_wrong_shapes),
+        FOR_ISA(product_over_nothing_is_the_bias),
         FOR_ISA(widen_is_gguf_py),
         FOR_ISA(widen_is_exact_for_every_half),
         FOR_ISA(widen_of_whole_numbers),

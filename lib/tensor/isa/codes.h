@@ -14,7 +14,7 @@
  *   b_low     low four bits of each        b_high    high four bits of each
  *   b_bit     bit g (0..7) of each byte, moved to bit 4
  *   b_pair    bits 2k, 2k+1 of each byte, moved to bits 4, 5
- *   b_where   16 where bit i of the mask is set, else 0
+ *   b_where   thirty-two bytes: 16 where bit i is set, else 0
  *   v_signed, v_unsigned   bytes as f32 (v_signed_at: from p)    v_half    the f16 at p in every lane
  *   v_halves  eight lanes a, eight lanes b v_f16, v_bf16   sixteen such numbers from p */
 #if defined(VS_ISA_avx512) || defined(VS_ISA_avx2)
@@ -40,7 +40,6 @@ INLINE uint16_t u16_at(const uint8_t *p) {
     return u;
 }
 #if defined(VS_ISA_avx512)
-INLINE b16 b_where(uint32_t bits) { return _mm_maskz_set1_epi8((__mmask16)bits, 16); }
 INLINE v16 v_signed(b16 a) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(a)); }
 INLINE v16 v_signed_at(const uint8_t *p) { return v_signed(b_load(p)); }
 INLINE v16 v_unsigned(b16 a) { return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(a)); }
@@ -51,10 +50,13 @@ INLINE v16 v_bf16(const uint8_t *p) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)p)), 16));
 }
 #else
-INLINE b16 b_where(uint32_t bits) { /* byte i looks at bit i mod 8 of its half */
-    b16 spread = _mm_shuffle_epi8(_mm_set1_epi16((short)bits), _mm_set_epi64x(0x0101010101010101, 0));
-    b16 bit = _mm_set1_epi64x((long long)0x8040201008040201);
-    return _mm_and_si128(_mm_cmpeq_epi8(_mm_and_si128(spread, bit), bit), b_set(16));
+INLINE void b_where(uint32_t bits, b16 to[2]) { /* byte i looks at bit i mod 8 of byte i / 8 */
+    __m256i from = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+    __m256i bit = _mm256_set1_epi64x((long long)0x8040201008040201);
+    __m256i spread = _mm256_and_si256(_mm256_shuffle_epi8(_mm256_set1_epi32((int)bits), from), bit);
+    __m256i sixteen = _mm256_and_si256(_mm256_cmpeq_epi8(spread, bit), _mm256_set1_epi8(16));
+    to[0] = _mm256_castsi256_si128(sixteen);
+    to[1] = _mm256_extracti128_si256(sixteen, 1);
 }
 INLINE v16 v_signed(b16 a) {
     return V16_EACH(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(a)),
@@ -93,10 +95,12 @@ INLINE b16 b_or(b16 a, b16 b) { return vorrq_u8(a, b); }
 INLINE b16 b_sub(b16 a, b16 b) { return vsubq_u8(a, b); }
 INLINE b16 b_bit(b16 a, int g) { return vandq_u8(vshlq_u8(a, vdupq_n_s8((int8_t)(4 - g))), b_set(16)); }
 INLINE b16 b_pair(b16 a, int k) { return vandq_u8(vshlq_u8(a, vdupq_n_s8((int8_t)(4 - 2 * k))), b_set(48)); }
-INLINE b16 b_where(uint32_t bits) {
-    b16 spread = vcombine_u8(vdup_n_u8((uint8_t)bits), vdup_n_u8((uint8_t)(bits >> 8)));
+INLINE void b_where(uint32_t bits, b16 to[2]) {
     b16 bit = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201));
-    return vandq_u8(vtstq_u8(spread, bit), b_set(16));
+    for (int i = 0; i < 2; i++, bits >>= 16) {
+        b16 spread = vcombine_u8(vdup_n_u8((uint8_t)bits), vdup_n_u8((uint8_t)(bits >> 8)));
+        to[i] = vandq_u8(vtstq_u8(spread, bit), b_set(16));
+    }
 }
 INLINE v16 words_signed(int16x8_t lo, int16x8_t hi) {
     v16 r;
@@ -153,7 +157,9 @@ INLINE b16 b_or(b16 a, b16 b) { B16_DO(a.u[i] | b.u[i]); }
 INLINE b16 b_sub(b16 a, b16 b) { B16_DO(a.u[i] - b.u[i]); }
 INLINE b16 b_bit(b16 a, int g) { B16_DO((a.u[i] >> g & 1) << 4); }
 INLINE b16 b_pair(b16 a, int k) { B16_DO((a.u[i] >> 2 * k & 3) << 4); }
-INLINE b16 b_where(uint32_t bits) { B16_DO((bits >> i & 1) << 4); }
+INLINE void b_where(uint32_t bits, b16 to[2]) {
+    for (int i = 0; i < 32; i++) to[i / 16].u[i % 16] = (uint8_t)((bits >> i & 1) << 4);
+}
 INLINE v16 v_signed(b16 a) { V16_DO((float)(int8_t)a.u[i]); }
 INLINE v16 v_signed_at(const uint8_t *p) { V16_DO((float)(int8_t)p[i]); }
 INLINE v16 v_unsigned(b16 a) { V16_DO((float)a.u[i]); }
@@ -224,11 +230,11 @@ INLINE void part_q4_0(const uint8_t *block, const float t[16], int p, v16 *w) {
 INLINE void part_q5_0(const uint8_t *block, const float t[16], int p, v16 *w) {
     const vs__q5_0 *b = (const vs__q5_0 *)block;
     v16 d = v_half(b->d);
-    uint32_t clear = ~u32_at(b->h); /* the fifth bit counts 16, and 16 is taken away: subtract it where the bit is 0 */
-    b16 q = b_load(b->q);
+    b16 q = b_load(b->q), less[2]; /* the fifth bit counts 16, and 16 is taken away: subtract it where the bit is 0 */
+    b_where(~u32_at(b->h), less);
     (void)t, (void)p;
-    w[0] = v_mul(v_signed(b_sub(b_low(q), b_where(clear & 0xffff))), d);
-    w[1] = v_mul(v_signed(b_sub(b_high(q), b_where(clear >> 16))), d);
+    w[0] = v_mul(v_signed(b_sub(b_low(q), less[0])), d);
+    w[1] = v_mul(v_signed(b_sub(b_high(q), less[1])), d);
 }
 
 INLINE void part_q4_k(const uint8_t *block, const float t[16], int p, v16 *w) {

@@ -4,8 +4,10 @@
  * into partial sum k mod 16, k ascending; then v_total().  How much is done side by side (TILE_ROWS
  * rows times TILE_OUTS outputs in registers) and in which pieces k is walked changes no bit. */
 
-/* A pass keeps PASS of the sixteen partial sums of each output of a tile in registers; 16/PASS passes make a tile. */
+/* IN_REGISTER(a): what was loaded into a is used several times; compilers would rather load it again each time.
+ * A pass keeps PASS of the sixteen partial sums of each output of a tile in registers; 16/PASS passes make a tile. */
 #if defined(VS_ISA_avx512)
+#define IN_REGISTER(a) __asm__("" : "+v"(a))
 typedef __m512 vpass;
 enum { PASS = 16, TILE_ROWS = 4, TILE_OUTS = 6 };
 INLINE vpass p_load(const float *p) { return _mm512_loadu_ps(p); }
@@ -14,6 +16,7 @@ INLINE vpass p_fma(vpass a, vpass b, vpass c) { return _mm512_fmadd_ps(a, b, c);
 INLINE vpass p_add(vpass a, vpass b) { return _mm512_add_ps(a, b); }
 INLINE vpass p_set(float a) { return _mm512_set1_ps(a); }
 #elif defined(VS_ISA_avx2)
+#define IN_REGISTER(a) __asm__("" : "+x"(a))
 typedef __m256 vpass;
 enum { PASS = 8, TILE_ROWS = 2, TILE_OUTS = 6 };
 INLINE vpass p_load(const float *p) { return _mm256_loadu_ps(p); }
@@ -22,6 +25,7 @@ INLINE vpass p_fma(vpass a, vpass b, vpass c) { return _mm256_fmadd_ps(a, b, c);
 INLINE vpass p_add(vpass a, vpass b) { return _mm256_add_ps(a, b); }
 INLINE vpass p_set(float a) { return _mm256_set1_ps(a); }
 #elif defined(VS_ISA_neon)
+#define IN_REGISTER(a) __asm__("" : "+w"(a))
 typedef float32x4_t vpass;
 enum { PASS = 4, TILE_ROWS = 4, TILE_OUTS = 6 };
 INLINE vpass p_load(const float *p) { return vld1q_f32(p); }
@@ -30,6 +34,7 @@ INLINE vpass p_fma(vpass a, vpass b, vpass c) { return vfmaq_f32(c, a, b); }
 INLINE vpass p_add(vpass a, vpass b) { return vaddq_f32(a, b); }
 INLINE vpass p_set(float a) { return vdupq_n_f32(a); }
 #else
+#define IN_REGISTER(a) (void)(a)
 typedef v16 vpass;
 enum { PASS = 16, TILE_ROWS = 1, TILE_OUTS = 6 };
 INLINE vpass p_load(const float *p) { return v_load(p); }
@@ -54,6 +59,7 @@ INLINE void tile_of(const size_t R, const float *x, size_t ldx, const float *w, 
             UNROLLED (r, R) xr[r] = p_load(x + r * ldx + k);
             UNROLLED (o, TILE_OUTS) {
                 vpass wo = p_load(w + o * ldw + k);
+                IN_REGISTER(wo);
                 UNROLLED (r, R) a[r][o] = p_fma(wo, xr[r], a[r][o]);
             }
         }
@@ -77,9 +83,9 @@ static void tile(size_t rows, const float *x, size_t ldx, const float *w, size_t
 }
 
 enum {
-    PANEL = 1024, /* elements of k walked at once: TILE_OUTS rows of W stay in the first-level cache */
-    BLOCK = 96,   /* rows of x that share a widened panel */
-    PAD = 16      /* keeps the panel's rows out of each other's cache sets */
+    PANEL = 768, /* elements of k walked at once: TILE_OUTS rows of W stay in the first-level cache */
+    BLOCK = 96,  /* rows of x that share a widened panel */
+    PAD = 16     /* keeps the panel's rows out of each other's cache sets */
 };
 
 typedef struct scratch {
@@ -100,9 +106,11 @@ static void tile_rest(size_t rows, const float *x, size_t ldx, const float *w, s
 static void product_block(scratch *c, const float *x, size_t rows, size_t in, size_t ldx, vs__weights w, const float *b,
                           float *y, size_t outs, size_t ldy) {
     const vs_dtype_info *info = vs_dtype_of(w.dtype);
-    bool direct =
-        w.dtype == VS_F32 && outs == TILE_OUTS && w.stride % sizeof(float) == 0 && (uintptr_t)w.p % sizeof(float) == 0;
-    for (size_t k = 0; k < in; k += PANEL) {
+    /* f32 is used where it lies, unless it is not aligned, or the rows of W would share cache sets */
+    bool aligned = w.stride % sizeof(float) == 0 && (uintptr_t)w.p % sizeof(float) == 0;
+    bool direct = w.dtype == VS_F32 && outs == TILE_OUTS && aligned && (rows < 32 || w.stride % 4096);
+    size_t k = 0;
+    do { /* once even where in is 0 */
         size_t n = in - k < PANEL ? in - k : PANEL, whole = n / 16 * 16;
         const unsigned char *p = w.p + k / info->block * info->block_bytes;
         const float *panel = (const float *)(const void *)p;
@@ -117,7 +125,8 @@ static void product_block(scratch *c, const float *x, size_t rows, size_t in, si
             tile(some, x + r * ldx + k, ldx, panel, ldw, whole, s, k > 0);
             if (whole < n) tile_rest(some, x + r * ldx + k + whole, ldx, panel + whole, ldw, n - whole, s, true);
         }
-    }
+        k += PANEL;
+    } while (k < in);
     for (size_t r = 0; r < rows; r++) {
         const float *s = c->sums + r / TILE_ROWS * TILE + r % TILE_ROWS * TILE_OUTS * 16;
         for (size_t o = 0; o < outs; o++) {
@@ -129,7 +138,7 @@ static void product_block(scratch *c, const float *x, size_t rows, size_t in, si
 
 /* ---- one row, quantised weights: widened in registers, never stored ---- */
 
-enum { SIDE = 4, AHEAD = SIDE }; /* outputs at a time, so that their sums do not wait for each other */
+enum { SIDE = 4 }; /* outputs at a time, so that their sums do not wait for each other */
 
 typedef void head_fn(const uint8_t *block, float t[16]);
 typedef void part_fn(const uint8_t *block, const float t[16], int p, v16 *w);
@@ -142,8 +151,6 @@ INLINE void row_times(const int R, head_fn head, part_fn part, const size_t of, 
     UNROLLED (r, R) s[r] = v_zero();
     for (size_t k = 0; k < in; k += of, x += of, w += bytes) {
         float t[SIDE][16];
-        UNROLLED (r, R)
-            UNROLLED (line, (bytes + 63) / 64) __builtin_prefetch(w + (r + AHEAD) * stride + 64 * line);
         UNROLLED (r, R) head(w + r * stride, t[r]);
         if (parts > 1)
             __asm__ volatile("" ::"r"(t) : "memory"); /* read t from memory: gcc would shuffle registers instead */
@@ -157,13 +164,18 @@ INLINE void row_times(const int R, head_fn head, part_fn part, const size_t of, 
     UNROLLED (r, R) total[r] = v_total(s[r]);
 }
 
+/* The rows done side by side lie a SIDE-th of W apart: each is a long run of bytes in order, which prefetchers follow.
+ */
 #define ROW_PRODUCT(type, of, head)                                                                                    \
     static void row_##type(const float *x, size_t in, const uint8_t *w, size_t stride, size_t outs, float *y) {        \
-        size_t o = 0;                                                                                                  \
-        for (; o + SIDE <= outs; o += SIDE, w += SIDE * stride)                                                        \
-            row_times(SIDE, head, part_##type, of, sizeof(vs__##type), x, in, w, stride, y + o);                       \
-        for (; o < outs; o++, w += stride)                                                                             \
-            row_times(1, head, part_##type, of, sizeof(vs__##type), x, in, w, stride, y + o);                          \
+        size_t share = outs / SIDE, o = 0;                                                                             \
+        float t[SIDE];                                                                                                 \
+        for (; o < share; o++) {                                                                                       \
+            row_times(SIDE, head, part_##type, of, sizeof(vs__##type), x, in, w + o * stride, share * stride, t);      \
+            for (size_t r = 0; r < SIDE; r++) y[o + r * share] = t[r];                                                 \
+        }                                                                                                              \
+        for (o = share * SIDE; o < outs; o++)                                                                          \
+            row_times(1, head, part_##type, of, sizeof(vs__##type), x, in, w + o * stride, stride, y + o);             \
     }
 ROW_PRODUCT(q4_0, 32, head_none)
 ROW_PRODUCT(q5_0, 32, head_none)
@@ -172,22 +184,25 @@ ROW_PRODUCT(q4_k, 256, head_q4_k)
 ROW_PRODUCT(q5_k, 256, head_q5_k)
 ROW_PRODUCT(q6_k, 256, head_q6_k)
 
+/* y [outs] for one row x; false where the type has no such kernel. */
+static bool row_product(const float *x, size_t in, vs__weights w, size_t outs, float *y) {
+    switch (w.dtype) {
+    case VS_Q4_0: row_q4_0(x, in, w.p, w.stride, outs, y); return true;
+    case VS_Q5_0: row_q5_0(x, in, w.p, w.stride, outs, y); return true;
+    case VS_Q8_0: row_q8_0(x, in, w.p, w.stride, outs, y); return true;
+    case VS_Q4_K: row_q4_k(x, in, w.p, w.stride, outs, y); return true;
+    case VS_Q5_K: row_q5_k(x, in, w.p, w.stride, outs, y); return true;
+    case VS_Q6_K: row_q6_k(x, in, w.p, w.stride, outs, y); return true;
+    default: return false;
+    }
+}
+
 static void matmul(const float *x, size_t rows, size_t in, size_t ldx, vs__weights w, const float *b, float *y,
                    size_t outs, size_t ldy) {
-    if (rows == 1) {
-        switch (w.dtype) {
-        case VS_Q4_0: row_q4_0(x, in, w.p, w.stride, outs, y); break;
-        case VS_Q5_0: row_q5_0(x, in, w.p, w.stride, outs, y); break;
-        case VS_Q8_0: row_q8_0(x, in, w.p, w.stride, outs, y); break;
-        case VS_Q4_K: row_q4_k(x, in, w.p, w.stride, outs, y); break;
-        case VS_Q5_K: row_q5_k(x, in, w.p, w.stride, outs, y); break;
-        case VS_Q6_K: row_q6_k(x, in, w.p, w.stride, outs, y); break;
-        default: goto blocks;
-        }
+    if (rows == 1 && row_product(x, in, w, outs, y)) {
         if (b) add_into(y, b, y, outs);
         return;
     }
-blocks:;
     scratch c;
     memset(c.panel, 0, sizeof c.panel); /* rows that a last, narrower group lacks */
     for (size_t r = 0; r < rows; r += BLOCK) {
