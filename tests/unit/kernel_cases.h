@@ -34,7 +34,7 @@ static void case_weights(vs_dtype t, unsigned char *p, size_t n) {
     for (size_t at = 0; at < bytes; at += info->block_bytes) {
         if (t == VS_F32 || t == VS_F64) {
             float f = case_float();
-            double d = f;
+            double d = (double)f;
             memcpy(p + at, t == VS_F32 ? (const void *)&f : (const void *)&d, info->block_bytes);
         } else if (t == VS_F16) {
             p[at + 1] &= 0xbf; /* below 2 */

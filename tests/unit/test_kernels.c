@@ -117,7 +117,7 @@ static void product_is_near_double(void **state) {
         for (size_t o = 0; o < out; o++) {
             assert_int_equal(vs_tensor_row_f32(NULL, &p->t, o, p->row), VS_OK);
             for (size_t r = 0; r < rows; r++) {
-                double want = p->b[o], size = fabs(want);
+                double want = (double)p->b[o], size = fabs(want);
                 for (size_t k = 0; k < in; k++) {
                     double v = (double)p->x[r * in + k] * (double)p->row[k];
                     want += v, size += fabs(v);
@@ -285,7 +285,7 @@ static double act_exact(vs_act act, double x) {
     case VS_ACT_GELU: return 0.5 * x * erfc(-x * sqrt(0.5));
     case VS_ACT_GELU_TANH: return x / (1 + exp(-2 * sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
     }
-    return NAN;
+    return (double)NAN;
 }
 
 static void activations_are_near_libm(void **state) {

@@ -43,14 +43,21 @@ INLINE void tile_t_of(const size_t R, const float *x, size_t ldx, const float *w
         }
 }
 
-/* Up to T_ROWS rows; returns how many were done. */
-static size_t tile_t(size_t rows, const float *x, size_t ldx, const float *w, size_t ldw, size_t n, float *y) {
-    if (rows >= T_ROWS) return tile_t_of(T_ROWS, x, ldx, w, ldw, n, y), (size_t)T_ROWS;
+/* How many of so many rows a tile takes. */
+static size_t rows_of_tile(size_t rows) {
+    if (rows >= T_ROWS) return T_ROWS;
+    return T_ROWS > 2 && rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
+}
+
+static void tile_t(size_t rows, const float *x, size_t ldx, const float *w, size_t ldw, size_t n, float *y) {
+    switch (rows) {
+    case T_ROWS: tile_t_of(T_ROWS, x, ldx, w, ldw, n, y); break;
 #if !defined(VS_ISA_scalar)
-    if (rows >= 4) return tile_t_of(4, x, ldx, w, ldw, n, y), (size_t)4;
-    if (rows >= 2) return tile_t_of(2, x, ldx, w, ldw, n, y), (size_t)2;
+    case 4: tile_t_of(4, x, ldx, w, ldw, n, y); break;
+    case 2: tile_t_of(2, x, ldx, w, ldw, n, y); break;
 #endif
-    return tile_t_of(1, x, ldx, w, ldw, n, y), (size_t)1;
+    default: tile_t_of(1, x, ldx, w, ldw, n, y); break;
+    }
 }
 
 static void matmul_t(const float *x, size_t rows, size_t in, size_t ldx, vs__weights w, const float *b, float *y,
@@ -60,15 +67,17 @@ static void matmul_t(const float *x, size_t rows, size_t in, size_t ldx, vs__wei
         size_t some = outs - o0 < VS__T_OUTS ? outs - o0 : VS__T_OUTS;
         if (some < VS__T_OUTS) memset(panel, 0, in * VS__T_OUTS * sizeof *panel);
         for (size_t k = 0; k < in; k++) widen(w.dtype, w.p + k * w.stride + o0 * bytes, panel + k * VS__T_OUTS, some);
-        for (size_t r = 0, done; r < rows; r += done)
+        for (size_t r = 0, done; r < rows; r += done) {
+            done = rows_of_tile(rows - r);
             for (size_t c = 0; c < some; c += T_WIDTH) {
                 float t[T_ROWS * T_WIDTH];
-                done = tile_t(rows - r, x + r * ldx, ldx, panel + c, VS__T_OUTS, in, t);
+                tile_t(done, x + r * ldx, ldx, panel + c, VS__T_OUTS, in, t);
                 for (size_t i = 0; i < done; i++)
                     for (size_t j = 0; j < T_WIDTH && c + j < some; j++) {
                         size_t o = o0 + c + j;
                         y[(r + i) * ldy + o] = b ? t[i * T_WIDTH + j] + b[o] : t[i * T_WIDTH + j];
                     }
             }
+        }
     }
 }
