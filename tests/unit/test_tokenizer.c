@@ -438,35 +438,94 @@ static void a_text_the_vocabulary_cannot_spell(void **state) {
 
 /* ---- memory ---- */
 
+/* Make a tokenizer, encode a pair of texts and decode them, with allocation n failing and all after it. */
+typedef vs_status make_fn(vs_err *err, const void *from, vs_tokenizer **t);
+
+static vs_status short_of_memory(make_fn *make, const void *from, size_t n) {
+    static const char text[] = "The swan's na\xC3\xAFve caf\xC3\xA9 \xE6\x9D\xB1\xE4\xBA\xAC <s> [SEP] "
+                               "a\xCC\x81\xCC\xA3 \xEF\xBC\xA1 \xF0\x9F\xA6\xA2";
+    vs_tokenizer *t = NULL;
+    vs_tokens x = {0};
+    vs_buf out = {0};
+    vs_err err = {0};
+    vs_alloc_fail_at(n);
+    vs_status s = make(&err, from, &t);
+    if (s == VS_OK) s = vs_tokenize(&err, t, text, sizeof text - 1, text, 8, true, &x);
+    if (s == VS_OK) s = vs_detokenize(&err, t, x.id, x.n, false, &out);
+    vs_alloc_fail_at(0);
+    vs_tokens_free(&x);
+    vs_buf_free(&out);
+    vs_tokenizer_free(t);
+    return s;
+}
+
+static vs_status make_json(vs_err *err, const void *from, vs_tokenizer **t) {
+    return vs_tokenizer_from_json(err, from, strlen(from), t);
+}
+
+static vs_status make_gguf(vs_err *err, const void *from, vs_tokenizer **t) {
+    return vs_tokenizer_from_vocab(err, from, t);
+}
+
 /* Every allocation fails once: a clean error each time, and nothing left behind (the sanitizers watch). */
+static void fail_each(make_fn *make, const void *from) {
+    vs_status s;
+    size_t n = 0;
+    while ((s = short_of_memory(make, from, ++n)) != VS_OK) assert_int_equal(s, VS_E_NOMEM);
+    assert_true(n > 20);
+}
+
 static void out_of_memory(void **state) {
     (void)state;
-    static const char *const path[] = {"tests/data/fixtures/gemma3/tokenizer.json",
-                                       "tests/data/fixtures/bert/tokenizer.json"};
-    static const char text[] =
-        "The swan's na\xC3\xAFve caf\xC3\xA9 \xE6\x9D\xB1\xE4\xBA\xAC <s> [SEP] \xF0\x9F\xA6\xA2";
-    for (size_t p = 0; p < 2; p++) {
-        vs_map m;
-        assert_int_equal(vs_map_open(NULL, path[p], &m), VS_OK);
-        bool done = false;
-        for (size_t n = 1; !done; n++) {
-            vs_tokenizer *t = NULL;
-            vs_tokens x = {0};
-            vs_buf out = {0};
-            vs_err err = {0};
-            vs_alloc_fail_at(n);
-            vs_status s = vs_tokenizer_from_json(&err, (const char *)m.bytes, m.size, &t);
-            if (s == VS_OK) s = vs_tokenize(&err, t, text, sizeof text - 1, text, 8, true, &x);
-            if (s == VS_OK) s = vs_detokenize(&err, t, x.id, x.n, false, &out);
-            vs_alloc_fail_at(0);
-            done = s == VS_OK;
-            if (!done) assert_int_equal(s, VS_E_NOMEM);
-            vs_tokens_free(&x);
-            vs_buf_free(&out);
-            vs_tokenizer_free(t);
-        }
-        vs_map_close(&m);
+    static const char *const name[] = {"bert_cased", "roberta_like", "t5_like", "plain_bpe", "suffix"};
+    for (size_t k = 0; k < sizeof name / sizeof *name; k++) {
+        char path[128];
+        snprintf(path, sizeof path, "tests/data/tokenizers/%s.json", name[k]);
+        json_t *root = open_cases(path);
+        char *text = json_dumps(json_object_get(root, "tokenizer"), 0);
+        fail_each(make_json, text);
+        free(text);
+        json_decref(root);
     }
+}
+
+static void out_of_memory_with_gguf(void **state) {
+    (void)state;
+    static const char *const merges[] = {"a b", "ab c", "b c"};
+    const char *piece[ROWS];
+    uint32_t len[ROWS], merge_len[3] = {3, 4, 3};
+    float score[ROWS];
+    int32_t type[ROWS];
+    for (size_t i = 0; i < ROWS; i++) {
+        piece[i] = gemma[i].piece;
+        len[i] = (uint32_t)strlen(piece[i]);
+        score[i] = gemma[i].score;
+        type[i] = gemma[i].type;
+    }
+    vs_vocab_source src = {.model = "llama",
+                           .count = ROWS,
+                           .piece = piece,
+                           .piece_len = len,
+                           .score = score,
+                           .type = type,
+                           .merge_len = merge_len,
+                           .bos = 2,
+                           .eos = 1,
+                           .unk = 3,
+                           .pad = 0,
+                           .sep = -1,
+                           .cls = -1,
+                           .mask = -1,
+                           .add_bos = true,
+                           .pre = ""};
+    fail_each(make_gguf, &src);
+    src.add_space_prefix = true;
+    fail_each(make_gguf, &src);
+    src.merge = merges;
+    src.merge_count = 3;
+    fail_each(make_gguf, &src);
+    src.model = "gpt2";
+    fail_each(make_gguf, &src);
 }
 
 int main(void) {
@@ -498,6 +557,7 @@ int main(void) {
         cmocka_unit_test(deep_nesting_is_bounded),
         cmocka_unit_test(a_text_the_vocabulary_cannot_spell),
         cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(out_of_memory_with_gguf),
     };
     return cmocka_run_group_tests_name("tokenizer", tests, NULL, NULL);
 }
