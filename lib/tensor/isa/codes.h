@@ -205,6 +205,32 @@ INLINE void head_q6_k(const uint8_t *block, float t[16]) {
     v_store(t, v_mul(v_signed(b_load(b->s)), v_half(b->d)));
 }
 
+/* Plain numbers are read as blocks of 32 too. */
+typedef struct vs__f32 {
+    uint8_t bytes[128];
+} vs__f32;
+typedef struct vs__f16 {
+    uint8_t bytes[64];
+} vs__f16, vs__bf16;
+
+INLINE void part_f32(const uint8_t *block, const float t[16], int p, v16 *w) {
+    (void)t, (void)p;
+    w[0] = v_load((const float *)(const void *)block);
+    w[1] = v_load((const float *)(const void *)(block + 64));
+}
+
+INLINE void part_f16(const uint8_t *block, const float t[16], int p, v16 *w) {
+    (void)t, (void)p;
+    w[0] = v_f16(block);
+    w[1] = v_f16(block + 32);
+}
+
+INLINE void part_bf16(const uint8_t *block, const float t[16], int p, v16 *w) {
+    (void)t, (void)p;
+    w[0] = v_bf16(block);
+    w[1] = v_bf16(block + 32);
+}
+
 INLINE void part_q8_0(const uint8_t *block, const float t[16], int p, v16 *w) {
     const vs__q8_0 *b = (const vs__q8_0 *)block;
     v16 d = v_half(b->d);

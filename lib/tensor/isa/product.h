@@ -136,7 +136,7 @@ static void product_block(scratch *c, const float *x, size_t rows, size_t in, si
     }
 }
 
-/* ---- one row, quantised weights: widened in registers, never stored ---- */
+/* ---- one row: weights widened in registers, never stored ---- */
 
 enum { SIDE = 4 }; /* outputs at a time, so that their sums do not wait for each other */
 
@@ -177,6 +177,9 @@ INLINE void row_times(const int R, head_fn head, part_fn part, const size_t of, 
         for (o = share * SIDE; o < outs; o++)                                                                          \
             row_times(1, head, part_##type, of, sizeof(vs__##type), x, in, w + o * stride, stride, y + o);             \
     }
+ROW_PRODUCT(f32, 32, head_none)
+ROW_PRODUCT(f16, 32, head_none)
+ROW_PRODUCT(bf16, 32, head_none)
 ROW_PRODUCT(q4_0, 32, head_none)
 ROW_PRODUCT(q5_0, 32, head_none)
 ROW_PRODUCT(q8_0, 32, head_none)
@@ -184,9 +187,13 @@ ROW_PRODUCT(q4_k, 256, head_q4_k)
 ROW_PRODUCT(q5_k, 256, head_q5_k)
 ROW_PRODUCT(q6_k, 256, head_q6_k)
 
-/* y [outs] for one row x; false where the type has no such kernel. */
+/* y [outs] for one row x; false where the type or the length of a row has no such kernel. */
 static bool row_product(const float *x, size_t in, vs__weights w, size_t outs, float *y) {
+    if (in % 32) return false;
     switch (w.dtype) {
+    case VS_F32: row_f32(x, in, w.p, w.stride, outs, y); return true;
+    case VS_F16: row_f16(x, in, w.p, w.stride, outs, y); return true;
+    case VS_BF16: row_bf16(x, in, w.p, w.stride, outs, y); return true;
     case VS_Q4_0: row_q4_0(x, in, w.p, w.stride, outs, y); return true;
     case VS_Q5_0: row_q5_0(x, in, w.p, w.stride, outs, y); return true;
     case VS_Q8_0: row_q8_0(x, in, w.p, w.stride, outs, y); return true;
