@@ -114,6 +114,14 @@ static void on_interrupt(int sig) {
     vs_interrupt();
 }
 
+/* Files are mapped: one that another program cuts short while it is read cannot be read on.  The store is safe. */
+static void on_cut_file(int sig) {
+    (void)sig;
+    static const char line[] = "vecscope: a file in use was cut short by another program\n";
+    (void)!write(STDERR_FILENO, line, sizeof line - 1);
+    _exit(1);
+}
+
 static int say(const vs_err *err, vs_status s) {
     fprintf(stderr, "vecscope: %s\n", err->msg[0] ? err->msg : vs_status_words(s));
     return s == VS_E_USAGE ? 2 : 1;
@@ -201,6 +209,8 @@ int main(int argc, char **argv) {
     if (!rc) {
         struct sigaction sa = {.sa_handler = on_interrupt};
         sigaction(SIGINT, &sa, NULL);
+        sa.sa_handler = on_cut_file;
+        sigaction(SIGBUS, &sa, NULL);
         vs_commands_set(vs_command_table);
         vs_session_set_catalogue(s, vs_catalogue_path);
         vs_session_on_store(s, vs_sql_install);
