@@ -42,7 +42,7 @@ FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 # a target's driver: libFuzzer's, or one that replays files
 FUZZ_DRIVER = $(if $(filter fuzz,$(CFG)),-fsanitize=fuzzer,tests/fuzz/replay.c)
 
-.PHONY: all lib test-fuzz-corpus fuzz fuzz-build fuzz-targets fuzz-coverage deps fetch run test tests test-real check lint test-arm64 bench bench-kernels bench-store asan format install uninstall clean help
+.PHONY: all lib test-fuzz-corpus fuzz fuzz-build fuzz-targets fuzz-coverage deps fetch run test tests test-real check lint test-arm64 bench bench-kernels bench-store asan docs format install uninstall clean help
 
 all: $(PROGRAM) lib ## build ./vecscope and the library
 ifneq ($(PROGRAM),)
@@ -191,15 +191,20 @@ fuzz-coverage: ## lines of each parser that its fuzz target reaches
 	+@$(again) CFG=fuzzcov fuzz-targets
 	@bash tests/fuzz/coverage.sh
 
+docs: all ## write docs/commands.md from the table of commands
+	$(PROGRAM) help --markdown > docs/commands.md
+
 format: ## clang-format over every C file
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
 VERSION  := $(shell sed -n 's/^.define VS_VERSION "\(.*\)"/\1/p' lib/vecscope.h)
 DEST     := $(DESTDIR)$(PREFIX)
-INSTALLED = bin/vecscope lib/libvecscope.a lib/libvecscope.so lib/pkgconfig/vecscope.pc include/vecscope
-install: all ## program, library, headers and pkg-config file into $(DESTDIR)$(PREFIX)
+INSTALLED = share/man/man1/vecscope.1 bin/vecscope lib/libvecscope.a lib/libvecscope.so lib/pkgconfig/vecscope.pc include/vecscope
+install: all ## program, manual, library, headers and pkg-config file into $(DESTDIR)$(PREFIX)
 	install -D -m 755 $(PROGRAM) $(DEST)/bin/vecscope
 	install -D -m 644 $(LIB) $(DEST)/lib/libvecscope.a
+	@mkdir -p $(DEST)/share/man/man1
+	$(PROGRAM) help --man > $(DEST)/share/man/man1/vecscope.1
 	install -D -m 755 $(B)/libvecscope.so $(DEST)/lib/libvecscope.so
 	@mkdir -p $(DEST)/lib/pkgconfig
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(FOREIGN)|' lib/vecscope.pc.in > $(DEST)/lib/pkgconfig/vecscope.pc

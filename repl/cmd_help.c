@@ -71,6 +71,16 @@ static void explain(const vs_cmd *c, vs_out *o) {
 static vs_status run_help(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     (void)s;
     const char *name = vs_arg(a, 0);
+    if (vs_has(a, "man") || vs_has(a, "markdown")) {
+        vs_buf b = {0};
+        if (vs_has(a, "man"))
+            vs_manual_man(&b);
+        else
+            vs_manual_markdown(&b);
+        if (b.s) vs_out_raw(o, b.s, b.len);
+        vs_buf_free(&b);
+        return VS_OK;
+    }
     if (!name) {
         overview(o);
         return VS_OK;
@@ -83,6 +93,9 @@ static vs_status run_help(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     explain(c, o);
     return VS_OK;
 }
+static const vs_opt help_opts[] = {{"man", 0, VS_OPT_FLAG, NULL, "the whole manual as a page of man", NULL, VS_COMPLETE_NONE},
+                                   {"markdown", 0, VS_OPT_FLAG, NULL, "the same as Markdown (docs/commands.md)", NULL, VS_COMPLETE_NONE},
+                                   {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 static const char *const help_examples[] = {"help", "help near", NULL};
 const vs_cmd vs_cmd_help = {.name = "help", .group = "session", .synopsis = "[CMD]", .summary = "the commands, or one of them",
-                            .style = VS_ARGS_WORDS, .max_args = 1, .examples = help_examples, .complete = VS_COMPLETE_COMMAND, .run = run_help};
+                            .style = VS_ARGS_WORDS, .max_args = 1, .opts = help_opts, .examples = help_examples, .complete = VS_COMPLETE_COMMAND, .run = run_help};

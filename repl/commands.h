@@ -12,4 +12,9 @@ bool vs_quit_asked(void);
 /* The mode of output, for `set output`. */
 vs_out *vs_main_out(void);
 
+/* The manual, made from the tables (manual.c), appended to b: what --help prints, the page of man, docs/commands.md. */
+void vs_usage(vs_buf *b);
+void vs_manual_man(vs_buf *b);
+void vs_manual_markdown(vs_buf *b);
+
 #endif

@@ -26,20 +26,6 @@ typedef struct options {
     int n_words;
 } options;
 
-static const char usage[] =
-    "usage: vecscope [-m MODEL]… [-s SPACE]… [-d DB] [--json|--csv] [--threads N] [COMMAND ARGS… | -c 'COMMANDS; …' | -f SCRIPT]\n"
-    "\n"
-    "  -m MODEL       a GGUF file, a directory in the hub's layout, or a catalogued name (vecscope fetch lists those)\n"
-    "  -s SPACE       a word-vector file, a model's table (W_E, W_U), or a stored space; the last one given is current\n"
-    "  -d DB          the SQLite file that keeps spaces, runs and names (the prompt has its own; one command alone keeps nothing)\n"
-    "  -c COMMANDS    run these, separated by ; or newlines          -f SCRIPT  run the lines of a file\n"
-    "  --keep-going   go on after a command of -c or -f has failed\n"
-    "  --json, --csv  one object a line, or the answer's table\n"
-    "  --threads N    cores to use (all)      --exact      weights as stored, f32 activations (the one path there is)\n"
-    "  --exact-key    look up keys as they are written       --version  --help\n"
-    "\n"
-    "Without a command: the prompt.  `vecscope help` lists the commands, `vecscope help CMD` explains one.\n";
-
 static int fail_usage(const char *what, const char *arg) {
     fprintf(stderr, "vecscope: %s%s%s; vecscope --help lists the options\n", what, arg ? " " : "", arg ? arg : "");
     return 2;
@@ -196,7 +182,13 @@ int main(int argc, char **argv) {
     if (!o.word) return 1;
     int rc = parse(argc, argv, &o);
     if (!rc && (o.help || o.version)) {
-        printf("%s", o.help ? usage : "vecscope " VS_VERSION "\n");
+        vs_buf b = {0};
+        if (o.help)
+            vs_usage(&b);
+        else
+            vs_buf_puts(&b, "vecscope " VS_VERSION "\n");
+        fputs(b.s ? b.s : "", stdout);
+        vs_buf_free(&b);
         free(o.word);
         return 0;
     }

@@ -79,4 +79,15 @@ vs_status vs_words_next(vs_err *err, vs_words *w, const char **key, size_t *key_
 uint64_t vs_words_done(const vs_words *w), vs_words_total(const vs_words *w); /* bytes, for progress */
 void vs_words_close(vs_words *w);
 
+/* Writing them.  format: "word2vec" (binary), "word2vec-text" (also what fastText calls .vec), "glove" (text without a
+ * first line), "npy" (PATH is NAME.npy; the words go to NAME.words.txt).  Exactly `rows` rows of `dim` numbers follow.
+ * Where blanks separate, a blank in a key is written ▁; bytes that cannot stand in a text become <0xNN>; how many keys
+ * that changed comes out in *mended (may be NULL).  Written beside PATH and renamed at commit, which frees w in any case.
+ * VS_OK | VS_E_IO (which file, why) | VS_E_UNSUPPORTED (another format) | VS_E_STATE (other than `rows` rows). */
+typedef struct vs_words_writer vs_words_writer;
+vs_status vs_words_writer_open(vs_err *err, const char *path, const char *format, size_t rows, size_t dim, vs_words_writer **out) VS_MUST_CHECK;
+vs_status vs_words_writer_put(vs_err *err, vs_words_writer *w, const char *key, size_t n, const float *vec) VS_MUST_CHECK;
+vs_status vs_words_writer_commit(vs_err *err, vs_words_writer *w, size_t *mended) VS_MUST_CHECK;
+void vs_words_writer_abort(vs_words_writer *w); /* NULL is a no-op */
+
 #endif

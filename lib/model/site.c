@@ -30,6 +30,24 @@ enum { ALIASES = sizeof aliases / sizeof *aliases };
 const char *vs_site_words(vs_site_kind k) { return (unsigned)k < VS_SITE_COUNT ? sites[k].words : ""; }
 const char *vs_site_shape(vs_site_kind k) { return (unsigned)k < VS_SITE_COUNT ? sites[k].shape : ""; }
 
+/* Whether a name is base, up to its %d, or ends in it after . or _ (decoder.mlp_out, cross_attentions). */
+static bool is_named(const char *name, const char *base, bool whole) {
+    size_t n = strlen(name), m = strcspn(base, "%");
+    if (m && base[m] == '%' && base[m - 1] == '.') m--;
+    if (!m || n < m || memcmp(name + n - m, base, m) != 0) return false;
+    return n == m || (!whole && (name[n - m - 1] == '.' || name[n - m - 1] == '_'));
+}
+
+const char *vs_site_shape_named(const char *name) {
+    for (int whole = 1; whole >= 0; whole--) {
+        for (int k = 0; k < VS_SITE_COUNT; k++)
+            if (is_named(name, sites[k].brief, whole)) return sites[k].shape;
+        for (int a = 0; a < ALIASES; a++)
+            if (is_named(name, aliases[a].name, whole)) return sites[aliases[a].kind].shape;
+    }
+    return "Td";
+}
+
 static bool layered(vs_site_kind k) { return strstr(sites[k].name, "%d") != NULL; }
 static bool in_attention(vs_site_kind k) { return strstr(sites[k].name, "attn") != NULL; }
 

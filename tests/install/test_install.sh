@@ -49,6 +49,7 @@ read -ra flags < <(pkg-config --cflags --libs vecscope)
 read -ra sanitizers <<<"${VECSCOPE_OPT:-}"
 check "a program builds against it" "${CC:-cc}" -std=c11 -Wall -Wextra -Werror "$tmp/user.c" "${sanitizers[@]}" "${flags[@]}" -o "$tmp/user"
 check "and runs" "$tmp/user"
+check "the manual is there" grep -q "queen" "$tmp/to/share/man/man1/vecscope.1"
 check "make uninstall" make -s CFG="$cfg" PREFIX="$tmp/to" uninstall
 check "no file is left" test -z "$(find "$tmp/to" -type f -o -type l)"
 
