@@ -112,34 +112,18 @@ INLINE bool v_any_above(v16 a, float floor) {
 
 INLINE w_pair w_query(const int16_t *q) { return w_both((uint32_t)(uint16_t)q[0] | (uint32_t)(uint16_t)q[1] << 16); }
 
-INLINE uint16_t scan_reach(w16 sum, const float *scale, v16 step, v16 add, float floor) {
-    return v_reach(v_mul(v_load(scale), v_add(v_mul(w_float(sum), step), add)), floor);
-}
-
 static void scan_codes(const int8_t *codes, const float *scale, size_t blocks, size_t pairs, const int16_t *q, float step,
                        float add, float floor, uint16_t *reach) {
-    enum { ROW = 32 }; /* bytes of sixteen rows, two numbers of each */
-    size_t block = pairs * ROW, b = 0;
-    v16 s = v_set(step), a = v_set(add);
-    for (; b + 4 <= blocks; b += 4) {
-        const int8_t *c = codes + b * block;
-        w16 s0 = w_zero(), s1 = w_zero(), s2 = w_zero(), s3 = w_zero();
-        for (size_t p = 0; p < pairs; p++, c += ROW) {
-            w_pair both = w_query(q + 2 * p);
-            s0 = w_step(s0, c, both);
-            s1 = w_step(s1, c + block, both);
-            s2 = w_step(s2, c + 2 * block, both);
-            s3 = w_step(s3, c + 3 * block, both);
-        }
-        reach[b] = scan_reach(s0, scale + 16 * b, s, a, floor);
-        reach[b + 1] = scan_reach(s1, scale + 16 * b + 16, s, a, floor);
-        reach[b + 2] = scan_reach(s2, scale + 16 * b + 32, s, a, floor);
-        reach[b + 3] = scan_reach(s3, scale + 16 * b + 48, s, a, floor);
-    }
-    for (; b < blocks; b++) {
+    enum { ROW = 32, AHEAD = 2048 }; /* bytes of sixteen rows, two numbers of each; how far ahead memory is asked for */
+    v16 steps = v_set(step), more = v_set(add);
+    for (size_t b = 0; b < blocks; b++) {
         w16 sum = w_zero();
-        for (size_t p = 0; p < pairs; p++) sum = w_step(sum, codes + b * block + p * ROW, w_query(q + 2 * p));
-        reach[b] = scan_reach(sum, scale + 16 * b, s, a, floor);
+        for (size_t p = 0; p < pairs; p++, codes += ROW) {
+            __builtin_prefetch((const void *)((uintptr_t)codes + AHEAD));
+            sum = w_step(sum, codes, w_query(q + 2 * p));
+        }
+        v16 bound = v_add(v_mul(w_float(sum), steps), more);
+        reach[b] = v_reach(v_mul(v_load(scale + 16 * b), bound), floor);
     }
 }
 
