@@ -236,11 +236,18 @@ static vs_space *open_space_named(vs_session *s, const char *name, size_t n) {
     return found;
 }
 
+/* The built-in words, opened on first need; NULL where memory is short. */
+static vs_space *default_space(vs_session *s) {
+    vs_space *sp = open_space_named(s, "default", strlen("default"));
+    return sp || (vs_space_default(NULL, &sp) == VS_OK && add_space(NULL, s, sp, "default") == VS_OK) ? sp : NULL;
+}
+
 vs_status vs_session_open_space(vs_err *err, vs_session *s, const char *what, const vs_progress *p, vs_space **out) {
     vs_space *sp = NULL;
     for (size_t i = 0; i < s->n_spaces && !sp; i++)
         if (!strcmp(s->space[i].source, what) || !strcmp(vs_space_name(s->space[i].space), what)) sp = s->space[i].space;
     if (!sp) VS_TRY(table_named(err, s, what, &sp));
+    if (!sp && !strcmp(what, "default")) sp = default_space(s);
     if (!sp) {
         char buf[4096], name[256];
         const char *path;
@@ -266,12 +273,6 @@ vs_status vs_session_open_space(vs_err *err, vs_session *s, const char *what, co
     s->space_chosen = true;
     if (out) *out = sp;
     return VS_OK;
-}
-
-/* The built-in words, opened on first need; NULL where memory is short. */
-static vs_space *default_space(vs_session *s) {
-    vs_space *sp = open_space_named(s, "default", strlen("default"));
-    return sp || (vs_space_default(NULL, &sp) == VS_OK && add_space(NULL, s, sp, "default") == VS_OK) ? sp : NULL;
 }
 
 vs_space *vs_session_space(vs_session *s) {

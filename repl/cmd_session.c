@@ -250,7 +250,7 @@ static vs_status run_with(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     return st;
 }
 static const char *const with_examples[] = {"with {zero 1.mlp_out} next \"The Eiffel Tower is in the city of\"",
-                                            "with {scale 5.attn.z.h2 * 0; cut 3.attn -1 -> 1} next \"The capital of France is\"", NULL};
+                                            "with {scale 5.attn.z.h2 * 0; cut 3.attn -1 -> -3} next \"The capital of France is\"", NULL};
 const vs_cmd vs_cmd_with = {
     .name = "with", .group = "passes", .synopsis = "{EDIT; …} COMMAND", .summary = "run a command with the model changed",
     .details = "EDIT is one of\n"

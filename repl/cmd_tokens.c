@@ -82,7 +82,7 @@ static vs_status one_text(vs_err *err, vs_session *s, const vs_args *a, const vs
 
 static vs_status run_tokens(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) { return vs_each_text(err, s, a, one_text, o); }
 
-static const char *const tokens_examples[] = {"tokens The white swan in the blue water", "tokens --ids 2,818,2028", NULL};
+static const char *const tokens_examples[] = {"tokens The white swan in the blue water", "tokens --ids 2,818,506", NULL};
 const vs_cmd vs_cmd_tokens = {.name = "tokens", .group = "tokens", .synopsis = "TEXT", .summary = "a text as the model's tokens: pieces, ids, byte offsets",
                               .style = VS_ARGS_TEXT, .min_args = 1, .examples = tokens_examples, .needs = VS_NEEDS_MODEL | VS_EMPTY_TEXT, .run = run_tokens};
 
