@@ -298,17 +298,14 @@ void vs_analogy_result_free(vs_analogy_result *r) {
     *r = (vs_analogy_result){0};
 }
 
-vs_status vs_analogy_eval(vs_err *err, vs_space *s, const char *path, const vs_analogy_options *o, const vs_progress *p,
-                          vs_analogy_result *out) {
+vs_status vs__analogy_text(vs_err *err, vs_space *s, const char *path, const char *text, size_t n,
+                           const vs_analogy_options *o, const vs_progress *p, vs_analogy_result *out) {
     enum { GENSIM_ROWS = 300000 };
     *out = (vs_analogy_result){0};
     eval e = {.path = path, .s = s, .method = o->method, .out = out, .progress = p};
     e.rows = o->restrict_rows ? o->restrict_rows : GENSIM_ROWS;
     if (e.rows > s->n) e.rows = s->n;
-    vs_map file;
-    VS_TRY(vs_map_open(err, path, &file));
-    vs_status status = vs__lines(err, path, (const char *)file.bytes, file.size, 0, read_line, &e);
-    vs_map_close(&file);
+    vs_status status = vs__lines(err, path, text, n, 0, read_line, &e);
     if (status == VS_OK && e.n == 0) status = vs_fail(err, VS_E_FORMAT, "%s: no questions in it", path);
     if (status == VS_OK) status = ask_all(err, &e);
     out->rows = e.rows;
@@ -318,5 +315,15 @@ vs_status vs_analogy_eval(vs_err *err, vs_space *s, const char *path, const vs_a
     vs_free(e.best);
     vs_free(e.scratch);
     if (status != VS_OK) vs_analogy_result_free(out);
+    return status;
+}
+
+vs_status vs_analogy_eval(vs_err *err, vs_space *s, const char *path, const vs_analogy_options *o, const vs_progress *p,
+                          vs_analogy_result *out) {
+    *out = (vs_analogy_result){0};
+    vs_map file;
+    VS_TRY(vs_map_open(err, path, &file));
+    vs_status status = vs__analogy_text(err, s, path, (const char *)file.bytes, file.size, o, p, out);
+    vs_map_close(&file);
     return status;
 }

@@ -4,7 +4,7 @@
 
 #include "../base/alloc.h"
 #include "../base/dict.h"
-#include "space.h"
+#include "analogy.h"
 
 enum { VS__NO_ROW = UINT32_MAX };
 
@@ -43,5 +43,12 @@ typedef struct vs__line {
  * VS_OK | VS_E_FORMAT (not UTF-8: the line) | what fn says. */
 vs_status vs__lines(vs_err *err, const char *path, const char *text, size_t n, char tab,
                     vs_status (*fn)(vs_err *err, void *arg, const vs__line *line), void *arg) VS_MUST_CHECK;
+
+/* vs__analogy_text(), vs__similarity_text() - vs_analogy_eval(), vs_similarity_eval() of a file that is in memory; path
+ * is for messages. */
+vs_status vs__analogy_text(vs_err *err, vs_space *s, const char *path, const char *text, size_t n,
+                           const vs_analogy_options *o, const vs_progress *p, vs_analogy_result *out) VS_MUST_CHECK;
+vs_status vs__similarity_text(vs_err *err, const vs_space *s, const char *path, const char *text, size_t n,
+                              vs_similarity_result *out) VS_MUST_CHECK;
 
 #endif

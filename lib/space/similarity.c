@@ -78,16 +78,23 @@ static vs_status compare(vs_err *err, pairs *q, const vs_space *s, vs_similarity
     return status;
 }
 
-vs_status vs_similarity_eval(vs_err *err, const vs_space *s, const char *path, vs_similarity_result *out) {
+vs_status vs__similarity_text(vs_err *err, const vs_space *s, const char *path, const char *text, size_t n,
+                              vs_similarity_result *out) {
     *out = (vs_similarity_result){0};
     pairs q = {.path = path};
-    vs_map file;
-    VS_TRY(vs_map_open(err, path, &file));
-    vs_status status = vs__lines(err, path, (const char *)file.bytes, file.size, '\t', read_line, &q);
-    vs_map_close(&file);
+    vs_status status = vs__lines(err, path, text, n, '\t', read_line, &q);
     if (status == VS_OK && q.n == 0) status = vs_fail(err, VS_E_FORMAT, "%s: no pairs in it", path);
     if (status == VS_OK) status = compare(err, &q, s, out);
     vs__words_free(&q.words);
     vs_free(q.at);
+    return status;
+}
+
+vs_status vs_similarity_eval(vs_err *err, const vs_space *s, const char *path, vs_similarity_result *out) {
+    *out = (vs_similarity_result){0};
+    vs_map file;
+    VS_TRY(vs_map_open(err, path, &file));
+    vs_status status = vs__similarity_text(err, s, path, (const char *)file.bytes, file.size, out);
+    vs_map_close(&file);
     return status;
 }
