@@ -6,7 +6,7 @@
 #include "../base/dict.h"
 #include "analogy.h"
 
-enum { VS__NO_ROW = UINT32_MAX };
+#define VS__NO_ROW UINT32_MAX
 
 /* A row spelled like a word but for its case. */
 typedef struct vs__spelling {
