@@ -120,14 +120,14 @@ static vs_status too_few(vs_err *err, const vs_cmd *c) {
     return vs_fail(err, VS_E_USAGE, "%s wants more: %s %s", c->name, c->name, c->synopsis);
 }
 
-/* Join words with one blank into the arena: as written (but '…' without its quotes), or without quotes. */
-static const char *join(vs_arena *a, const vs_words_of *w, const bool *taken, size_t from, bool raw) {
+/* Join words with one blank into the arena: as written (single: but '…' without its quotes), or without quotes. */
+static const char *join(vs_arena *a, const vs_words_of *w, const bool *taken, size_t from, bool raw, bool single) {
     size_t len = 1, k = 0;
     for (size_t i = from; i < w->n; i++) len += (raw ? w->word[i].raw_len : strlen(w->word[i].text)) + 1;
     char *s = vs_arena_alloc(a, len, 1);
     for (size_t i = from; s && i < w->n; i++) {
         if (taken[i]) continue;
-        bool written = raw && !(w->word[i].quoted && w->word[i].raw[0] == '\'');
+        bool written = raw && !(single && w->word[i].quoted && w->word[i].raw[0] == '\'');
         const char *t = written ? w->word[i].raw : w->word[i].text;
         size_t n = written ? w->word[i].raw_len : strlen(t);
         if (k) s[k++] = ' ';
@@ -175,7 +175,7 @@ static vs_status positionals(vs_err *err, const vs_cmd *c, const vs_words_of *w,
         a->n_pos = left;
         return VS_OK;
     }
-    const char *whole = join(&a->arena, w, taken, first, raw);
+    const char *whole = join(&a->arena, w, taken, first, raw, c->style != VS_ARGS_RAW); /* 'a' is a text in SQL */
     if (!whole) return vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
     if (c->style == VS_ARGS_EXPRS) return split_exprs(err, a, w, taken, first, raw, whole);
     a->pos[a->n_pos++] = whole;
@@ -441,7 +441,7 @@ vs_status vs_execute_argv(vs_err *err, vs_session *s, int argc, const char *cons
     vs_words_of w;
     VS_TRY(vs_lex_argv(err, argc, argv, &w));
     bool *none = vs_arena_alloc(&w.arena, (size_t)argc + 1, sizeof *none);
-    const char *whole = none ? join(&w.arena, &w, none, 0, false) : NULL;
+    const char *whole = none ? join(&w.arena, &w, none, 0, false, false) : NULL;
     size_t n = whole ? strlen(whole) : 0;
     const char *eq = whole && !c ? assignment(whole, n) : NULL;
     vs_status st;

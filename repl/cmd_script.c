@@ -100,7 +100,7 @@ static vs_status over(loop *l, char *set) {
         if (!*end) return over_range(l, from, to);
     }
     if (n > 6 && (!strncmp(set, "select", 6) || !strncmp(set, "SELECT", 6))) return over_sql(l, set);
-    if (n > 1 && set[0] == '"' && set[n - 1] == '"') {
+    if (n > 1 && (set[0] == '"' || set[0] == '\'') && set[n - 1] == set[0]) {
         set[n - 1] = '\0';
         set++;
     }
