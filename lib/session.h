@@ -78,6 +78,8 @@ vs_status vs_session_push_edits(vs_err *err, vs_session *s, const char *text, si
 void vs_session_pop_edits(vs_session *s);
 size_t vs_session_edit_count(const vs_session *s);
 const char *vs_session_edits_text(const vs_session *s); /* "" when none; as typed, "; " between */
+/* vs_session_edits_hash() - of the vectors that the edits carry, 0 where none does: their text may name ($v) or compute them. */
+uint64_t vs_session_edits_hash(const vs_session *s);
 
 /* vs_session_run() - a pass of the current model over tokens, under the edits in force.  rq->in and rq->edits are filled
  * here: set keep, logits, kv, mask before.  Adds up the effects for vs_session_effects(). */

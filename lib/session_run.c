@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/dict.h"
 #include "session_impl.h"
 
 /* ---- positions ---- */
@@ -309,3 +310,15 @@ size_t vs_session_edit_count(const vs_session *s) {
 }
 
 const char *vs_session_edits_text(const vs_session *s) { return s->edits_text.len ? s->edits_text.s : ""; }
+
+uint64_t vs_session_edits_hash(const vs_session *s) {
+    uint64_t h[2] = {0};
+    for (const vs__edit_set *set = s->edits; set; set = set->below)
+        for (size_t i = 0; i < set->n; i++) {
+            const vs_edit *e = &set->spec[i].edit;
+            if (!e->vec) continue;
+            h[1] = vs_hash(e->vec, e->width * sizeof *e->vec);
+            h[0] = vs_hash(h, sizeof h);
+        }
+    return h[0];
+}

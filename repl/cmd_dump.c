@@ -1,7 +1,10 @@
 /* cmd_dump.c - dump: every vector of a pass, kept: to safetensors, npz, or the SQLite file. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "../lib/base/dict.h"
 #include "commands.h"
 
 static const vs_opt opts[] = {{"sites", 0, VS_OPT_TEXT, "LIST", "what to keep: names with commas between (sites lists them)", "hidden_states", VS_COMPLETE_SITE},
@@ -18,14 +21,32 @@ typedef struct dump {
     vs_site *keep;
     bool logits;
     const char *list, *to;
+    vs_model_record model;
+    vs_buf request; /* as the store knows it: the list, and a hash of the vectors that the edits carry */
 } dump;
+
+/* When the weights were last changed: those of the model file, or of a directory in the hub's layout. */
+static uint64_t changed_at(const char *path) {
+    vs_buf weights = {0};
+    struct stat st;
+    vs_buf_printf(&weights, "%s/model.safetensors", path);
+    bool found = (!weights.failed && stat(weights.s, &st) == 0) || stat(path, &st) == 0;
+    vs_buf_free(&weights);
+    return found ? (uint64_t)st.st_mtime : 0;
+}
 
 static vs_status open_dump(vs_err *err, vs_session *s, const vs_args *a, dump *d) {
     *d = (dump){.s = s, .list = vs_text(a, "sites"), .to = vs_text(a, "to")};
     VS_TRY(vs_session_model(err, s, &d->m));
+    const vs_model_info *in = vs_model_info_of(d->m);
+    d->model = (vs_model_record){.path = in->path, .arch = in->arch, .config = "{}", .size = in->file_bytes,
+                                 .mtime = changed_at(in->path), .header_hash = in->header_hash};
     VS_TRY(vs_site_expand(err, d->m, d->list, strlen(d->list), &d->site, &d->n_sites));
     d->keep = vs_alloc(d->n_sites, sizeof *d->keep);
-    if (!d->keep) return vs_fail(err, VS_E_NOMEM, "no memory for %zu sites", d->n_sites);
+    uint64_t vectors = vs_session_edits_hash(s);
+    vs_buf_puts(&d->request, d->list);
+    if (vectors) vs_buf_printf(&d->request, " with vectors %016" PRIx64, vectors);
+    if (!d->keep || d->request.failed) return vs_fail(err, VS_E_NOMEM, "no memory for %zu sites", d->n_sites);
     for (size_t i = 0; i < d->n_sites; i++) {
         d->keep[i] = d->site[i].site;
         d->logits |= d->keep[i].kind == VS_SITE_LOGITS;
@@ -37,6 +58,7 @@ static void close_dump(dump *d) {
     vs_texts_free(&d->texts);
     vs_free(d->site);
     vs_free(d->keep);
+    vs_buf_free(&d->request);
 }
 
 static vs_status pass_of(vs_err *err, dump *d, size_t text, vs_pass **p) {
@@ -82,24 +104,64 @@ static vs_status put_view(vs_err *err, vs_writer *w, const vs_tensor *t) {
     return VS_OK;
 }
 
+static void mix(uint64_t *h, const void *p, size_t n) {
+    uint64_t both[2] = {*h, vs_hash(p, n)};
+    *h = vs_hash(both, sizeof both);
+}
+
+/* All that the vectors follow from, but for the names and shapes of the sites: the writer compares those. */
+static uint64_t identity(const dump *d) {
+    const char *edits = vs_session_edits_text(d->s);
+    const uint64_t numbers[] = {d->model.size, d->model.mtime, d->model.header_hash, vs_session_edits_hash(d->s)};
+    uint64_t h = vs_hash(VS_VERSION, strlen(VS_VERSION));
+    mix(&h, numbers, sizeof numbers);
+    mix(&h, edits, strlen(edits));
+    for (size_t t = 0; t < d->texts.n; t++) {
+        const vs_tokens *k = &d->texts.item[t].tokens;
+        mix(&h, k->id, k->n * sizeof *k->id);
+        if (k->type) mix(&h, k->type, k->n * sizeof *k->type);
+    }
+    return h;
+}
+
+static vs_status put_text(vs_err *err, dump *d, vs_writer *w, size_t text) {
+    vs_pass *p = NULL;
+    vs_status st = pass_of(err, d, text, &p);
+    for (size_t i = 0; st == VS_OK && i < d->n_sites; i++) {
+        vs_tensor v;
+        st = vs_pass_site(err, p, d->keep[i], 0, &v);
+        if (st == VS_OK) st = put_view(err, w, &v);
+    }
+    vs_pass_free(p);
+    return st;
+}
+
+/* Stopped: what is there stays for the same command to go on with. */
+static vs_status stopped(vs_err *err, dump *d, vs_writer *w, size_t done) {
+    if (!done) {
+        vs_writer_abort(w);
+        return vs_fail(err, VS_E_STOPPED, "dump: stopped; %s is not written", d->to);
+    }
+    VS_TRY(vs_writer_keep(err, w));
+    return vs_fail(err, VS_E_STOPPED, "dump: stopped after %zu of %zu texts, kept in %s.part; the same command goes on from there", done,
+                   d->texts.n, d->to);
+}
+
 static vs_status to_file(vs_err *err, dump *d, const char *format, vs_out *o) {
     vs_writer *w;
+    size_t there = 0;
     VS_TRY(vs_writer_open(err, d->to, format, &w));
     vs_status st = declare(err, d, w);
-    for (size_t t = 0; st == VS_OK && t < d->texts.n; t++) {
-        vs_pass *p = NULL;
-        st = pass_of(err, d, t, &p);
-        for (size_t i = 0; st == VS_OK && i < d->n_sites; i++) {
-            vs_tensor v;
-            st = vs_pass_site(err, p, d->keep[i], 0, &v);
-            if (st == VS_OK) st = put_view(err, w, &v);
-        }
-        vs_pass_free(p);
-        vs_tick(vs_out_progress(o), "dump", t + 1, d->texts.n);
-        if (st == VS_OK && vs_interrupted()) st = vs_fail(err, VS_E_STOPPED, "dump: stopped; %s is not written", d->to);
+    if (st == VS_OK) st = vs_writer_resume(err, w, identity(d), d->n_sites, &there);
+    size_t t = there /= d->n_sites;
+    while (st == VS_OK && t < d->texts.n) {
+        st = vs_interrupted() ? VS_E_STOPPED : put_text(err, d, w, t);
+        if (st == VS_OK) vs_tick(vs_out_progress(o), "dump", ++t, d->texts.n);
     }
-    if (st == VS_OK) return vs_writer_commit(err, w);
-    vs_writer_abort(w);
+    if (st == VS_E_STOPPED) return stopped(err, d, w, t);
+    if (st == VS_OK) st = vs_writer_commit(err, w);
+    else vs_writer_abort(w);
+    if (st == VS_OK && there) vs_out_note(o, "  went on from %s.part: %zu of the %zu texts were there", d->to, there, d->texts.n);
     return st;
 }
 
@@ -151,7 +213,7 @@ static vs_status store_run(vs_err *err, dump *d, vs_store *store, vs_id model, s
     const vs_text_input *in = &d->texts.item[text];
     const vs_settings *set = vs_session_settings(d->s);
     vs_run_record r = {.model = model, .text = in->text ? in->text : "", .ids = in->tokens.id, .n_ids = in->tokens.n, .edits = vs_session_edits_text(d->s),
-                       .isa = vs_isa_name(), .version = VS_VERSION, .request = d->list, .seed = set->seed, .threads = vs_threads()};
+                       .isa = vs_isa_name(), .version = VS_VERSION, .request = d->request.s, .seed = set->seed, .threads = vs_threads()};
     vs_id id;
     VS_TRY(vs_store_run_done(err, store, &r, &id));
     *was_there = id != 0;
@@ -172,11 +234,9 @@ static vs_status store_run(vs_err *err, dump *d, vs_store *store, vs_id model, s
 }
 
 static vs_status to_store(vs_err *err, dump *d, vs_store *store, vs_out *o) {
-    const vs_model_info *in = vs_model_info_of(d->m);
     vs_id model;
     size_t there = 0;
-    vs_model_record m = {.path = in->path, .arch = in->arch, .config = "{}", .size = in->file_bytes, .header_hash = in->header_hash};
-    VS_TRY(vs_store_model(err, store, &m, &model));
+    VS_TRY(vs_store_model(err, store, &d->model, &model));
     for (size_t t = 0; t < d->texts.n; t++) {
         bool was_there;
         VS_TRY(store_run(err, d, store, model, t, &was_there));
@@ -233,5 +293,5 @@ const vs_cmd vs_cmd_dump = {
     .name = "dump", .group = "study", .synopsis = "TEXT --sites LIST --to FILE", .summary = "keep the vectors of a pass: safetensors, npz, or SQLite",
     .details = "LIST names hook points as Hugging Face (hidden_states, attentions.3, logits), TransformerLens (blocks.0.attn.hook_z) or\n"
                "vecscope (3.mlp_out) does; a name without its number means every layer, all means everything.  Texts of a --file\n"
-               "stream through one after another; in SQLite each is one run, and the same command goes on where it was stopped.",
+               "stream through one after another; a dump that was stopped or killed goes on when the same command is given again.",
     .style = VS_ARGS_TEXT, .min_args = 1, .opts = opts, .examples = dump_examples, .needs = VS_NEEDS_MODEL | VS_STORES, .complete = VS_COMPLETE_SITE, .run = run_dump};

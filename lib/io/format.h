@@ -56,13 +56,25 @@ const char *vs_file_meta_key(const vs_file *f, size_t i);
  * declared first (vs_writer_declare), then the data follow in the same order, in pieces of any size.
  *   format: "safetensors" or "npz" (stored zip of npy, zip64 where needed)
  * Written to PATH.part and renamed at commit: a killed writer leaves no half file under the name asked for.
- * VS_OK | VS_E_IO (disk full, not writable: which) | VS_E_SHAPE | VS_E_STATE (order). */
+ * VS_OK | VS_E_IO (disk full, not writable, another process writes PATH.part) | VS_E_SHAPE | VS_E_STATE (order). */
 typedef struct vs_writer vs_writer;
 vs_status vs_writer_open(vs_err *err, const char *path, const char *format, vs_writer **out) VS_MUST_CHECK;
 vs_status vs_writer_declare(vs_err *err, vs_writer *w, const char *name, vs_dtype t, int ndim, const size_t *shape) VS_MUST_CHECK;
 vs_status vs_writer_put(vs_err *err, vs_writer *w, const void *data, size_t bytes) VS_MUST_CHECK;
 vs_status vs_writer_commit(vs_err *err, vs_writer *w) VS_MUST_CHECK; /* closes and frees w in any case */
-void vs_writer_abort(vs_writer *w);                                    /* NULL is a no-op */
+void vs_writer_abort(vs_writer *w);                                    /* removes PATH.part; NULL is a no-op */
+
+/* vs_writer_resume() - go on with the PATH.part that a killed writer left, or vs_writer_keep(): after the last declaration,
+ * before the first data.
+ *   identity: a hash of all that the data follow from.  The file keeps it; a PATH.part with another one, or with other
+ *             declarations, is begun anew
+ *   group: so many tensors belong together (>= 1)
+ *   *whole: the tensors that are there, a multiple of group; the data of the one after them are put next
+ * It reads what stands between the data, not the data: they are as the process wrote them.  (Where the machine itself went
+ * down, the last of them may never have reached the disk.)
+ * vs_writer_keep() - close and free w; PATH.part stays, for vs_writer_resume().  Closes also when it fails. */
+vs_status vs_writer_resume(vs_err *err, vs_writer *w, uint64_t identity, size_t group, size_t *whole) VS_MUST_CHECK;
+vs_status vs_writer_keep(vs_err *err, vs_writer *w) VS_MUST_CHECK;
 
 /* Word vectors: word2vec (binary, text with a header), GloVe (no header), fastText .vec, npy with a word list beside it
  * (NAME.npy + NAME.words.txt or words.txt).  Rows come out one by one; a bad row is an error naming its line.

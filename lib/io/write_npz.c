@@ -74,55 +74,49 @@ static vs_status check(vs_err *err, const vs_writer *w, const vs__out *t) {
     return s;
 }
 
-static vs_status begin(vs_err *err, vs_writer *w) {
+static vs_status begin(vs_err *err, const vs_writer *w, vs_buf *b) { /* a zip begins with its first member */
     (void)err;
     (void)w;
+    (void)b;
     make_crc_table();
     return VS_OK;
 }
 
-static vs_status send(vs_err *err, vs_writer *w, vs_buf *b) {
-    vs_status s = b->failed ? vs_fail(err, VS_E_NOMEM, "%s: no memory to write it", w->path)
-                            : vs__writer_bytes(err, w, b->s, b->len);
-    vs_buf_free(b);
-    return s;
-}
-
-static vs_status open_member(vs_err *err, vs_writer *w, vs__out *t) {
-    vs_buf head = {0}, b = {0};
+static vs_status open_member(vs_err *err, const vs_writer *w, vs__out *t, vs_buf *b) {
+    vs_buf head = {0};
     vs_status s = vs__npy_write(err, w->path, t->dtype, t->ndim, t->shape, &head);
     if (s != VS_OK) {
         vs_buf_free(&head);
         return s;
     }
-    t->at = w->at;
     t->head = head.len;
     t->crc = crc_add(0, (const unsigned char *)head.s, head.len);
-    size_t zip64 = is_big(t) ? 20u : 0u, fixed = ZIP_LOCAL_BYTES + strlen(t->name) + strlen(".npy") + zip64 + 4;
-    size_t pad = (64 - (size_t)((w->at + fixed) % 64)) % 64;
-    put_u32(&b, ZIP_LOCAL);
-    put_common(&b, t, zip64 + 4 + pad);
-    vs_buf_puts(&b, t->name);
-    vs_buf_puts(&b, ".npy");
+    size_t extra = (is_big(t) ? 20u : 0u) + (w->identity ? 12u : 0u) + 4;
+    size_t pad = (64 - (size_t)((t->at + ZIP_LOCAL_BYTES + strlen(t->name) + strlen(".npy") + extra) % 64)) % 64;
+    put_u32(b, ZIP_LOCAL);
+    put_common(b, t, extra + pad);
+    vs_buf_puts(b, t->name);
+    vs_buf_puts(b, ".npy");
     if (is_big(t)) {
-        put_u16(&b, ZIP_EXTRA_64);
-        put_u16(&b, 16);
-        put_u64(&b, member_size(t));
-        put_u64(&b, member_size(t));
+        put_u16(b, ZIP_EXTRA_64);
+        put_u16(b, 16);
+        put_u64(b, member_size(t));
+        put_u64(b, member_size(t));
     }
-    put_u16(&b, ZIP_EXTRA_PADDING);
-    put_u16(&b, (unsigned)pad);
-    while (pad-- > 0) vs_buf_putc(&b, 0);
-    vs_buf_put(&b, head.s, head.len);
+    if (w->identity) {
+        put_u16(b, ZIP_EXTRA_IDENTITY);
+        put_u16(b, 8);
+        put_u64(b, w->identity);
+    }
+    put_u16(b, ZIP_EXTRA_PADDING);
+    put_u16(b, (unsigned)pad);
+    while (pad-- > 0) vs_buf_putc(b, 0);
+    vs_buf_put(b, head.s, head.len);
     vs_buf_free(&head);
-    return send(err, w, &b);
+    return VS_OK;
 }
 
 static void see_data(vs__out *t, const void *p, size_t n) { t->crc = crc_add(t->crc, p, n); }
-
-static vs_status close_member(vs_err *err, vs_writer *w, vs__out *t) {
-    return vs__writer_patch(err, w, t->at + 14, &t->crc, sizeof t->crc);
-}
 
 static vs_status put_central(vs_err *err, vs_writer *w, const vs__out *t) {
     bool far = t->at >= zip64_from;
@@ -147,7 +141,7 @@ static vs_status put_central(vs_err *err, vs_writer *w, const vs__out *t) {
         put_u64(&b, member_size(t));
     }
     if (far) put_u64(&b, t->at);
-    return send(err, w, &b);
+    return vs__writer_send(err, w, &b);
 }
 
 static vs_status end(vs_err *err, vs_writer *w) {
@@ -178,8 +172,8 @@ static vs_status end(vs_err *err, vs_writer *w) {
     put_u32(&b, size >= zip64_from ? UINT32_MAX : size);
     put_u32(&b, at >= zip64_from ? UINT32_MAX : at);
     put_u16(&b, 0); /* comment */
-    return send(err, w, &b);
+    return vs__writer_send(err, w, &b);
 }
 
 const vs__writer_kind vs__writer_npz = {
-    .check = check, .begin = begin, .open = open_member, .data = see_data, .close = close_member, .end = end};
+    .check = check, .head = begin, .open = open_member, .data = see_data, .crc_at = 14, .end = end};

@@ -19,35 +19,29 @@ static vs_status check(vs_err *err, const vs_writer *w, const vs__out *t) {
                    vs__show(t->name, strlen(t->name)).s, vs_dtype_of(t->dtype)->name);
 }
 
-static vs_status begin(vs_err *err, vs_writer *w) {
-    vs_buf b = {0};
-    vs_buf_put(&b, "\0\0\0\0\0\0\0", 8);
-    vs_buf_putc(&b, '{');
+static vs_status head(vs_err *err, const vs_writer *w, vs_buf *b) {
+    vs_buf_put(b, "\0\0\0\0\0\0\0", 8);
+    vs_buf_putc(b, '{');
+    if (w->identity) vs_buf_printf(b, "\"__metadata__\":{\"vecscope\":\"%016" PRIx64 "\"}%s", w->identity, w->outs ? "," : "");
     uint64_t at = 0;
     bool fits = true;
     for (size_t i = 0; i < w->outs; i++) {
         const vs__out *t = &w->out[i];
-        if (i) vs_buf_putc(&b, ',');
-        put_quoted(&b, t->name);
-        vs_buf_printf(&b, ":{\"dtype\":\"%s\",\"shape\":[", vs_dtype_of(t->dtype)->safetensors);
-        for (int k = 0; k < t->ndim; k++) vs_buf_printf(&b, "%s%zu", k ? "," : "", t->shape[k]);
-        vs_buf_printf(&b, "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}", at, at + t->bytes);
+        if (i) vs_buf_putc(b, ',');
+        put_quoted(b, t->name);
+        vs_buf_printf(b, ":{\"dtype\":\"%s\",\"shape\":[", vs_dtype_of(t->dtype)->safetensors);
+        for (int k = 0; k < t->ndim; k++) vs_buf_printf(b, "%s%zu", k ? "," : "", t->shape[k]);
+        vs_buf_printf(b, "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}", at, at + t->bytes);
         fits = fits && vs_add(at, t->bytes, &at);
     }
-    vs_buf_putc(&b, '}');
-    while (!b.failed && b.len % 8) vs_buf_putc(&b, ' ');
-    vs_status s = VS_OK;
-    if (b.failed)
-        s = vs_fail(err, VS_E_NOMEM, "%s: no memory for the header", w->path);
-    else if (!fits || b.len - 8 > VS__SAFETENSORS_HEADER)
-        s = vs_fail(err, VS_E_SHAPE, "%s: %zu tensors are more than safetensors can hold", w->path, w->outs);
-    else {
-        uint64_t n = b.len - 8;
-        memcpy(b.s, &n, sizeof n);
-        s = vs__writer_bytes(err, w, b.s, b.len);
-    }
-    vs_buf_free(&b);
-    return s;
+    vs_buf_putc(b, '}');
+    while (!b->failed && b->len % 8) vs_buf_putc(b, ' ');
+    if (b->failed) return vs_fail(err, VS_E_NOMEM, "%s: no memory for the header", w->path);
+    uint64_t n = b->len - 8;
+    if (!fits || n > VS__SAFETENSORS_HEADER)
+        return vs_fail(err, VS_E_SHAPE, "%s: %zu tensors are more than safetensors can hold", w->path, w->outs);
+    memcpy(b->s, &n, sizeof n);
+    return VS_OK;
 }
 
-const vs__writer_kind vs__writer_safetensors = {.check = check, .begin = begin};
+const vs__writer_kind vs__writer_safetensors = {.check = check, .head = head};

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { BUFFER = 256 * 1024 };
@@ -39,7 +40,7 @@ static vs_status flush(vs_err *err, vs_writer *w) {
     return write_all(err, w, w->buf, n);
 }
 
-vs_status vs__writer_bytes(vs_err *err, vs_writer *w, const void *p, size_t n) {
+static vs_status append(vs_err *err, vs_writer *w, const void *p, size_t n) {
     w->at += n;
     if (n > BUFFER - w->held) VS_TRY(flush(err, w));
     if (n >= BUFFER) return write_all(err, w, p, n);
@@ -48,7 +49,20 @@ vs_status vs__writer_bytes(vs_err *err, vs_writer *w, const void *p, size_t n) {
     return VS_OK;
 }
 
-vs_status vs__writer_patch(vs_err *err, vs_writer *w, uint64_t at, const void *p, size_t n) {
+vs_status vs__writer_send(vs_err *err, vs_writer *w, vs_buf *b) {
+    vs_status s = b->failed ? vs_fail(err, VS_E_NOMEM, "%s: no memory to write it", w->path) : append(err, w, b->s, b->len);
+    vs_buf_free(b);
+    return s;
+}
+
+static vs_status send_made(vs_err *err, vs_writer *w, vs_status made, vs_buf *b) {
+    if (made == VS_OK) return vs__writer_send(err, w, b);
+    vs_buf_free(b);
+    return made;
+}
+
+/* Overwrite bytes that were appended before. */
+static vs_status patch(vs_err *err, vs_writer *w, uint64_t at, const void *p, size_t n) {
     uint64_t written = w->at - w->held;
     if (at >= written) {
         memcpy(w->buf + (at - written), p, n);
@@ -84,6 +98,15 @@ static const vs__writer_kind *find_kind(const char *format) {
     return NULL;
 }
 
+/* Lock the file, so that one process at a time writes it; false too where it was renamed away since it was opened. */
+static bool own_part(const vs_writer *w) {
+    struct stat opened, named;
+    struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(w->fd, F_SETLK, &all) != 0) return errno != EACCES && errno != EAGAIN; /* a file system without locks */
+    return fstat(w->fd, &opened) == 0 && stat(w->part, &named) == 0 && opened.st_ino == named.st_ino &&
+           opened.st_dev == named.st_dev;
+}
+
 static vs_status open_part(vs_err *err, vs_writer *w, const char *path) {
     vs_buf part = {0};
     vs_buf_printf(&part, "%s.part", path);
@@ -91,8 +114,12 @@ static vs_status open_part(vs_err *err, vs_writer *w, const char *path) {
     w->path = vs_strdup(path);
     w->buf = vs_alloc(BUFFER, 1);
     if (part.failed || !w->path || !w->buf) return vs_fail(err, VS_E_NOMEM, "%s: no memory to write it", path);
-    w->fd = open(w->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    return w->fd >= 0 ? VS_OK : vs_fail(err, VS_E_IO, "%s: cannot create: %s", w->part, strerror(errno));
+    w->fd = open(w->part, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (w->fd < 0) return vs_fail(err, VS_E_IO, "%s: cannot create: %s", w->part, strerror(errno));
+    if (own_part(w)) return VS_OK;
+    close(w->fd);
+    w->fd = -1; /* not ours to remove */
+    return vs_fail(err, VS_E_IO, "%s: another process is writing it", w->part);
 }
 
 vs_status vs_writer_open(vs_err *err, const char *path, const char *format, vs_writer **out) {
@@ -161,25 +188,47 @@ vs_status vs_writer_declare(vs_err *err, vs_writer *w, const char *name, vs_dtyp
     return VS_OK;
 }
 
+/* What stands before the data of a tensor that begins at w->at. */
+static vs_status before_data(vs_err *err, const vs_writer *w, vs__out *t, vs_buf *b) {
+    t->at = w->at;
+    return w->kind->open ? w->kind->open(err, w, t, b) : VS_OK;
+}
+
 static vs_status open_tensor(vs_err *err, vs_writer *w) {
-    if (w->now == w->outs || !w->kind->open) return VS_OK;
-    return w->kind->open(err, w, &w->out[w->now]);
+    if (w->now == w->outs) return VS_OK;
+    vs_buf b = {0};
+    vs_status made = before_data(err, w, &w->out[w->now], &b);
+    return send_made(err, w, made, &b);
+}
+
+static vs_status close_tensor(vs_err *err, vs_writer *w, const vs__out *t) {
+    return w->kind->crc_at ? patch(err, w, t->at + w->kind->crc_at, &t->crc, sizeof t->crc) : VS_OK;
 }
 
 /* Close the tensors whose data are whole, one after the other: some have none. */
 static vs_status step(vs_err *err, vs_writer *w) {
     while (w->now < w->outs && w->out[w->now].done == w->out[w->now].bytes) {
-        if (w->kind->close) VS_TRY(w->kind->close(err, w, &w->out[w->now]));
+        VS_TRY(close_tensor(err, w, &w->out[w->now]));
         w->now++;
         VS_TRY(open_tensor(err, w));
     }
     return VS_OK;
 }
 
+/* The file ends at byte `at`, and is written on from there. */
+static vs_status cut(vs_err *err, vs_writer *w, uint64_t at) {
+    w->at = at;
+    if (ftruncate(w->fd, (off_t)at) == 0 && lseek(w->fd, (off_t)at, SEEK_SET) >= 0) return VS_OK;
+    return io_failed(err, w, "write");
+}
+
 static vs_status begin(vs_err *err, vs_writer *w) {
     if (w->begun) return VS_OK;
     w->begun = true;
-    if (w->kind->begin) VS_TRY(w->kind->begin(err, w));
+    vs_buf b = {0};
+    VS_TRY(cut(err, w, 0));
+    vs_status made = w->kind->head ? w->kind->head(err, w, &b) : VS_OK;
+    VS_TRY(send_made(err, w, made, &b));
     VS_TRY(open_tensor(err, w));
     return step(err, w);
 }
@@ -191,7 +240,7 @@ static vs_status put(vs_err *err, vs_writer *w, const unsigned char *p, size_t b
         vs__out *t = &w->out[w->now];
         size_t n = bytes < t->bytes - t->done ? bytes : t->bytes - t->done;
         if (w->kind->data) w->kind->data(t, p, n);
-        VS_TRY(vs__writer_bytes(err, w, p, n));
+        VS_TRY(append(err, w, p, n));
         t->done += n;
         p += n;
         bytes -= n;
@@ -199,6 +248,83 @@ static vs_status put(vs_err *err, vs_writer *w, const unsigned char *p, size_t b
     }
     return VS_OK;
 }
+
+/* ---- going on ---- */
+
+/* Whether the file holds exactly these bytes from `at` on. */
+static bool holds(vs_writer *w, uint64_t at, const char *p, size_t n) {
+    while (n) {
+        ssize_t k = pread(w->fd, w->buf, n < BUFFER ? n : BUFFER, (off_t)at);
+        if (k < 0 && errno == EINTR) continue;
+        if (k <= 0 || memcmp(w->buf, p, (size_t)k) != 0) return false;
+        p += k;
+        n -= (size_t)k;
+        at += (uint64_t)k;
+    }
+    return true;
+}
+
+/* Whether tensor t stands whole at w->at, followed by another byte: its CRC was written before that one was.  *end: the
+ * byte after its data. */
+static vs_status stands(vs_err *err, vs_writer *w, vs__out *t, uint64_t size, bool *whole, uint64_t *end) {
+    vs_buf b = {0};
+    size_t crc_at = w->kind->crc_at;
+    vs_status s = before_data(err, w, t, &b);
+    if (s == VS_OK && b.failed) s = vs_fail(err, VS_E_NOMEM, "%s: no memory to go on with it", w->part);
+    *whole = s == VS_OK && vs_add(w->at, b.len, end) && vs_add(*end, t->bytes, end) && (crc_at ? *end < size : *end <= size);
+    if (*whole && crc_at) {
+        *whole = pread(w->fd, &t->crc, sizeof t->crc, (off_t)(t->at + crc_at)) == sizeof t->crc;
+        memcpy(b.s + crc_at, &t->crc, sizeof t->crc);
+    }
+    *whole = *whole && holds(w, w->at, b.s, b.len);
+    vs_buf_free(&b);
+    return s;
+}
+
+/* How many tensors the file holds; w->at: the byte after them. */
+static vs_status count_whole(vs_err *err, vs_writer *w, uint64_t size, size_t *n) {
+    vs_buf b = {0};
+    *n = 0;
+    vs_status s = w->kind->head ? w->kind->head(err, w, &b) : VS_OK;
+    bool same = s == VS_OK && holds(w, 0, b.s, b.len);
+    w->at = b.len;
+    vs_buf_free(&b);
+    VS_TRY(s);
+    for (uint64_t end; same && *n < w->outs; *n += same) {
+        VS_TRY(stands(err, w, &w->out[*n], size, &same, &end));
+        if (same) w->at = end;
+    }
+    return VS_OK;
+}
+
+static vs_status go_on(vs_err *err, vs_writer *w, size_t group, size_t *whole) {
+    struct stat st;
+    if (fstat(w->fd, &st) != 0) return io_failed(err, w, "read");
+    VS_TRY(count_whole(err, w, (uint64_t)st.st_size, whole));
+    *whole -= *whole % group;
+    if (!*whole) return begin(err, w);
+    w->begun = true;
+    for (w->now = 0; w->now < *whole; w->now++) w->out[w->now].done = w->out[w->now].bytes;
+    VS_TRY(cut(err, w, w->now < w->outs ? w->out[w->now].at : w->at));
+    VS_TRY(open_tensor(err, w));
+    return step(err, w);
+}
+
+vs_status vs_writer_resume(vs_err *err, vs_writer *w, uint64_t identity, size_t group, size_t *whole) {
+    *whole = 0;
+    if (w->begun) return vs_fail(err, VS_E_STATE, "%s: data were put before it was asked what is there", w->path);
+    w->identity = identity ? identity : 1;
+    w->failed = go_on(err, w, group, whole);
+    return w->failed;
+}
+
+vs_status vs_writer_keep(vs_err *err, vs_writer *w) {
+    vs_status s = flush(err, w);
+    free_writer(w);
+    return s;
+}
+
+/* ---- the end ---- */
 
 static vs_status failed_before(vs_err *err, const vs_writer *w) {
     return vs_fail(err, w->failed, "%s: writing it failed before: %s", w->path, vs_status_words(w->failed));

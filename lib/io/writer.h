@@ -10,7 +10,7 @@ typedef struct vs__out {
     int ndim;
     size_t shape[VS_MAX_DIMS];
     size_t bytes, done; /* of its data; how many were put */
-    uint64_t at;        /* npz: where its record begins in the file */
+    uint64_t at;        /* where it begins in the file, with what stands before its data */
     uint32_t crc;       /* npz: of its header and its data */
     size_t head;        /* npz: bytes of its npy header */
 } vs__out;
@@ -20,6 +20,7 @@ struct vs_writer {
     char *path, *part; /* part: the name until commit */
     int fd;
     bool begun;
+    uint64_t identity;      /* of what the data come from, 0: none given; the file's head holds it */
     vs_status failed;       /* the first failure; nothing is written after it */
     vs__out *out;           /* as declared */
     size_t outs, room, now; /* now: the tensor that is being put */
@@ -32,11 +33,12 @@ struct vs_writer {
 struct vs__writer_kind {
     vs_status (*check)(vs_err *err, const vs_writer *w,
                        const vs__out *t);                      /* may refuse a tensor when it is declared; or NULL */
-    vs_status (*begin)(vs_err *err, vs_writer *w);             /* every tensor is declared; or NULL */
-    vs_status (*open)(vs_err *err, vs_writer *w, vs__out *t);  /* before a tensor's data; or NULL */
-    void (*data)(vs__out *t, const void *p, size_t n);         /* sees the data pass; or NULL */
-    vs_status (*close)(vs_err *err, vs_writer *w, vs__out *t); /* after its data; or NULL */
-    vs_status (*end)(vs_err *err, vs_writer *w);               /* after the last; or NULL */
+    vs_status (*head)(vs_err *err, const vs_writer *w, vs_buf *b);               /* append what begins the file; or NULL */
+    vs_status (*open)(vs_err *err, const vs_writer *w, vs__out *t, vs_buf *b);   /* append what stands before t's data, with
+                                                                                    t->at set; or NULL */
+    void (*data)(vs__out *t, const void *p, size_t n);                           /* sees the data pass; or NULL */
+    size_t crc_at;                               /* where t->crc stands, from t->at; written when it is known; 0: nowhere */
+    vs_status (*end)(vs_err *err, vs_writer *w); /* after the last; or NULL */
 };
 
 extern const vs__writer_kind vs__writer_npz, vs__writer_safetensors;
@@ -44,8 +46,7 @@ extern const vs__writer_kind vs__writer_npz, vs__writer_safetensors;
 /* The longest safetensors header: one of 100,000 tensors takes 12 MB, and parsing takes up to forty times its text. */
 #define VS__SAFETENSORS_HEADER ((size_t)16 << 20)
 
-/* vs__writer_bytes() - append to the file.  vs__writer_patch() - overwrite bytes that were appended before. */
-vs_status vs__writer_bytes(vs_err *err, vs_writer *w, const void *p, size_t n) VS_MUST_CHECK;
-vs_status vs__writer_patch(vs_err *err, vs_writer *w, uint64_t at, const void *p, size_t n) VS_MUST_CHECK;
+/* vs__writer_send() - append b to the file and free it. */
+vs_status vs__writer_send(vs_err *err, vs_writer *w, vs_buf *b) VS_MUST_CHECK;
 
 #endif

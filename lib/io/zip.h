@@ -27,6 +27,7 @@ enum {
     ZIP_CENTRAL_BYTES = 46,
     ZIP_LOCAL_BYTES = 30,
     ZIP_EXTRA_64 = 1,          /* extra field: sizes and offset of 64 bits */
+    ZIP_EXTRA_IDENTITY = 0x5356, /* extra field: u64, vs_writer_resume()'s identity */
     ZIP_EXTRA_PADDING = 0xD935 /* extra field: nothing, for alignment (Android's zipalign has the number) */
 };
 
