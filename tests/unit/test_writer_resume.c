@@ -71,7 +71,12 @@ static void cut_anywhere(void **state) {
             vs_writer *w = declared(kind, TENSORS);
             size_t there = resume(w, IDENTITY, GROUP);
             assert_true(there >= most); /* more bytes, more tensors */
+            bool changed = there > most;
             most = there;
+            if (!changed && n % 97) { /* the disk is waited for at each commit: not for every byte */
+                vs_writer_abort(w);
+                continue;
+            }
             put_from(w, there, TENSORS);
             if (vs_writer_commit(&err, w) != VS_OK) fail_msg("%s", err.msg);
             bytes *again = read_all(path);
