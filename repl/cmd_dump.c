@@ -152,7 +152,7 @@ static vs_status to_file(vs_err *err, dump *d, const char *format, vs_out *o) {
     size_t there = 0;
     VS_TRY(vs_writer_open(err, d->to, format, &w));
     vs_status st = declare(err, d, w);
-    if (st == VS_OK) st = vs_writer_resume(err, w, identity(d), d->n_sites, &there);
+    if (st == VS_OK && d->texts.n > 1) st = vs_writer_resume(err, w, identity(d), d->n_sites, &there);
     size_t t = there /= d->n_sites;
     while (st == VS_OK && t < d->texts.n) {
         st = vs_interrupted() ? VS_E_STOPPED : put_text(err, d, w, t);
