@@ -17,6 +17,7 @@ void vs__words_free(vs__words *w) {
 /* s[n] in upper case; most keys are ASCII. */
 static bool upper(const char *s, size_t n, vs_buf *b) {
     vs_buf_clear(b);
+    vs_buf_puts(b, ""); /* an empty word is a word */
     for (size_t i = 0; i < n; i++) {
         if ((unsigned char)s[i] >= 0x80) {
             vs_buf_clear(b);
@@ -64,7 +65,7 @@ static void search_span(void *arg, size_t begin, size_t end, int worker) {
         uint32_t word;
         const char *key = vs_space_key(q->s, r, &len);
         f->failed = !upper(key, len, &b);
-        if (f->failed || !vs_dict_find(&q->w->index, b.s ? b.s : "", b.len, &word)) continue;
+        if (f->failed || !vs_dict_find(&q->w->index, b.s, b.len, &word)) continue;
         if (f->n == f->cap) {
             size_t cap = f->cap ? f->cap * 2 : 64;
             vs__spelling *grown = vs_grow(f->at, f->n, cap, sizeof *grown);
