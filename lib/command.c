@@ -182,19 +182,30 @@ static vs_status positionals(vs_err *err, const vs_cmd *c, const vs_words_of *w,
     return VS_OK;
 }
 
+/* How deep in braces s[n] ends, from *depth on; those inside "…" do not count. */
+static void count_braces(const char *s, size_t n, int *depth, bool *quote) {
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] == '"') *quote = !*quote;
+        if (!*quote) *depth += (s[i] == '{') - (s[i] == '}');
+    }
+}
+
 /* with {EDIT; …} COMMAND: the block without its braces, and where the command begins. */
 static vs_status block(vs_err *err, const vs_cmd *c, const vs_words_of *w, size_t first, vs_args *a) {
     int depth = 0;
+    bool quote = false;
     size_t i = first;
     vs_buf b = {0};
     for (; i < w->n; i++) { /* words from argv may have been split inside the braces */
         if (i > first) vs_buf_putc(&b, ' ');
         vs_buf_put(&b, w->word[i].raw, w->word[i].raw_len);
-        for (size_t k = 0; k < w->word[i].raw_len; k++) depth += (w->word[i].raw[k] == '{') - (w->word[i].raw[k] == '}');
-        if (depth <= 0) break;
+        count_braces(w->word[i].raw, w->word[i].raw_len, &depth, &quote);
+        if (depth <= 0 && !quote) break;
     }
     vs_status s = VS_OK;
-    if (!b.len || b.s[0] != '{' || b.s[b.len - 1] != '}' || depth != 0) {
+    if (b.failed) {
+        s = vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
+    } else if (!b.len || b.s[0] != '{' || b.s[b.len - 1] != '}' || depth != 0) {
         s = vs_fail(err, VS_E_USAGE, "%s wants { … } first: %s %s", c->name, c->name, c->synopsis);
     } else {
         a->pos = vs_arena_alloc(&a->arena, 1, sizeof *a->pos);
