@@ -14,7 +14,8 @@
 #define INLINE static inline __attribute__((always_inline, unused))
 
 /* A loop over registers: n is a constant once all is inlined, and the loop must become straight code. */
-#if defined(VS_ISA_scalar) /* lanes are loops themselves: nothing is gained, and the compiler would take minutes over it */
+#if defined(VS_ISA_scalar) /* lanes are loops themselves: nothing is gained, and the compiler would take minutes over  \
+                              it */
 #define UNROLLED(i, n) for (size_t i = 0; i < (size_t)(n); i++)
 #elif defined(__clang__)
 #define UNROLLED(i, n) _Pragma("clang loop unroll(full)") for (size_t i = 0; i < (size_t)(n); i++)
