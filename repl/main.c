@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../datasets/catalogue.h"
+#include "../lib/numeric/blas.h"
 #include "../lib/sql/sql.h"
 #include "commands.h"
 #include "out.h"
@@ -178,6 +179,7 @@ static int start(vs_session *s, const options *o, vs_out *out) {
 
 int main(int argc, char **argv) {
     setlocale(LC_CTYPE, "");
+    vs_blas_rest();
     options o = {.word = malloc(((size_t)argc + 1) * sizeof *o.word)};
     if (!o.word) return 1;
     int rc = parse(argc, argv, &o);
