@@ -63,6 +63,17 @@ INLINE float v_total(v16 a) { /* the tree of kernels.h: l+8, l+4, l+2, l+1 */
     q = _mm_add_ps(q, _mm_movehl_ps(q, q));
     return _mm_cvtss_f32(_mm_add_ss(q, _mm_movehdup_ps(q)));
 }
+/* t[i] = v_total(s + 16 i) for four i: the same additions, the four side by side. */
+INLINE void v_totals4(const float *s, float *t) {
+    v16 a = v_load(s), b = v_load(s + 16), c = v_load(s + 32), d = v_load(s + 48);
+    v16 ab = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+    v16 cd = _mm512_add_ps(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xee));
+    v16 q = _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
+    q = _mm512_add_ps(q, _mm512_permute_ps(q, 0x0e));
+    q = _mm512_add_ps(q, _mm512_movehdup_ps(q));
+    q = _mm512_permutexvar_ps(_mm512_setr_epi32(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), q);
+    _mm_storeu_ps(t, _mm512_castps512_ps128(q));
+}
 
 #elif defined(VS_ISA_avx2)
 #define ISA_NAME avx2
@@ -120,6 +131,17 @@ INLINE float v_total(v16 x) {
     __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
     q = _mm_add_ps(q, _mm_movehl_ps(q, q));
     return _mm_cvtss_f32(_mm_add_ss(q, _mm_movehdup_ps(q)));
+}
+/* t[i] = v_total(s + 16 i) for four i: the same additions, the four side by side. */
+INLINE void v_totals4(const float *s, float *t) {
+    __m256 h[4];
+    for (int i = 0; i < 4; i++) h[i] = _mm256_add_ps(_mm256_loadu_ps(s + 16 * i), _mm256_loadu_ps(s + 16 * i + 8));
+    __m256 ab = _mm256_add_ps(_mm256_permute2f128_ps(h[0], h[1], 0x20), _mm256_permute2f128_ps(h[0], h[1], 0x31));
+    __m256 cd = _mm256_add_ps(_mm256_permute2f128_ps(h[2], h[3], 0x20), _mm256_permute2f128_ps(h[2], h[3], 0x31));
+    __m256 q = _mm256_add_ps(_mm256_shuffle_ps(ab, cd, 0x44), _mm256_shuffle_ps(ab, cd, 0xee)); /* a a c c | b b d d */
+    q = _mm256_add_ps(q, _mm256_movehdup_ps(q));
+    __m128 ac = _mm256_castps256_ps128(q), bd = _mm256_extractf128_ps(q, 1);
+    _mm_storeu_ps(t, _mm_shuffle_ps(_mm_unpacklo_ps(ac, bd), _mm_unpackhi_ps(ac, bd), 0x44));
 }
 
 #else
@@ -198,6 +220,9 @@ INLINE float v_total(v16 a) {
 }
 #endif
 
+INLINE void v_totals4(const float *s, float *t) {
+    for (int i = 0; i < 4; i++) t[i] = v_total(v_load(s + 16 * i));
+}
 INLINE v16 v_load_part(const float *p, size_t n, float fill) {
     float t[16];
     for (int i = 0; i < 16; i++) t[i] = fill;

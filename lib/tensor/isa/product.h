@@ -127,12 +127,15 @@ static void product_block(scratch *c, const float *x, size_t rows, size_t in, si
         }
         k += PANEL;
     } while (k < in);
-    for (size_t r = 0; r < rows; r++) {
-        const float *s = c->sums + r / TILE_ROWS * TILE + r % TILE_ROWS * TILE_OUTS * 16;
-        for (size_t o = 0; o < outs; o++) {
-            float total = v_total(v_load(s + o * 16));
-            y[r * ldy + o] = b ? total + b[o] : total;
-        }
+    for (size_t r = 0; r < rows; r += TILE_ROWS) {
+        const float *s = c->sums + r / TILE_ROWS * TILE;
+        size_t some = rows - r < TILE_ROWS ? rows - r : TILE_ROWS;
+        float total[TILE / 16];
+        size_t i = 0;
+        for (; i + 4 <= some * TILE_OUTS; i += 4) v_totals4(s + i * 16, total + i);
+        for (; i < some * TILE_OUTS; i++) total[i] = v_total(v_load(s + i * 16));
+        for (size_t j = 0; j < some; j++)
+            for (size_t o = 0; o < outs; o++) y[(r + j) * ldy + o] = b ? total[j * TILE_OUTS + o] + b[o] : total[j * TILE_OUTS + o];
     }
 }
 
