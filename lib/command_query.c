@@ -19,7 +19,9 @@ static void say_notes(vs_out *o, const vs_value *v) {
 
 vs_status vs_query(vs_err *err, vs_session *s, const char *expr, size_t n, size_t k, const char *in, bool keep_operands, vs_out *o) {
     static const vs_col cols[] = {{"key", VS_COL_TOKEN, 0, 0, NULL}, {"score", VS_COL_SCORE, 4, 0, NULL}};
+    enum { MOST = 1 << 22 }; /* more rows than anyone looks through */
     if (!k) k = (size_t)vs_session_settings(s)->k;
+    if (k > MOST) k = MOST;
     vs_value v;
     VS_TRY(vs_session_eval(err, s, expr, n, &v));
     vs_hit *hit = vs_alloc(k, sizeof *hit);

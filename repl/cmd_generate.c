@@ -67,9 +67,8 @@ static vs_status write_on(vs_err *err, vs_session *s, const vs_args *a, const vs
     int32_t *all = vs_alloc(in->tokens.n + most, sizeof *all);
     if (!all) return vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", most);
     memcpy(all, in->tokens.id, in->tokens.n * sizeof *all);
-    size_t context = vs_model_info_of(m)->context, done = 0;
+    size_t done = 0;
     vs_status st = VS_OK;
-    if (in->tokens.n + most > context) st = vs_fail(err, VS_E_RANGE, "generate: %zu tokens and %zu new ones exceed the context of %zu", in->tokens.n, most, context);
     if (st == VS_OK && !edited) st = vs_kv_new(err, m, in->tokens.n + most, &kv);
     if (st == VS_OK && in->text) vs_out_stream(o, in->text, strlen(in->text));
     while (st == VS_OK && w->n < most) {
@@ -95,11 +94,14 @@ static vs_status generate_one(vs_err *err, vs_session *s, const vs_args *a, cons
     writing w = {0};
     VS_TRY(vs_session_model(err, s, &m));
     VS_TRY(vs_model_tokenizer(err, m, &w.tok));
+    size_t context = vs_model_info_of(m)->context, most = (size_t)vs_int(a, "n");
+    if (in->tokens.n > context || most > context - in->tokens.n)
+        return vs_fail(err, VS_E_RANGE, "generate: %zu tokens and %zu new ones exceed the context of %zu", in->tokens.n, most, context);
     vs_sampling how = {.temperature = vs_has(a, "greedy") ? 0 : (float)vs_real(a, "temperature"),
                        .top_k = (size_t)vs_int(a, "top-k"),
                        .top_p = (float)vs_real(a, "top-p"),
                        .seed = vs_has(a, "seed") ? (uint64_t)vs_int(a, "seed") : vs_session_settings(s)->seed};
-    w.id = vs_alloc((size_t)vs_int(a, "n"), sizeof *w.id);
+    w.id = vs_alloc(most, sizeof *w.id);
     vs_status st = w.id ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for the tokens");
     if (st == VS_OK && several && in->text) vs_out_text(o, VS_COL_JSON_ONLY, "prompt", in->text);
     if (st == VS_OK) st = write_on(err, s, a, in, &how, m, &w, o);

@@ -167,7 +167,7 @@ void vs_show_csv(const vs_out *o, vs_buf *b) {
             return;
         }
         if (it->kind != VS_ITEM_TABLE || !vs_item_has(it, VS_COL_NO_CSV)) continue;
-        csv_line(it, NULL, b);
+        if (it->n_cols) csv_line(it, NULL, b);
         for (size_t k = 0; it->n_cols && k + it->n_cols <= it->n_cells; k += it->n_cols) csv_line(it, it->cell + k, b);
         return;
     }
