@@ -94,7 +94,56 @@ static vs_status one_fact(vs_err *err, vs_session *s, const vs_args *a, const vs
 typedef struct tally {
     size_t n, at_1, at_10;
     double prob;
+    uint64_t fingerprint; /* of what was scored */
 } tally;
+
+/* What others make of a model and a set of facts. */
+typedef struct reference {
+    uint64_t header_hash, bytes, facts;
+    size_t n, at_1, at_10;
+    const char *source;
+} reference;
+static const reference references[] = {
+#define REFERENCE(header_hash, bytes, facts, n, at_1, at_10, source) {header_hash, bytes, facts, n, at_1, at_10, source},
+#include "references.def"
+};
+
+/* FNV-1a (Fowler, Noll and Vo), 64 bits, over a text and its closing zero. */
+static uint64_t fingerprint(uint64_t h, const char *text) {
+    do h = (h ^ (unsigned char)*text) * 0x100000001B3u;
+    while (*text++);
+    return h;
+}
+
+/* NULL where none is known, or edits are in force: nobody else has them. */
+static const reference *reference_of(const vs_session *s, const vs_model_info *in, const tally *t) {
+    for (size_t i = 0; i < sizeof references / sizeof *references && !vs_session_edit_count(s); i++) {
+        const reference *r = &references[i];
+        if (r->header_hash == in->header_hash && r->bytes == in->file_bytes && r->facts == t->fingerprint && r->n == t->n) return r;
+    }
+    return NULL;
+}
+
+/* P@k: the share of answers among the first k, and the reference's beside it. */
+static void show_precision(vs_out *o, const char *name, size_t hits, size_t n, const reference *r, size_t theirs) {
+    double p = (double)hits / (double)n;
+    vs_out_real(o, r ? VS_COL_NO_TTY : 0, name, p, 4);
+    if (!r) return;
+    char text[128];
+    double q = (double)theirs / (double)n;
+    snprintf(text, sizeof text, "%.4f (%s: %.4f)", p, r->source, q);
+    vs_out_text(o, VS_COL_TTY_ONLY, name, text);
+    snprintf(text, sizeof text, "reference_%s", name);
+    vs_out_real(o, VS_COL_NO_TTY, text, q, 4);
+}
+
+static void show_tally(vs_out *o, const tally *t, const reference *r) {
+    vs_out_int(o, 0, "facts", (int64_t)t->n);
+    show_precision(o, "p_at_1", t->at_1, t->n, r, r ? r->at_1 : 0);
+    show_precision(o, "p_at_10", t->at_10, t->n, r, r ? r->at_10 : 0);
+    vs_out_real(o, 0, "mean_prob", t->prob / (double)t->n, 4);
+    if (r) vs_out_text(o, VS_COL_NO_TTY, "reference", r->source);
+}
 
 /* The rank of the attribute's first token after the prompt, among all tokens. */
 static vs_status score_one(vs_err *err, vs_session *s, const vs_tokenizer *tok, size_t V, const char *prompt, const char *attribute, size_t *rank, double *prob) {
@@ -150,6 +199,7 @@ static vs_status score_all(vs_err *err, vs_session *s, const vs_tokenizer *tok, 
         sum->at_1 += rank == 1;
         sum->at_10 += rank <= 10;
         sum->prob += prob;
+        if (st == VS_OK) sum->fingerprint = fingerprint(fingerprint(sum->fingerprint, prompt), attribute);
         vs_tick(vs_out_progress(o), "facts", i + 1, n);
         if (st == VS_OK && vs_interrupted()) st = vs_fail(err, VS_E_STOPPED, "facts: stopped after %zu of %zu", i + 1, n);
     }
@@ -167,15 +217,12 @@ static vs_status file_of_facts(vs_err *err, vs_session *s, const vs_args *a, vs_
     if (!list) return vs_fail(err, VS_E_FORMAT, "%s, line %d: %s", path, e.line, e.text);
     size_t n = json_array_size(list);
     if (vs_has(a, "limit") && vs_int(a, "limit") >= 0 && (size_t)vs_int(a, "limit") < n) n = (size_t)vs_int(a, "limit");
-    tally sum = {0};
+    tally sum = {.fingerprint = 0xCBF29CE484222325u};
     vs_status st = n ? score_all(err, s, tok, vs_model_info_of(m)->V, list, n, path, o, &sum)
                      : vs_fail(err, VS_E_FORMAT, "%s: wanted an array of facts with prompt and attribute", path);
     json_decref(list);
     if (st != VS_OK) return st;
-    vs_out_int(o, 0, "facts", (int64_t)sum.n);
-    vs_out_real(o, 0, "p_at_1", (double)sum.at_1 / (double)sum.n, 4);
-    vs_out_real(o, 0, "p_at_10", (double)sum.at_10 / (double)sum.n, 4);
-    vs_out_real(o, 0, "mean_prob", sum.prob / (double)sum.n, 4);
+    show_tally(o, &sum, reference_of(s, vs_model_info_of(m), &sum));
     return VS_OK;
 }
 
@@ -192,5 +239,6 @@ const vs_cmd vs_cmd_facts = {
     .details = "For each block: what its attention and its MLP add to the answer's logit (with the final norm's scale held), the rank\n"
                "of the answer in the stream after it, and the answer's probability when that MLP is silenced, as with {zero L.mlp_out}.\n"
                "Then the neurons that matter most, with the words their value vectors write towards.\n"
-               "--file scores a set of facts in ROME's format: P@1 and P@10 of the first token; each result is kept in the store.",
+               "--file scores a set of facts in ROME's format: P@1 and P@10 of the first token, beside those of\n"
+               "transformers where they are known; each result is kept in the store.",
     .style = VS_ARGS_TEXT, .min_args = 1, .opts = opts, .examples = examples, .needs = VS_NEEDS_CAUSAL, .run = run_facts};

@@ -58,6 +58,11 @@ holds "embedding + all parts = the logit" "($logit - $sum) ^ 2 < 1e-4"
 ask -m gemma3-270m with '{zero 9.mlp_out}' test "Michael Jordan plays the sport of" " basketball" --json
 holds "the silenced probability is that of with {zero 9.mlp_out}" "(${silenced:-9} - $(number prob)) ^ 2 < 1e-10"
 
+ask -m gemma3-270m facts --file tests/data/study/known_facts.json --json
+check "a set of facts, as transformers scores it" '"facts":40,"p_at_1":0.425,"reference_p_at_1":0.425,"p_at_10":0.9,"reference_p_at_10":0.9,.*"reference":"transformers 5'
+ask -m gemma3-270m with '{scale 1.mlp_out * 0.5}' facts --file tests/data/study/known_facts.json
+holds "under an edit there is no reference" "$(grep -c transformers "$tmp/log") == 0"
+
 ask -m gemma3-270m compare --layers "he sat on the river bank" "Gringotts bank is in London" --at bank
 check "one vector in the table" '^ +embedding +1\.000 '
 check "another after the last block" '^ +18 +0\.[0-9]+ +after the last block'
