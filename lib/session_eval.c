@@ -127,6 +127,8 @@ static vs_status resolve_file(vs_err *err, const vs_addr *a, vs_value *out) {
         out->vec = vs_alloc(out->dim, sizeof *out->vec);
         st = out->vec ? vs_tensor_row_f32(err, t, 0, out->vec) : no_memory(err);
     }
+    for (size_t i = 0; st == VS_OK && i < out->dim; i++)
+        if (!isfinite(out->vec[i])) st = vs_fail(err, VS_E_NUMERIC, "%s%s%s: number %zu is not finite", path, name ? ":" : "", name ? name : "", i);
     vs_file_close(f);
     return st;
 }
