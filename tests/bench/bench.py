@@ -269,7 +269,12 @@ def machine():
     flags = open("/proc/cpuinfo").read()
     isa = os.environ.get("VS_ISA") or ("AVX-512" if "avx512bw" in flags else "AVX2" if "avx2" in flags else "baseline")
     memory = next(int(line.split()[1]) / 2**20 for line in open("/proc/meminfo") if line.startswith("MemTotal"))
-    priority = "" if os.sched_getscheduler(0) == os.SCHED_OTHER else ", at real-time priority"
+    try:
+        favoured = int(open("/proc/self/autogroup").read().split()[-1]) < 0
+    except OSError:
+        favoured = False
+    realtime = os.sched_getscheduler(0) != os.SCHED_OTHER
+    priority = ", at real-time priority" if realtime else ", preferred to other programs" if favoured or os.nice(0) < 0 else ""
     return f"{cpu}, {os.cpu_count()} cores ({settings.threads} used{priority}), {isa}, {memory:.0f} GB"
 
 
