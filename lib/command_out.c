@@ -101,7 +101,7 @@ void vs_out_table(vs_out *o, const char *name, const vs_col *cols, size_t n) {
         o->open_table = 0;
         return;
     }
-    memcpy(it->cols, cols, n * sizeof *cols);
+    if (n) memcpy(it->cols, cols, n * sizeof *cols);
     for (size_t i = 0; i < n; i++) { /* names may be made up by the caller (sql): keep them */
         it->cols[i].name = keep(o, cols[i].name, strlen(cols[i].name));
         if (cols[i].head) it->cols[i].head = keep(o, cols[i].head, strlen(cols[i].head));
