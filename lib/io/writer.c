@@ -41,6 +41,7 @@ static vs_status flush(vs_err *err, vs_writer *w) {
 }
 
 static vs_status append(vs_err *err, vs_writer *w, const void *p, size_t n) {
+    if (!n) return VS_OK; /* a record may be empty, and then has no bytes to point at */
     w->at += n;
     if (n > BUFFER - w->held) VS_TRY(flush(err, w));
     if (n >= BUFFER) return write_all(err, w, p, n);
