@@ -208,7 +208,7 @@ static void lines_run_as_they_should(void **state) {
         {"both \"a, b\", c", "both[\"a, b\"][c];<1>"},
         {"both queen king", "both[queen][king];<1>"},
         {"both 'queen - king' \"New York\"", "both[queen - king][\"New York\"];<1>"},
-        {"sql select 'a' , \"b\"", "sql[select a , \"b\"];<1>"},
+        {"sql select 'a' , \"b\"", "sql[select 'a' , \"b\"];<1>"},
         {"sql \"select 1\"", "sql[select 1];<1>"},
         {"none; none", "none;<1>none;<1>"},
         {"none\n\n  # a comment; none\n  none", "none;<1>none;<1>"},
