@@ -76,6 +76,15 @@ static void every_site_has_two_names(void **state) {
     }
 }
 
+static void shapes_by_name(void **state) {
+    (void)state;
+    static const char *const want[][2] = {{"hidden_states", "Td"},  {"attentions", "HTT"},   {"cross_attentions", "HTT"},     {"attn.z", "THh"},
+                                          {"attn.pattern", "HTT"},  {"mlp_out", "Td"},       {"decoder.attn.scores", "HTT"}, {"logits", "TV"},
+                                          {"encoder.attn.k", "TKh"}, {"embed", "Td"},        {"mlp.post", "Tf"},             {"nothing", "Td"},
+                                          {"", "Td"},               {"decoder_hidden_states", "Td"}};
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) assert_string_equal(vs_site_shape_named(want[i][0]), want[i][1]);
+}
+
 static void other_names(void **state) {
     (void)state;
     is(gemma, "blocks.3.hook_resid_pre", VS_SITE_RESID_PRE, 3, -1);
@@ -199,7 +208,7 @@ static void memory_runs_out(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_site_has_two_names), cmocka_unit_test(other_names), cmocka_unit_test(names_that_are_none),
+        cmocka_unit_test(every_site_has_two_names), cmocka_unit_test(other_names), cmocka_unit_test(shapes_by_name), cmocka_unit_test(names_that_are_none),
         cmocka_unit_test(lists),                    cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, open_both, close_both);

@@ -422,6 +422,87 @@ static void out_of_memory(void **state) {
     assert_true(n > 4);
 }
 
+/* ---- writing ---- */
+
+enum { WRITTEN = 5 };
+static const struct {
+    const char *key, *mended, *listed; /* as read back where blanks separate; from the list of words */
+    float vec[3];
+} written[WRITTEN] = {{"queen", "queen", "queen", {1, -2.5F, 0.1F}},
+                      {"New York", "New\xE2\x96\x81York", "New York", {3.4028235e38F, 1e-45F, -0.0F}},
+                      {"größe", "größe", "größe", {1.0F / 3, 16777217, 2}},
+                      {"a\nb\xCF", "a<0x0A>b<0xCF>", "a<0x0A>b<0xCF>", {0, 0, 5}},
+                      {"", "<empty>", "<empty>", {4, 5, 6}}};
+
+static vs_status write_them(vs_err *err, const char *path, const char *format, size_t rows, size_t *mended) {
+    vs_words_writer *w;
+    VS_TRY(vs_words_writer_open(err, path, format, rows, 3, &w));
+    for (size_t i = 0; i < WRITTEN; i++) {
+        vs_status s = vs_words_writer_put(err, w, written[i].key, strlen(written[i].key), written[i].vec);
+        if (s != VS_OK) {
+            vs_words_writer_abort(w);
+            return s;
+        }
+    }
+    return vs_words_writer_commit(err, w, mended);
+}
+
+static void what_is_written_reads_back(void **state) {
+    (void)state;
+    static const char *const formats[][2] = {{"a.bin", "word2vec"}, {"a.vec", "word2vec-text"}, {"a.txt", "glove"}, {"a.npy", "npy"}};
+    char dir[32], path[64];
+    make_dir(dir);
+    for (size_t f = 0; f < 4; f++) {
+        bool npy = f == 3;
+        vs_err err = {0};
+        vs_words *w;
+        size_t mended = 0;
+        snprintf(path, sizeof path, "%s/%s", dir, formats[f][0]);
+        assert_int_equal(write_them(&err, path, formats[f][1], WRITTEN, &mended), VS_OK);
+        assert_int_equal(mended, npy ? 2 : 3);
+        assert_int_equal(vs_words_open(&err, path, &w), VS_OK);
+        for (size_t i = 0; i < WRITTEN; i++) {
+            const char *key, *as = npy ? written[i].listed : written[i].mended;
+            const float *vec;
+            size_t n;
+            assert_int_equal(vs_words_next(&err, w, &key, &n, &vec), VS_OK);
+            assert_int_equal(n, strlen(as));
+            assert_memory_equal(key, as, n);
+            assert_memory_equal(vec, written[i].vec, sizeof written[i].vec); /* the very bits, also through text */
+        }
+        vs_words_close(w);
+    }
+    remove_dir(dir);
+}
+
+static void what_cannot_be_written_is_said(void **state) {
+    (void)state;
+    char dir[32], path[64];
+    vs_err err = {0};
+    vs_words_writer *w;
+    make_dir(dir);
+    snprintf(path, sizeof path, "%s/a.bin", dir);
+    check_message(vs_words_writer_open(&err, path, "excel", 1, 3, &w), &err, VS_E_UNSUPPORTED, "excel|word2vec");
+    check_message(vs_words_writer_open(&err, path, "npy", 1, 3, &w), &err, VS_E_USAGE, "NAME.npy");
+    check_message(vs_words_writer_open(&err, path, "glove", 0, 3, &w), &err, VS_E_SHAPE, "no vector");
+    check_message(vs_words_writer_open(&err, "/no/such/folder/a.bin", "word2vec", 1, 3, &w), &err, VS_E_IO, "/no/such/folder/a.bin.part");
+    check_message(write_them(&err, path, "word2vec", WRITTEN + 1, NULL), &err, VS_E_STATE, "5 rows of 6");
+    check_message(write_them(&err, path, "word2vec", WRITTEN - 1, NULL), &err, VS_E_STATE, "more than the 4 rows");
+    assert_int_equal(access(path, F_OK), -1); /* nothing half done is left */
+    snprintf(path, sizeof path, "%s/a.bin.part", dir);
+    assert_int_equal(access(path, F_OK), -1);
+    snprintf(path, sizeof path, "%s/a.npy", dir);
+    for (size_t n = 1;; n++) {
+        vs_alloc_fail_at(n);
+        vs_status s = write_them(&err, path, "npy", WRITTEN, NULL);
+        vs_alloc_fail_at(0);
+        if (s == VS_OK) break;
+        assert_int_equal(s, VS_E_NOMEM);
+        assert_int_equal(access(path, F_OK), -1);
+    }
+    remove_dir(dir);
+}
+
 int main(void) {
     const struct CMUnitTest all[] = {
         cmocka_unit_test(numbers_are_rounded_correctly),
@@ -431,6 +512,8 @@ int main(void) {
         cmocka_unit_test(word2vec_binary),
         cmocka_unit_test(array_with_list),
         cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(what_is_written_reads_back),
+        cmocka_unit_test(what_cannot_be_written_is_said),
     };
     return cmocka_run_group_tests(all, NULL, NULL);
 }
