@@ -126,8 +126,10 @@ static const vs_opt *waiting(const vs_cmd *c, const char *line, size_t start) {
     size_t from = start;
     while (from && line[from - 1] != ' ') from--;
     if (start - from < 3 || strncmp(line + from, "--", 2) != 0) return NULL;
-    for (const vs_opt *o = c->opts; o && o->name; o++)
-        if (o->type != VS_OPT_FLAG && strlen(o->name) == start - from - 2 && !memcmp(o->name, line + from + 2, start - from - 2)) return o;
+    const vs_opt *lists[2] = {c->opts, c->style == VS_ARGS_TEXT ? vs_text_opts : NULL};
+    for (int l = 0; l < 2; l++)
+        for (const vs_opt *o = lists[l]; o && o->name; o++)
+            if (o->type != VS_OPT_FLAG && strlen(o->name) == start - from - 2 && !memcmp(o->name, line + from + 2, start - from - 2)) return o;
     return NULL;
 }
 
@@ -147,9 +149,10 @@ char **vs_complete_line(vs_session *s, const char *line, size_t start, size_t en
     const vs_opt *value = c ? waiting(c, line, start) : NULL;
     if (!c)
         offer_words(&f, s);
-    else if (f.len && f.prefix[0] == '-')
+    else if (f.len && f.prefix[0] == '-') {
         offer_options(&f, c->opts);
-    else
+        if (c->style == VS_ARGS_TEXT) offer_options(&f, vs_text_opts);
+    } else
         offer_kind(&f, s, value ? value->complete : c->complete, files);
     return finish(&f);
 }
