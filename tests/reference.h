@@ -57,6 +57,7 @@ static inline size_t reference_ids(const reference *r, size_t prompt, const char
 }
 
 /* An array of numbers by name; NULL where there is none. */
+static inline const float *reference_array(const reference *r, size_t *n, const char *fmt, ...) VS_PRINTF(3, 4);
 static inline const float *reference_array(const reference *r, size_t *n, const char *fmt, ...) {
     char name[96];
     va_list ap;
@@ -99,6 +100,7 @@ static inline double distance(const float *got, const float *want, size_t rows, 
     return worst;
 }
 
+static inline vs_site site_named(const vs_model *m, const char *fmt, ...) VS_PRINTF(2, 3);
 static inline vs_site site_named(const vs_model *m, const char *fmt, ...) {
     char name[96];
     vs_site s;

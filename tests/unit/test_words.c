@@ -430,7 +430,7 @@ static const struct {
     float vec[3];
 } written[WRITTEN] = {{"queen", "queen", "queen", {1, -2.5F, 0.1F}},
                       {"New York", "New\xE2\x96\x81York", "New York", {3.4028235e38F, 1e-45F, -0.0F}},
-                      {"größe", "größe", "größe", {1.0F / 3, 16777217, 2}},
+                      {"größe", "größe", "größe", {1.0F / 3, 16777216, 2}},
                       {"a\nb\xCF", "a<0x0A>b<0xCF>", "a<0x0A>b<0xCF>", {0, 0, 5}},
                       {"", "<empty>", "<empty>", {4, 5, 6}}};
 
