@@ -3,19 +3,25 @@
 
 #include "../lib/command.h"
 
-static const vs_opt opts[] = {{"method", 0, VS_OPT_TEXT, "M", "analogies: 3cosadd, 3cosmul or pairdirection", "3cosadd", VS_COMPLETE_NONE},
-                              {"rules", 0, VS_OPT_TEXT, "R", "analogies: whose rules of case, vocabulary and exclusion: gensim", "gensim", VS_COMPLETE_NONE},
-                              {"restrict", 0, VS_OPT_INT, "N", "analogies: only the first N rows (gensim's rules: 300000)", NULL, VS_COMPLETE_NONE},
-                              {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
+static const vs_opt opts[] = {
+    {"method", 0, VS_OPT_TEXT, "M", "analogies: 3cosadd, 3cosmul or pairdirection", "3cosadd", VS_COMPLETE_NONE},
+    {"rules", 0, VS_OPT_TEXT, "R", "analogies: whose rules of case, vocabulary and exclusion: gensim", "gensim",
+     VS_COMPLETE_NONE},
+    {"restrict", 0, VS_OPT_INT, "N", "analogies: only the first N rows (gensim's rules: 300000)", NULL,
+     VS_COMPLETE_NONE},
+    {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
 static double share(size_t correct, size_t total) { return total ? (double)correct / (double)total : 0; }
 
 static vs_status analogies(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
-    static const vs_col cols[] = {{"name", VS_COL_TEXT, 0, 0, "section"}, {"correct", VS_COL_INT, 0, 0, NULL},
-                                  {"total", VS_COL_INT, 0, 0, NULL},      {"accuracy", VS_COL_PROB, 4, 0, NULL}};
+    static const vs_col cols[] = {{"name", VS_COL_TEXT, 0, 0, "section"},
+                                  {"correct", VS_COL_INT, 0, 0, NULL},
+                                  {"total", VS_COL_INT, 0, 0, NULL},
+                                  {"accuracy", VS_COL_PROB, 4, 0, NULL}};
     vs_analogy_options options = {0};
     int64_t rows = vs_int(a, "restrict");
-    if (vs_has(a, "restrict") && rows < 1) return vs_fail(err, VS_E_USAGE, "eval: --restrict wants a number from 1, not %lld", (long long)rows);
+    if (vs_has(a, "restrict") && rows < 1)
+        return vs_fail(err, VS_E_USAGE, "eval: --restrict wants a number from 1, not %lld", (long long)rows);
     if (vs_has(a, "restrict")) options.restrict_rows = (size_t)rows;
     VS_TRY(vs_analogy_method_find(err, vs_text(a, "method"), &options.method));
     VS_TRY(vs_analogy_rules_find(err, vs_text(a, "rules"), &options.rules));
@@ -39,7 +45,8 @@ static vs_status analogies(vs_err *err, vs_session *s, const vs_args *a, vs_out 
         vs_out_cell_real(o, share(x->correct, x->total));
     }
     vs_out_end(o);
-    vs_out_note(o, "  95 %% interval of the accuracy (Wilson): %.4f..%.4f; answers from %zu rows", r.low, r.high, r.rows);
+    vs_out_note(o, "  95 %% interval of the accuracy (Wilson): %.4f..%.4f; answers from %zu rows", r.low, r.high,
+                r.rows);
     vs_analogy_result_free(&r);
     return VS_OK;
 }
@@ -60,10 +67,21 @@ static vs_status run(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     return vs_fail(err, VS_E_USAGE, "eval wants analogies FILE or similarity FILE, not %s", vs_arg(a, 0));
 }
 
-const vs_cmd vs_cmd_eval = {
-    .name = "eval", .group = "vectors", .synopsis = "analogies|similarity FILE", .summary = "score the current space on a file of analogies or of word pairs",
-    .details = "analogies: lines `: section` and `a b c d` (questions-words.txt): is d the best answer to \"a is to b as c is to\"?\n"
-               "The rules are gensim's evaluate_word_analogies: words compared in upper case among the first 300,000 rows, a, b, c no answers,\n"
-               "questions with an unknown word skipped.\n"
-               "similarity: lines `word TAB word TAB score` (SimLex-999, WordSim-353): correlation of the cosines with the scores.",
-    .style = VS_ARGS_WORDS, .min_args = 2, .max_args = 2, .opts = opts, .needs = VS_NEEDS_SPACE, .complete = VS_COMPLETE_FILE, .run = run};
+const vs_cmd vs_cmd_eval = {.name = "eval",
+                            .group = "vectors",
+                            .synopsis = "analogies|similarity FILE",
+                            .summary = "score the current space on a file of analogies or of word pairs",
+                            .details = "analogies: lines `: section` and `a b c d` (questions-words.txt): is d the "
+                                       "best answer to \"a is to b as c is to\"?\n"
+                                       "The rules are gensim's evaluate_word_analogies: words compared in upper case "
+                                       "among the first 300,000 rows, a, b, c no answers,\n"
+                                       "questions with an unknown word skipped.\n"
+                                       "similarity: lines `word TAB word TAB score` (SimLex-999, WordSim-353): "
+                                       "correlation of the cosines with the scores.",
+                            .style = VS_ARGS_WORDS,
+                            .min_args = 2,
+                            .max_args = 2,
+                            .opts = opts,
+                            .needs = VS_NEEDS_SPACE,
+                            .complete = VS_COMPLETE_FILE,
+                            .run = run};

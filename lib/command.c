@@ -48,7 +48,8 @@ const vs_opt vs_text_opts[] = {
 
 static const vs_opt *opt_in(const vs_opt *opts, const char *name, size_t n, bool brief) {
     for (; opts && opts->name; opts++)
-        if (brief ? (opts->brief && *name == opts->brief) : (strlen(opts->name) == n && !memcmp(opts->name, name, n))) return opts;
+        if (brief ? (opts->brief && *name == opts->brief) : (strlen(opts->name) == n && !memcmp(opts->name, name, n)))
+            return opts;
     return NULL;
 }
 
@@ -74,7 +75,9 @@ static const vs_opt *opt_guess(const vs_cmd *c, const char *name, size_t n) {
 /* Whether s[n] may be the name of an option: words such as --- and "-- a dash" are text. */
 static bool is_name(const char *s, size_t n) {
     for (size_t i = 0; i < n; i++)
-        if (!((s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z') || (s[i] >= '0' && s[i] <= '9') || s[i] == '_' || (s[i] == '-' && i))) return false;
+        if (!((s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z') || (s[i] >= '0' && s[i] <= '9') ||
+              s[i] == '_' || (s[i] == '-' && i)))
+            return false;
     return n > 0;
 }
 
@@ -92,8 +95,8 @@ static vs_status option_of(vs_err *err, const vs_cmd *c, const vs_word *w, const
         *value = *opt && eq ? eq + 1 : NULL;
         if (*opt) return VS_OK;
         const vs_opt *near = opt_guess(c, name, n);
-        return vs_fail(err, VS_E_USAGE, "%s has no option %s%s%s%s", c->name, t, near ? "; did you mean --" : "", near ? near->name : "",
-                       near ? "?" : "");
+        return vs_fail(err, VS_E_USAGE, "%s has no option %s%s%s%s", c->name, t, near ? "; did you mean --" : "",
+                       near ? near->name : "", near ? "?" : "");
     }
     const vs_opt *o = opt_find(c, t + 1, 1, true);
     if (!o) return VS_OK; /* a text may well hold a word that begins with a dash */
@@ -112,7 +115,8 @@ static vs_status opt_value(vs_err *err, const vs_cmd *c, const vs_opt *o, const 
     if (o->type == VS_OPT_INT) g->i = strtoll(text, &end, 10);
     if (o->type == VS_OPT_REAL) g->r = strtod(text, &end);
     if (end && (*end || end == text || errno == ERANGE))
-        return vs_fail(err, VS_E_USAGE, "%s: %s%s wants a %snumber, not %s", c->name, dashes(o), o->name, o->type == VS_OPT_INT ? "whole " : "", text);
+        return vs_fail(err, VS_E_USAGE, "%s: %s%s wants a %snumber, not %s", c->name, dashes(o), o->name,
+                       o->type == VS_OPT_INT ? "whole " : "", text);
     return VS_OK;
 }
 
@@ -138,7 +142,8 @@ static const char *join(vs_arena *a, const vs_words_of *w, const bool *taken, si
 }
 
 /* The comma-separated expressions of `compare E, E`; or two words that are an expression each. */
-static vs_status split_exprs(vs_err *err, vs_args *a, const vs_words_of *w, const bool *taken, size_t first, bool raw, const char *text) {
+static vs_status split_exprs(vs_err *err, vs_args *a, const vs_words_of *w, const bool *taken, size_t first, bool raw,
+                             const char *text) {
     vs_span part[64];
     size_t n;
     VS_TRY(vs_expr_split(err, text, strlen(text), part, 64, &n));
@@ -147,18 +152,21 @@ static vs_status split_exprs(vs_err *err, vs_args *a, const vs_words_of *w, cons
         for (size_t i = first; i < w->n; i++) {
             if (taken[i]) continue;
             bool written = raw && w->word[i].raw[0] != '\'';
-            part[n++] = written ? (vs_span){w->word[i].raw, w->word[i].raw_len} : (vs_span){w->word[i].text, strlen(w->word[i].text)};
+            part[n++] = written ? (vs_span){w->word[i].raw, w->word[i].raw_len}
+                                : (vs_span){w->word[i].text, strlen(w->word[i].text)};
         }
     }
     a->pos = vs_arena_alloc(&a->arena, n + 1, sizeof *a->pos);
     if (!a->pos) return vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
     for (size_t i = 0; i < n; i++)
-        if (!(a->pos[a->n_pos++] = vs_arena_strndup(&a->arena, part[i].s, part[i].n))) return vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
+        if (!(a->pos[a->n_pos++] = vs_arena_strndup(&a->arena, part[i].s, part[i].n)))
+            return vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
     return VS_OK;
 }
 
 /* The positional arguments, by the command's style, once the options are taken. */
-static vs_status positionals(vs_err *err, const vs_cmd *c, const vs_words_of *w, const bool *taken, size_t first, vs_args *a) {
+static vs_status positionals(vs_err *err, const vs_cmd *c, const vs_words_of *w, const bool *taken, size_t first,
+                             vs_args *a) {
     size_t left = 0;
     for (size_t i = first; i < w->n; i++) left += !taken[i];
     bool raw = !a->from_argv && (c->style == VS_ARGS_EXPR || c->style == VS_ARGS_EXPRS || c->style == VS_ARGS_RAW);
@@ -234,7 +242,8 @@ vs_status vs_args_parse(vs_err *err, const vs_cmd *c, const vs_words_of *w, size
     a->given = vs_arena_alloc(&a->arena, w->n + 1, sizeof *a->given);
     if (!taken || !a->given) return vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
     for (size_t i = first; i < w->n; i++) {
-        if (!w->word[i].quoted && !strcmp(w->word[i].text, "--")) { /* the end of options; what follows is taken as it is */
+        if (!w->word[i].quoted &&
+            !strcmp(w->word[i].text, "--")) { /* the end of options; what follows is taken as it is */
             taken[i] = true;
             break;
         }
@@ -244,7 +253,8 @@ vs_status vs_args_parse(vs_err *err, const vs_cmd *c, const vs_words_of *w, size
         if (!o) continue;
         taken[i] = true;
         if (o->type != VS_OPT_FLAG && !value) {
-            if (i + 1 >= w->n) return vs_fail(err, VS_E_USAGE, "%s: %s%s wants %s after it", c->name, dashes(o), o->name, o->arg);
+            if (i + 1 >= w->n)
+                return vs_fail(err, VS_E_USAGE, "%s: %s%s wants %s after it", c->name, dashes(o), o->name, o->arg);
             taken[++i] = true;
             value = w->word[i].text;
         }
@@ -257,8 +267,11 @@ vs_status vs_args_parse(vs_err *err, const vs_cmd *c, const vs_words_of *w, size
     if (a->n_pos < least) return too_few(err, c);
     if (c->style == VS_ARGS_TEXT && a->n_pos + vs_has(a, "ids") + vs_has(a, "file") > 1)
         return vs_fail(err, VS_E_USAGE, "%s wants one of TEXT, --ids and --file, but there are more", c->name);
-    if (c->max_args && a->n_pos > c->max_args) return vs_fail(err, VS_E_USAGE, "%s wants at most %zu arguments: %s %s", c->name, c->max_args, c->name, c->synopsis);
-    if (c->style == VS_ARGS_NONE && a->n_pos) return vs_fail(err, VS_E_USAGE, "%s takes no argument, but there is %s", c->name, a->pos[0]);
+    if (c->max_args && a->n_pos > c->max_args)
+        return vs_fail(err, VS_E_USAGE, "%s wants at most %zu arguments: %s %s", c->name, c->max_args, c->name,
+                       c->synopsis);
+    if (c->style == VS_ARGS_NONE && a->n_pos)
+        return vs_fail(err, VS_E_USAGE, "%s takes no argument, but there is %s", c->name, a->pos[0]);
     return VS_OK;
 }
 
@@ -304,13 +317,16 @@ static vs_status needs(vs_err *err, vs_session *s, const vs_cmd *c) {
         if (st != VS_OK) return vs_fail_in(err, "%s", c->name);
         const vs_model_info *in = vs_model_info_of(m);
         if ((c->needs & VS_NEEDS_CAUSAL) && !in->stack[in->n_stacks - 1].causal)
-            return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s is an encoder: it does not continue a text; open a decoder (gemma3-270m)", c->name, in->name);
+            return vs_fail(err, VS_E_UNSUPPORTED,
+                           "%s: %s is an encoder: it does not continue a text; open a decoder (gemma3-270m)", c->name,
+                           in->name);
     }
     return VS_OK;
 }
 
 /* Run c with the words from `first` on. */
-static vs_status run(vs_err *err, vs_session *s, const vs_cmd *c, const vs_words_of *w, size_t first, bool from_argv, vs_out *o) {
+static vs_status run(vs_err *err, vs_session *s, const vs_cmd *c, const vs_words_of *w, size_t first, bool from_argv,
+                     vs_out *o) {
     vs_args a;
     vs_status st = vs_args_parse(err, c, w, first, from_argv, &a);
     if (st == VS_OK) st = needs(err, s, c);
@@ -359,7 +375,8 @@ static vs_status assign(vs_err *err, vs_session *s, const char *t, size_t n, con
     char *name = vs_strndup(t + 1, len - 1), *text = vs_strndup(expr, m);
     vs_value v = {0};
     vs_store *st = NULL;
-    vs_status r = name && text ? vs_session_eval(err, s, expr, m, &v) : vs_fail(err, VS_E_NOMEM, "no memory for a name");
+    vs_status r =
+        name && text ? vs_session_eval(err, s, expr, m, &v) : vs_fail(err, VS_E_NOMEM, "no memory for a name");
     if (r == VS_OK) r = vs_session_store(err, s, &st);
     if (r == VS_OK) r = vs_store_name_set(err, st, name, text, v.space ? vs_space_name(v.space) : "", v.vec, v.dim);
     if (r == VS_OK) {
@@ -378,7 +395,9 @@ static vs_status assign(vs_err *err, vs_session *s, const char *t, size_t n, con
 static const char *assignment(const char *t, size_t n) {
     size_t i = 1;
     if (n < 3 || t[0] != '$') return NULL;
-    while (i < n && (t[i] == '_' || (t[i] >= '0' && t[i] <= '9') || ((t[i] | 32) >= 'a' && (t[i] | 32) <= 'z') || (unsigned char)t[i] >= 0x80)) i++;
+    while (i < n && (t[i] == '_' || (t[i] >= '0' && t[i] <= '9') || ((t[i] | 32) >= 'a' && (t[i] | 32) <= 'z') ||
+                     (unsigned char)t[i] >= 0x80))
+        i++;
     size_t j = i;
     while (j < n && t[j] == ' ') j++;
     return i > 1 && j < n && t[j] == '=' ? t + j : NULL;
@@ -386,12 +405,15 @@ static const char *assignment(const char *t, size_t n) {
 
 /* Words that begin with no command: an expression, with the options of `near`; or a mistyped command, which no line
  * that began with = can be. */
-static vs_status query_or_guess(vs_err *err, vs_session *s, const vs_words_of *w, bool surely, bool from_argv, vs_out *o) {
+static vs_status query_or_guess(vs_err *err, vs_session *s, const vs_words_of *w, bool surely, bool from_argv,
+                                vs_out *o) {
     const vs_cmd *near = vs_command_find("near", 4), *meant = NULL;
     if (!near || !w->n) return vs_fail(err, VS_E_USAGE, "nothing to do");
     if (!surely) meant = vs_command_guess(w->word[0].text, strlen(w->word[0].text));
-    bool words = w->n > 1 && strlen(w->word[1].text) > 1 && !strchr("-\xE2", w->word[1].text[0]); /* no operator, no option */
-    if (meant && words && strlen(w->word[0].text) > 2) vs_out_note(o, "read as words; if the command %s was meant, mind its spelling", meant->name);
+    bool words =
+        w->n > 1 && strlen(w->word[1].text) > 1 && !strchr("-\xE2", w->word[1].text[0]); /* no operator, no option */
+    if (meant && words && strlen(w->word[0].text) > 2)
+        vs_out_note(o, "read as words; if the command %s was meant, mind its spelling", meant->name);
     vs_status st = run(err, s, near, w, 0, from_argv, o);
     if (meant && (st == VS_E_SYNTAX || st == VS_E_UNKNOWN)) {
         size_t used = strlen(err->msg);

@@ -24,7 +24,13 @@ typedef enum vs_col_type {
     VS_COL_JSON   /* const char *: a JSON value; a terminal shows a string without its quotes */
 } vs_col_type;
 /* Who does not see it.  JSON_ONLY: machines alone do, TTY_ONLY: a person alone. */
-enum { VS_COL_NO_TTY = 1, VS_COL_NO_JSON = 2, VS_COL_NO_CSV = 4, VS_COL_JSON_ONLY = VS_COL_NO_TTY, VS_COL_TTY_ONLY = VS_COL_NO_JSON | VS_COL_NO_CSV };
+enum {
+    VS_COL_NO_TTY = 1,
+    VS_COL_NO_JSON = 2,
+    VS_COL_NO_CSV = 4,
+    VS_COL_JSON_ONLY = VS_COL_NO_TTY,
+    VS_COL_TTY_ONLY = VS_COL_NO_JSON | VS_COL_NO_CSV
+};
 typedef struct vs_col {
     const char *name; /* JSON key and CSV header; also the heading where `head` is NULL */
     vs_col_type type;
@@ -75,12 +81,20 @@ int vs_out_width(const vs_out *o);
 
 typedef enum vs_opt_type { VS_OPT_FLAG, VS_OPT_INT, VS_OPT_REAL, VS_OPT_TEXT } vs_opt_type;
 /* What completes an argument. */
-typedef enum vs_complete { VS_COMPLETE_NONE, VS_COMPLETE_WORD, VS_COMPLETE_SITE, VS_COMPLETE_SPACE, VS_COMPLETE_MODEL, VS_COMPLETE_FILE, VS_COMPLETE_COMMAND } vs_complete;
+typedef enum vs_complete {
+    VS_COMPLETE_NONE,
+    VS_COMPLETE_WORD,
+    VS_COMPLETE_SITE,
+    VS_COMPLETE_SPACE,
+    VS_COMPLETE_MODEL,
+    VS_COMPLETE_FILE,
+    VS_COMPLETE_COMMAND
+} vs_complete;
 typedef struct vs_opt {
     const char *name; /* "layer" for --layer */
     char brief;       /* 'k' for -k; 0: none */
     vs_opt_type type;
-    const char *arg;  /* "K", for help */
+    const char *arg; /* "K", for help */
     const char *help;
     const char *fallback; /* value when absent; NULL: absent */
     vs_complete complete;
@@ -89,26 +103,34 @@ typedef struct vs_opt {
 /* How the words of a command become arguments. */
 typedef enum vs_arg_style {
     VS_ARGS_NONE,
-    VS_ARGS_WORDS, /* each word one argument; quotes group */
-    VS_ARGS_TEXT,  /* the rest is one text (quotes around it stripped); --ids, --file, --pair apply (vs_args_texts) */
-    VS_ARGS_EXPR,  /* the rest is one expression, quotes kept */
-    VS_ARGS_EXPRS, /* expressions separated by commas at top level; two words without a comma are two */
-    VS_ARGS_RAW,   /* the rest as it is written (sql, each) */
-    VS_ARGS_BLOCK, /* a {block}, then a whole command, run by vs_args_run_rest() (with) */
+    VS_ARGS_WORDS,  /* each word one argument; quotes group */
+    VS_ARGS_TEXT,   /* the rest is one text (quotes around it stripped); --ids, --file, --pair apply (vs_args_texts) */
+    VS_ARGS_EXPR,   /* the rest is one expression, quotes kept */
+    VS_ARGS_EXPRS,  /* expressions separated by commas at top level; two words without a comma are two */
+    VS_ARGS_RAW,    /* the rest as it is written (sql, each) */
+    VS_ARGS_BLOCK,  /* a {block}, then a whole command, run by vs_args_run_rest() (with) */
     VS_ARGS_COMMAND /* a whole command, run by vs_args_run_rest() (time) */
 } vs_arg_style;
 
 /* VS_EMPTY_TEXT: an empty text is a text like others (tokens); else it is an error. */
-enum { VS_NEEDS_MODEL = 1, VS_NEEDS_SPACE = 2, VS_NEEDS_STORE = 4, VS_NEEDS_CAUSAL = 8, VS_STORES = 16, VS_EMPTY_TEXT = 32 };
+enum {
+    VS_NEEDS_MODEL = 1,
+    VS_NEEDS_SPACE = 2,
+    VS_NEEDS_STORE = 4,
+    VS_NEEDS_CAUSAL = 8,
+    VS_STORES = 16,
+    VS_EMPTY_TEXT = 32
+};
 
 typedef struct vs_args vs_args;
 size_t vs_arg_count(const vs_args *a);
-const char *vs_arg(const vs_args *a, size_t i);          /* NULL beyond the end */
-const char *vs_arg_word(const vs_args *a, size_t i);     /* word i as it was before words were joined, unquoted; NULL beyond */
-bool vs_has(const vs_args *a, const char *opt);          /* given on the line */
-int64_t vs_int(const vs_args *a, const char *opt);       /* value or fallback */
+const char *vs_arg(const vs_args *a, size_t i); /* NULL beyond the end */
+const char *vs_arg_word(const vs_args *a,
+                        size_t i);              /* word i as it was before words were joined, unquoted; NULL beyond */
+bool vs_has(const vs_args *a, const char *opt); /* given on the line */
+int64_t vs_int(const vs_args *a, const char *opt); /* value or fallback */
 double vs_real(const vs_args *a, const char *opt);
-const char *vs_text(const vs_args *a, const char *opt);  /* NULL when absent and without fallback */
+const char *vs_text(const vs_args *a, const char *opt); /* NULL when absent and without fallback */
 
 /* vs_args_run_rest() - run the command that a VS_ARGS_BLOCK or VS_ARGS_COMMAND command holds.  Its answer is shown
  * together with what the command around it has to say. */
@@ -122,15 +144,16 @@ typedef struct vs_cmd {
     const char *details;  /* more for `help CMD`, may be NULL */
     vs_arg_style style;
     size_t min_args, max_args;
-    const vs_opt *opts;   /* ended by a NULL name; NULL: none */
-    const char *const *examples; /* whole lines that work with the default session or the catalogued models; ended by NULL */
+    const vs_opt *opts; /* ended by a NULL name; NULL: none */
+    const char *const
+        *examples; /* whole lines that work with the default session or the catalogued models; ended by NULL */
     unsigned needs;
     vs_complete complete; /* of positional arguments */
     vs_status (*run)(vs_err *err, vs_session *s, const vs_args *a, vs_out *o);
 } vs_cmd;
 
-/* vs_commands_set() - the table of commands, in the order of help, ended by NULL; static.  The program gives it once, at
- * start (repl/ makes it from commands.def).  vs_commands() - that table. */
+/* vs_commands_set() - the table of commands, in the order of help, ended by NULL; static.  The program gives it once,
+ * at start (repl/ makes it from commands.def).  vs_commands() - that table. */
 void vs_commands_set(const vs_cmd *const *table);
 const vs_cmd *const *vs_commands(void);
 
@@ -138,8 +161,8 @@ const vs_cmd *const *vs_commands(void);
  * for all), with --pair TEXT the second text of each.  These options and --no-special are added to such commands by the
  * table.  Owned by the caller: vs_texts_free(). */
 typedef struct vs_text_input {
-    char *text;        /* NULL where ids were given */
-    vs_tokens tokens;  /* ids with special tokens */
+    char *text;       /* NULL where ids were given */
+    vs_tokens tokens; /* ids with special tokens */
 } vs_text_input;
 typedef struct vs_texts {
     vs_text_input *item;
@@ -149,12 +172,14 @@ vs_status vs_args_texts(vs_err *err, vs_session *s, const vs_args *a, vs_texts *
 void vs_texts_free(vs_texts *t);
 
 /* vs_each_text() - call fn for each text of a command: an answer a text.  several: there are others. */
-typedef vs_status vs_text_fn(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several, vs_out *o);
+typedef vs_status vs_text_fn(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several,
+                             vs_out *o);
 vs_status vs_each_text(vs_err *err, vs_session *s, const vs_args *a, vs_text_fn *fn, vs_out *o) VS_MUST_CHECK;
 
 /* vs_query() - what a bare expression and `near` do: its nearest neighbours as {"query","space","results"}.
  * k 0: the session's setting; in NULL: where the value's answers are looked up. */
-vs_status vs_query(vs_err *err, vs_session *s, const char *expr, size_t n, size_t k, const char *in, bool keep_operands, vs_out *o) VS_MUST_CHECK;
+vs_status vs_query(vs_err *err, vs_session *s, const char *expr, size_t n, size_t k, const char *in, bool keep_operands,
+                   vs_out *o) VS_MUST_CHECK;
 
 /* vs_execute() - run one line (or more, separated by ; or newlines) as the prompt would: commands, $name = EXPR,
  * = EXPR, bare expressions.  Used by with, each, time, source.  Stops at the first failure.

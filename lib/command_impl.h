@@ -15,7 +15,7 @@ typedef struct vs_word {
     char *text;      /* quotes taken off, \" and \\ inside "…" undone */
     const char *raw; /* as written */
     size_t raw_len;
-    bool quoted;     /* it was quoted as a whole: never an option */
+    bool quoted; /* it was quoted as a whole: never an option */
 } vs_word;
 typedef struct vs_words_of {
     vs_word *word;
@@ -44,14 +44,15 @@ struct vs_args {
         const char *text;
         int64_t i;
         double r;
-    } *given;
+    } * given;
     size_t n_given;
     const vs_words_of *rest_words; /* of a block command (with, each): the words after the block … */
     size_t rest_at;                /* … from this one */
     bool from_argv;
     vs_arena arena;
 };
-vs_status vs_args_parse(vs_err *err, const vs_cmd *c, const vs_words_of *w, size_t first, bool from_argv, vs_args *out) VS_MUST_CHECK;
+vs_status vs_args_parse(vs_err *err, const vs_cmd *c, const vs_words_of *w, size_t first, bool from_argv,
+                        vs_args *out) VS_MUST_CHECK;
 void vs_args_free(vs_args *a);
 
 /* Options that every command of style TEXT has. */
@@ -65,7 +66,14 @@ const vs_cmd *vs_command_guess(const char *name, size_t n);
 /* ---- recorded output ---- */
 /* vs_json_text() - s as a JSON string; bytes that are not UTF-8 (a byte piece of a model) become U+FFFD; NULL: null. */
 json_t *vs_json_text(const char *s);
-typedef enum vs_item_kind { VS_ITEM_FIELD, VS_ITEM_TABLE, VS_ITEM_MATRIX, VS_ITEM_NOTE, VS_ITEM_HEADING, VS_ITEM_RAW } vs_item_kind;
+typedef enum vs_item_kind {
+    VS_ITEM_FIELD,
+    VS_ITEM_TABLE,
+    VS_ITEM_MATRIX,
+    VS_ITEM_NOTE,
+    VS_ITEM_HEADING,
+    VS_ITEM_RAW
+} vs_item_kind;
 typedef union vs_cell {
     const char *s;
     int64_t i;

@@ -149,7 +149,8 @@ vs_status vs_lex_words(vs_err *err, const char *text, size_t n, vs_words_of *out
         bool single = text[from] == '\'' && i > from + 1 && text[i - 1] == '\''; /* it went over the group as one */
         w.quoted = single || (text[from] == '"' && skip_double(text, i, from) == i);
         w.text = vs_arena_alloc(&out->arena, w.raw_len + 1, 1);
-        vs_status s = w.text ? add_word(err, out, &cap, w) : vs_fail(err, VS_E_NOMEM, "no memory for a word of %zu bytes", w.raw_len);
+        vs_status s = w.text ? add_word(err, out, &cap, w)
+                             : vs_fail(err, VS_E_NOMEM, "no memory for a word of %zu bytes", w.raw_len);
         if (s != VS_OK) {
             vs_words_of_free(out);
             return s;

@@ -17,7 +17,8 @@ static void say_notes(vs_out *o, const vs_value *v) {
     }
 }
 
-vs_status vs_query(vs_err *err, vs_session *s, const char *expr, size_t n, size_t k, const char *in, bool keep_operands, vs_out *o) {
+vs_status vs_query(vs_err *err, vs_session *s, const char *expr, size_t n, size_t k, const char *in, bool keep_operands,
+                   vs_out *o) {
     static const vs_col cols[] = {{"key", VS_COL_TOKEN, 0, 0, NULL}, {"score", VS_COL_SCORE, 4, 0, NULL}};
     enum { MOST = 1 << 22 }; /* more rows than anyone looks through */
     if (!k) k = (size_t)vs_session_settings(s)->k;
@@ -27,7 +28,8 @@ vs_status vs_query(vs_err *err, vs_session *s, const char *expr, size_t n, size_
     vs_hit *hit = vs_alloc(k, sizeof *hit);
     size_t found = 0;
     vs_space *where = NULL;
-    vs_status st = hit ? vs_session_near(err, s, &v, in, k, keep_operands, hit, &found, &where) : vs_fail(err, VS_E_NOMEM, "no memory for %zu neighbours", k);
+    vs_status st = hit ? vs_session_near(err, s, &v, in, k, keep_operands, hit, &found, &where)
+                       : vs_fail(err, VS_E_NOMEM, "no memory for %zu neighbours", k);
     if (st == VS_OK) {
         vs_buf text = {0};
         while (n && isspace((unsigned char)*expr)) expr++, n--;
@@ -55,14 +57,20 @@ vs_status vs_query(vs_err *err, vs_session *s, const char *expr, size_t n, size_
 static vs_status ids_of(vs_err *err, const char *list, vs_tokens *t) {
     size_t cap = 1;
     for (const char *p = list; *p; p++) cap += *p == ',' || isspace((unsigned char)*p);
-    *t = (vs_tokens){.id = vs_alloc(cap, sizeof *t->id), .begin = vs_zalloc(cap, sizeof *t->begin), .end = vs_zalloc(cap, sizeof *t->end),
-                     .type = vs_zalloc(cap, 1), .text = vs_zalloc(cap, 1), .special = vs_zalloc(cap, 1)};
-    if (!t->id || !t->begin || !t->end || !t->type || !t->text || !t->special) return vs_fail(err, VS_E_NOMEM, "no memory for the ids");
+    *t = (vs_tokens){.id = vs_alloc(cap, sizeof *t->id),
+                     .begin = vs_zalloc(cap, sizeof *t->begin),
+                     .end = vs_zalloc(cap, sizeof *t->end),
+                     .type = vs_zalloc(cap, 1),
+                     .text = vs_zalloc(cap, 1),
+                     .special = vs_zalloc(cap, 1)};
+    if (!t->id || !t->begin || !t->end || !t->type || !t->text || !t->special)
+        return vs_fail(err, VS_E_NOMEM, "no memory for the ids");
     for (const char *p = list; *p;) {
         char *end;
         errno = 0;
         long v = strtol(p, &end, 10);
-        if (end == p || errno || v < 0 || v > INT32_MAX) return vs_fail(err, VS_E_USAGE, "--ids wants whole numbers with commas between, not %.40s", p);
+        if (end == p || errno || v < 0 || v > INT32_MAX)
+            return vs_fail(err, VS_E_USAGE, "--ids wants whole numbers with commas between, not %.40s", p);
         t->id[t->n++] = (int32_t)v;
         p = end;
         while (*p == ',' || isspace((unsigned char)*p)) p++;
@@ -119,7 +127,8 @@ vs_status vs_args_texts(vs_err *err, vs_session *s, const vs_args *a, vs_texts *
         st = add_text(err, s, a, text, strlen(text), out);
     }
     for (size_t i = 0; st == VS_OK && i < out->n; i++)
-        if (!out->item[i].tokens.n && !(a->cmd->needs & VS_EMPTY_TEXT)) st = vs_fail(err, VS_E_RANGE, "%s: the text has no token", a->cmd->name);
+        if (!out->item[i].tokens.n && !(a->cmd->needs & VS_EMPTY_TEXT))
+            st = vs_fail(err, VS_E_RANGE, "%s: the text has no token", a->cmd->name);
     if (st != VS_OK) vs_texts_free(out);
     return st;
 }
@@ -140,7 +149,8 @@ vs_status vs_each_text(vs_err *err, vs_session *s, const vs_args *a, vs_text_fn 
     for (size_t i = 0; st == VS_OK && i < t.n; i++) {
         st = fn(err, s, a, &t.item[i], t.n > 1, o);
         if (st == VS_OK && i + 1 < t.n) vs_out_flush_part(o);
-        if (st == VS_OK && i + 1 < t.n && vs_interrupted()) st = vs_fail(err, VS_E_STOPPED, "%s: stopped after %zu of %zu texts", a->cmd->name, i + 1, t.n);
+        if (st == VS_OK && i + 1 < t.n && vs_interrupted())
+            st = vs_fail(err, VS_E_STOPPED, "%s: stopped after %zu of %zu texts", a->cmd->name, i + 1, t.n);
     }
     vs_texts_free(&t);
     return st;

@@ -71,7 +71,9 @@ static vs_status locate(vs_err *err, vs_session *s, const char *what, char *buf,
     *path = what;
     if (stat(what, &st) == 0) return VS_OK;
     const char *p = s->catalogue ? s->catalogue(what, buf, size, &present) : NULL;
-    if (!p) return vs_fail(err, VS_E_UNKNOWN, "%s: no such file, and no catalogued name (vecscope fetch lists those)", what);
+    if (!p)
+        return vs_fail(err, VS_E_UNKNOWN, "%s: no such file, and no catalogued name (vecscope fetch lists those)",
+                       what);
     if (!present) return vs_fail(err, VS_E_UNKNOWN, "%s is not here yet: vecscope fetch %s", what, what);
     *path = p;
     return VS_OK;
@@ -157,16 +159,27 @@ static vs_status open_stored(vs_err *err, vs_session *s, const char *name, const
     VS_TRY(vs_store_space_open(err, s->store, name, p, &b));
     size_t shape[2];
     const float *rows = vs_block_rows(b, &shape[0], &shape[1]);
-    vs_space_desc d = {.name = name, .place = "words", .keys = {.self = b, .key = block_key, .find = block_find}, .release = block_release, .owner = b};
+    vs_space_desc d = {.name = name,
+                       .place = "words",
+                       .keys = {.self = b, .key = block_key, .find = block_find},
+                       .release = block_release,
+                       .owner = b};
     vs_status st = vs_tensor_over(err, rows, VS_F32, 2, shape, &d.rows, NULL);
     if (st == VS_OK) st = vs_space_new(err, &d, out);
     if (st != VS_OK) vs_block_close(b);
     return st;
 }
 
-static vs_status store_words(vs_err *err, vs_session *s, const vs_space *sp, const char *source, const struct stat *file, const vs_progress *p) {
-    vs_space_record r = {.name = vs_space_name(sp), .place = "words", .metric = "cosine", .source = source, .dim = vs_space_dim(sp),
-                         .rows = vs_space_rows(sp), .source_size = (uint64_t)file->st_size, .source_mtime = (uint64_t)file->st_mtime};
+static vs_status store_words(vs_err *err, vs_session *s, const vs_space *sp, const char *source,
+                             const struct stat *file, const vs_progress *p) {
+    vs_space_record r = {.name = vs_space_name(sp),
+                         .place = "words",
+                         .metric = "cosine",
+                         .source = source,
+                         .dim = vs_space_dim(sp),
+                         .rows = vs_space_rows(sp),
+                         .source_size = (uint64_t)file->st_size,
+                         .source_mtime = (uint64_t)file->st_mtime};
     vs_space_writer *w;
     VS_TRY(vs_store_space_begin(err, s->store, &r, &w));
     float *vec = vs_alloc(r.dim, sizeof *vec);
@@ -177,7 +190,8 @@ static vs_status store_words(vs_err *err, vs_session *s, const vs_space *sp, con
         st = vs_space_row(err, sp, i, vec);
         if (st == VS_OK) st = vs_store_space_add(err, w, key, n, vec);
         if (i % 4096 == 0) vs_tick(p, "storing", i, r.rows);
-        if (st == VS_OK && vs_interrupted()) st = vs_fail(err, VS_E_STOPPED, "storing %s was interrupted; nothing of it is kept", source);
+        if (st == VS_OK && vs_interrupted())
+            st = vs_fail(err, VS_E_STOPPED, "storing %s was interrupted; nothing of it is kept", source);
     }
     vs_tick(p, "storing", 1, 1);
     vs_free(vec);
@@ -195,7 +209,8 @@ static void base_name(const char *path, char *buf, size_t size) {
 }
 
 /* A word-vector file: read once; where the store is on disk, kept there and opened from there afterwards. */
-static vs_status open_words(vs_err *err, vs_session *s, const char *name, const char *path, const vs_progress *p, vs_space **out) {
+static vs_status open_words(vs_err *err, vs_session *s, const char *name, const char *path, const vs_progress *p,
+                            vs_space **out) {
     struct stat file;
     if (stat(path, &file) != 0) return vs_fail(err, VS_E_UNKNOWN, "%s: no such file", path);
     bool keep = strcmp(s->db, ":memory:") != 0;
@@ -221,7 +236,9 @@ static vs_status table_named(vs_err *err, vs_session *s, const char *what, vs_sp
     const char *colon = strrchr(what, ':'), *table = colon ? colon + 1 : what;
     int which = !strcmp(table, "W_E") ? 0 : !strcmp(table, "W_U") ? 1 : -1;
     if (which < 0) return VS_OK;
-    vs__open_model *m = colon ? model_named(s, what, (size_t)(colon - what)) : s->current_model ? &s->model[s->current_model - 1] : NULL;
+    vs__open_model *m = colon              ? model_named(s, what, (size_t)(colon - what))
+                        : s->current_model ? &s->model[s->current_model - 1]
+                                           : NULL;
     if (!m) return vs_fail(err, VS_E_STATE, "%s: %s", what, colon ? "no such model is open" : "no model is open");
     return vs__space_of_table(err, m, which, out);
 }
@@ -245,7 +262,8 @@ static vs_space *default_space(vs_session *s) {
 vs_status vs_session_open_space(vs_err *err, vs_session *s, const char *what, const vs_progress *p, vs_space **out) {
     vs_space *sp = NULL;
     for (size_t i = 0; i < s->n_spaces && !sp; i++)
-        if (!strcmp(s->space[i].source, what) || !strcmp(vs_space_name(s->space[i].space), what)) sp = s->space[i].space;
+        if (!strcmp(s->space[i].source, what) || !strcmp(vs_space_name(s->space[i].space), what))
+            sp = s->space[i].space;
     if (!sp) VS_TRY(table_named(err, s, what, &sp));
     if (!sp && !strcmp(what, "default")) sp = default_space(s);
     if (!sp) {
@@ -277,7 +295,8 @@ vs_status vs_session_open_space(vs_err *err, vs_session *s, const char *what, co
 
 vs_space *vs_session_space(vs_session *s) {
     if (s->current_space) return s->current_space;
-    if (s->current_model && vs__space_of_table(NULL, &s->model[s->current_model - 1], 0, &s->current_space) == VS_OK) return s->current_space;
+    if (s->current_model && vs__space_of_table(NULL, &s->model[s->current_model - 1], 0, &s->current_space) == VS_OK)
+        return s->current_space;
     return s->current_space = default_space(s);
 }
 

@@ -11,10 +11,10 @@
 typedef struct vs_session vs_session;
 
 typedef struct vs_settings {
-    bool exact;         /* --exact: the one path there is computes exactly already; kept for scripts */
-    bool exact_key;     /* refuse keys that are not exact */
+    bool exact;     /* --exact: the one path there is computes exactly already; kept for scripts */
+    bool exact_key; /* refuse keys that are not exact */
     int threads;
-    int k;              /* how many neighbours unless -k says */
+    int k; /* how many neighbours unless -k says */
     uint64_t seed;
 } vs_settings;
 
@@ -36,7 +36,8 @@ void vs_session_on_store(vs_session *s, vs_store_opened_fn *fn);
  * vs_session_open_space() - a word-vector file (read once, then kept in the store when that is on disk), a catalogued
  * name, a stored space, or a table of a model ("W_E", "W_U", "gemma3-270m:W_E"); becomes current. */
 vs_status vs_session_open_model(vs_err *err, vs_session *s, const char *what, vs_model **out) VS_MUST_CHECK;
-vs_status vs_session_open_space(vs_err *err, vs_session *s, const char *what, const vs_progress *p, vs_space **out) VS_MUST_CHECK;
+vs_status vs_session_open_space(vs_err *err, vs_session *s, const char *what, const vs_progress *p,
+                                vs_space **out) VS_MUST_CHECK;
 /* vs_session_use() - make an open model or space current by its name. */
 vs_status vs_session_use(vs_err *err, vs_session *s, const char *name) VS_MUST_CHECK;
 
@@ -48,7 +49,8 @@ size_t vs_session_models(const vs_session *s);
 vs_model *vs_session_model_at(const vs_session *s, size_t i, const char **name);
 size_t vs_session_spaces(const vs_session *s);
 vs_space *vs_session_space_at(const vs_session *s, size_t i);
-vs_space *vs_session_space_named(vs_session *s, const char *name); /* opens W_E, W_U of the current model on need; NULL */
+vs_space *vs_session_space_named(vs_session *s,
+                                 const char *name); /* opens W_E, W_U of the current model on need; NULL */
 
 /* vs_session_eval() - an expression to a vector.  `out` is the caller's: vs_value_free(). */
 vs_status vs_session_eval(vs_err *err, vs_session *s, const char *expr, size_t n, vs_value *out) VS_MUST_CHECK;
@@ -56,9 +58,9 @@ vs_status vs_session_eval(vs_err *err, vs_session *s, const char *expr, size_t n
 /* vs_session_is_expr() - whether a text evaluates, for the hint a failing command gives. */
 bool vs_session_is_expr(vs_session *s, const char *expr, size_t n);
 
-/* vs_session_near() - nearest neighbours of a value, operands left out unless keep_operands.  Where answers are looked up:
- * in the value's own space; a residual-stream vector in W_U through the final norm (scores are then logits' cosine: see
- * the note); `in` (may be NULL) names another space. */
+/* vs_session_near() - nearest neighbours of a value, operands left out unless keep_operands.  Where answers are looked
+ * up: in the value's own space; a residual-stream vector in W_U through the final norm (scores are then logits' cosine:
+ * see the note); `in` (may be NULL) names another space. */
 typedef struct vs_hit {
     const char *key; /* borrowed from the space until it is closed */
     size_t key_len, row;
@@ -71,21 +73,24 @@ vs_status vs_session_near(vs_err *err, vs_session *s, const vs_value *v, const c
 vs_status vs_session_tokenize(vs_err *err, vs_session *s, const char *text, size_t n, vs_tokens *out) VS_MUST_CHECK;
 
 /* ---- edits in force (`with {…}`) ---- */
-/* vs_session_push_edits() - parse "EDIT; EDIT" and put them in force on top of those there; vs_session_pop_edits() takes
- * the last pushed away.  Site names and vectors are resolved now, positions named by a word at each pass.
- * VS_OK | VS_E_SYNTAX | VS_E_UNKNOWN. */
+/* vs_session_push_edits() - parse "EDIT; EDIT" and put them in force on top of those there; vs_session_pop_edits()
+ * takes the last pushed away.  Site names and vectors are resolved now, positions named by a word at each pass. VS_OK |
+ * VS_E_SYNTAX | VS_E_UNKNOWN. */
 vs_status vs_session_push_edits(vs_err *err, vs_session *s, const char *text, size_t n) VS_MUST_CHECK;
 void vs_session_pop_edits(vs_session *s);
 size_t vs_session_edit_count(const vs_session *s);
 const char *vs_session_edits_text(const vs_session *s); /* "" when none; as typed, "; " between */
-/* vs_session_edits_hash() - of the vectors that the edits carry, 0 where none does: their text may name ($v) or compute them. */
+/* vs_session_edits_hash() - of the vectors that the edits carry, 0 where none does: their text may name ($v) or compute
+ * them. */
 uint64_t vs_session_edits_hash(const vs_session *s);
 
-/* vs_session_run() - a pass of the current model over tokens, under the edits in force.  rq->in and rq->edits are filled
- * here: set keep, logits, kv, mask before.  Adds up the effects for vs_session_effects(). */
-vs_status vs_session_run(vs_err *err, vs_session *s, const vs_tokens *tokens, vs_request *rq, vs_pass **out) VS_MUST_CHECK;
+/* vs_session_run() - a pass of the current model over tokens, under the edits in force.  rq->in and rq->edits are
+ * filled here: set keep, logits, kv, mask before.  Adds up the effects for vs_session_effects(). */
+vs_status vs_session_run(vs_err *err, vs_session *s, const vs_tokens *tokens, vs_request *rq,
+                         vs_pass **out) VS_MUST_CHECK;
 /* vs_session_run_text() - the same where the text is known, so that edits may name its words (`[bank]`). */
-vs_status vs_session_run_text(vs_err *err, vs_session *s, const char *text, const vs_tokens *tokens, vs_request *rq, vs_pass **out) VS_MUST_CHECK;
+vs_status vs_session_run_text(vs_err *err, vs_session *s, const char *text, const vs_tokens *tokens, vs_request *rq,
+                              vs_pass **out) VS_MUST_CHECK;
 /* What each edit in force did in the last pass. */
 const vs_edit_effect *vs_session_effects(const vs_session *s, size_t *n);
 

@@ -12,18 +12,25 @@ static vs_status no_memory(vs_err *err) { return vs_fail(err, VS_E_NOMEM, "no me
 
 /* ---- keys ---- */
 
-static vs_space *space_of(vs_session *s, const char *name) { return name ? vs_session_space_named(s, name) : vs_session_space(s); }
+static vs_space *space_of(vs_session *s, const char *name) {
+    return name ? vs_session_space_named(s, name) : vs_session_space(s);
+}
 
 static vs_status resolve_key(vs_err *err, vs_session *s, const vs_addr *a, vs_value *out) {
     vs_space *sp = space_of(s, a->space);
-    if (!sp) return vs_fail(err, VS_E_UNKNOWN, a->space ? "no space is called %s; spaces lists them" : "no space is open%s", a->space ? a->space : "");
+    if (!sp)
+        return vs_fail(err, VS_E_UNKNOWN, a->space ? "no space is called %s; spaces lists them" : "no space is open%s",
+                       a->space ? a->space : "");
     size_t rows[VS_LOOKUP_MAX], n = 0;
     out->dim = vs_space_dim(sp);
     out->vec = vs_alloc(out->dim, sizeof *out->vec);
     if (!out->vec) return no_memory(err);
     vs_match how;
-    VS_TRY(vs_space_lookup(err, sp, a->text, a->text_len, s->settings.exact_key, out->vec, rows, &n, &how, &out->notes));
-    if (out->notes.len) vs_buf_printf(&out->notes, ": %s has no \"%.*s\"", vs_space_name(sp), (int)(a->text_len < 80 ? a->text_len : 80), a->text);
+    VS_TRY(
+        vs_space_lookup(err, sp, a->text, a->text_len, s->settings.exact_key, out->vec, rows, &n, &how, &out->notes));
+    if (out->notes.len)
+        vs_buf_printf(&out->notes, ": %s has no \"%.*s\"", vs_space_name(sp),
+                      (int)(a->text_len < 80 ? a->text_len : 80), a->text);
     out->space = sp;
     out->rows = vs_alloc(n, sizeof *out->rows);
     if (!out->rows) return no_memory(err);
@@ -36,7 +43,11 @@ static vs_status resolve_key(vs_err *err, vs_session *s, const vs_addr *a, vs_va
 
 /* The last block that a site needs: what comes later need not be computed. */
 static size_t layers_for(const vs_site *site) {
-    if (site->layer < 0) return site->kind == VS_SITE_FINAL_NORM || site->kind == VS_SITE_LOGITS || site->kind == VS_SITE_POOLED || site->kind == VS_SITE_NSP ? 0 : 1;
+    if (site->layer < 0)
+        return site->kind == VS_SITE_FINAL_NORM || site->kind == VS_SITE_LOGITS || site->kind == VS_SITE_POOLED ||
+                       site->kind == VS_SITE_NSP
+                   ? 0
+                   : 1;
     size_t l = (size_t)site->layer + (site->kind != VS_SITE_RESID_PRE);
     return l ? l : 1;
 }
@@ -47,11 +58,13 @@ static vs_status mean_rows(vs_err *err, const vs_tensor *t, size_t from, size_t 
     for (int i = 1; i < t->ndim; i++) width *= t->shape[i];
     bool whole = t->ndim < 2 || t->stride[t->ndim - 1] == sizeof(float);
     if (t->ndim == 3) whole = whole && t->stride[1] == t->shape[2] * sizeof(float);
-    if (!whole || to >= t->shape[0]) return vs_fail(err, VS_E_SHAPE, "positions %zu..%zu of a site with %zu", from, to, t->shape[0]);
+    if (!whole || to >= t->shape[0])
+        return vs_fail(err, VS_E_SHAPE, "positions %zu..%zu of a site with %zu", from, to, t->shape[0]);
     out->dim = width;
     out->vec = vs_zalloc(width, sizeof *out->vec);
     if (!out->vec) return no_memory(err);
-    for (size_t r = from; r <= to; r++) vs_axpy(1.0f, (const float *)((const char *)t->data + r * t->stride[0]), out->vec, width);
+    for (size_t r = from; r <= to; r++)
+        vs_axpy(1.0f, (const float *)((const char *)t->data + r * t->stride[0]), out->vec, width);
     if (to > from) vs_scale_by(out->vec, 1.0f / (float)(to - from + 1), width);
     return VS_OK;
 }
@@ -62,7 +75,9 @@ static vs_status resolve_site(vs_err *err, vs_session *s, const vs_addr *a, vs_v
     VS_TRY(vs_session_model(err, s, &m));
     VS_TRY(vs_site_parse(err, m, a->site, strlen(a->site), &site));
     const char *shape = vs_site_shape(site.kind);
-    if (shape[0] == 'H') return vs_fail(err, VS_E_SHAPE, "%s is a matrix for each head, not a vector for each position; dump keeps it", a->site);
+    if (shape[0] == 'H')
+        return vs_fail(err, VS_E_SHAPE, "%s is a matrix for each head, not a vector for each position; dump keeps it",
+                       a->site);
     const vs_model_info *in = vs_model_info_of(m);
     const char *pos = a->pos ? a->pos : in->stack[in->n_stacks - 1].causal ? "-1" : "mean";
     vs_tokens tok = {0};
@@ -92,10 +107,13 @@ static vs_status resolve_neuron(vs_err *err, vs_session *s, const vs_addr *a, vs
     const vs_model_info *in = vs_model_info_of(m);
     const vs_stack_info *k = &in->stack[in->n_stacks - 1];
     char *end[2] = {NULL, NULL};
-    long l = a->n_args == 2 ? strtol(a->args[0], &end[0], 10) : -1, n = a->n_args == 2 ? strtol(a->args[1], &end[1], 10) : -1;
-    if (a->n_args != 2 || *end[0] || *end[1]) return vs_fail(err, VS_E_SYNTAX, "neuron wants a layer and a number: neuron(12,345)");
+    long l = a->n_args == 2 ? strtol(a->args[0], &end[0], 10) : -1,
+         n = a->n_args == 2 ? strtol(a->args[1], &end[1], 10) : -1;
+    if (a->n_args != 2 || *end[0] || *end[1])
+        return vs_fail(err, VS_E_SYNTAX, "neuron wants a layer and a number: neuron(12,345)");
     if (l < 0 || (size_t)l >= k->L || n < 0 || (size_t)n >= k->f)
-        return vs_fail(err, VS_E_RANGE, "neuron(%ld,%ld): %s has layers 0..%zu with neurons 0..%zu", l, n, in->name, k->L - 1, k->f - 1);
+        return vs_fail(err, VS_E_RANGE, "neuron(%ld,%ld): %s has layers 0..%zu with neurons 0..%zu", l, n, in->name,
+                       k->L - 1, k->f - 1);
     out->dim = k->d;
     out->vec = vs_alloc(k->d, sizeof *out->vec);
     if (!out->vec) return no_memory(err);
@@ -121,14 +139,17 @@ static vs_status resolve_file(vs_err *err, const vs_addr *a, vs_value *out) {
     if (!t)
         st = vs_fail(err, VS_E_UNKNOWN, "%s has no tensor %s", path, name ? name : "at all");
     else if (vs_tensor_rows(t) != 1)
-        st = vs_fail(err, VS_E_SHAPE, "%s%s%s: wanted one vector, found %zu rows", path, name ? ":" : "", name ? name : "", vs_tensor_rows(t));
+        st = vs_fail(err, VS_E_SHAPE, "%s%s%s: wanted one vector, found %zu rows", path, name ? ":" : "",
+                     name ? name : "", vs_tensor_rows(t));
     if (st == VS_OK) {
         out->dim = vs_tensor_cols(t);
         out->vec = vs_alloc(out->dim, sizeof *out->vec);
         st = out->vec ? vs_tensor_row_f32(err, t, 0, out->vec) : no_memory(err);
     }
     for (size_t i = 0; st == VS_OK && i < out->dim; i++)
-        if (!isfinite(out->vec[i])) st = vs_fail(err, VS_E_NUMERIC, "%s%s%s: number %zu is not finite", path, name ? ":" : "", name ? name : "", i);
+        if (!isfinite(out->vec[i]))
+            st = vs_fail(err, VS_E_NUMERIC, "%s%s%s: number %zu is not finite", path, name ? ":" : "", name ? name : "",
+                         i);
     vs_file_close(f);
     return st;
 }
@@ -155,7 +176,9 @@ static vs_status resolve(vs_err *err, void *self, const vs_addr *a, vs_value *ou
     case VS_ADDR_CALL:
         if (a->text_len == 6 && !memcmp(a->text, "neuron", 6)) return resolve_neuron(err, s, a, out);
         if (a->text_len == 4 && !memcmp(a->text, "file", 4)) return resolve_file(err, a, out);
-        return vs_fail(err, VS_E_SYNTAX, "no function is called %.*s; there are unit mean project reject pc neuron file", (int)a->text_len, a->text);
+        return vs_fail(err, VS_E_SYNTAX,
+                       "no function is called %.*s; there are unit mean project reject pc neuron file",
+                       (int)a->text_len, a->text);
     }
     return vs_fail(err, VS_E_SYNTAX, "an address of no known kind");
 }
@@ -203,7 +226,8 @@ bool vs_session_is_expr(vs_session *s, const char *expr, size_t n) {
 }
 
 /* The space that answers for a value: its own, the one asked for, or W_U for a vector of the stream. */
-static vs_status answers_in(vs_err *err, vs_session *s, const vs_value *v, const char *in, vs_space **where, bool *stream) {
+static vs_status answers_in(vs_err *err, vs_session *s, const vs_value *v, const char *in, vs_space **where,
+                            bool *stream) {
     *stream = false;
     *where = in ? vs_session_space_named(s, in) : v->space;
     if (in && !*where) return vs_fail(err, VS_E_UNKNOWN, "no space is called %s; spaces lists them", in);
@@ -213,17 +237,21 @@ static vs_status answers_in(vs_err *err, vs_session *s, const vs_value *v, const
         const vs_model_info *info = vs_model_info_of(m);
         of_model = info->stack[info->n_stacks - 1].d == v->dim;
     }
-    if (!*where && of_model) VS_TRY(vs__space_of_table(err, &s->model[s->current_model - 1], vs_model_weight(m, VS_ROLE_UNEMBED, vs_model_info_of(m)->n_stacks - 1, 0) ? 1 : 0, where));
+    if (!*where && of_model)
+        VS_TRY(vs__space_of_table(err, &s->model[s->current_model - 1],
+                                  vs_model_weight(m, VS_ROLE_UNEMBED, vs_model_info_of(m)->n_stacks - 1, 0) ? 1 : 0,
+                                  where));
     if (!*where) *where = vs_session_space(s);
     *stream = of_model && *where && !strcmp(vs_space_place(*where), "W_U");
     if (!*where || vs_space_dim(*where) != v->dim)
-        return vs_fail(err, VS_E_SHAPE, "a vector of %zu numbers has no neighbours in %s, which has %zu; name a space with --in", v->dim,
+        return vs_fail(err, VS_E_SHAPE,
+                       "a vector of %zu numbers has no neighbours in %s, which has %zu; name a space with --in", v->dim,
                        *where ? vs_space_name(*where) : "any open space", *where ? vs_space_dim(*where) : 0);
     return VS_OK;
 }
 
-vs_status vs_session_near(vs_err *err, vs_session *s, const vs_value *v, const char *in, size_t k, bool keep_operands, vs_hit *hits,
-                          size_t *found, vs_space **where) {
+vs_status vs_session_near(vs_err *err, vs_session *s, const vs_value *v, const char *in, size_t k, bool keep_operands,
+                          vs_hit *hits, size_t *found, vs_space **where) {
     bool stream;
     *found = 0;
     VS_TRY(answers_in(err, s, v, in, where, &stream));
@@ -237,9 +265,11 @@ vs_status vs_session_near(vs_err *err, vs_session *s, const vs_value *v, const c
     } else if (st == VS_OK) {
         memcpy(q, v->vec, v->dim * sizeof *q);
     }
-    if (st == VS_OK && vs_sum_squares(v->vec, v->dim) == 0.0f) st = vs_fail(err, VS_E_NUMERIC, "a zero vector has no direction, so it has no neighbours");
+    if (st == VS_OK && vs_sum_squares(v->vec, v->dim) == 0.0f)
+        st = vs_fail(err, VS_E_NUMERIC, "a zero vector has no direction, so it has no neighbours");
     bool own = !keep_operands && *where == v->space;
-    if (st == VS_OK) st = vs_space_near(err, *where, q, k, own ? v->rows : NULL, own ? v->n_rows : 0, idx, score, found);
+    if (st == VS_OK)
+        st = vs_space_near(err, *where, q, k, own ? v->rows : NULL, own ? v->n_rows : 0, idx, score, found);
     for (size_t i = 0; st == VS_OK && i < *found; i++) {
         hits[i].row = idx[i];
         hits[i].score = score[i];

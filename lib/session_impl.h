@@ -17,7 +17,8 @@ typedef struct vs__open_space {
     char *source; /* what it was opened by */
 } vs__open_space;
 
-/* Edits pushed together.  The vectors they carry live in the arena; positions stay text until a pass knows its words. */
+/* Edits pushed together.  The vectors they carry live in the arena; positions stay text until a pass knows its words.
+ */
 typedef struct vs__edit_spec {
     vs_edit edit;
     const char *at, *keys; /* position texts, NULL: all */

@@ -42,7 +42,8 @@ static vs_status number_at(vs_err *err, const char *s, size_t n, size_t T, size_
     long v = strtol(buf, &end, 10);
     long at = v < 0 ? v + (long)T : v;
     if (*end || end == buf) return vs_fail(err, VS_E_SYNTAX, "[%s] is no position", buf);
-    if (at < 0 || (size_t)at >= T) return vs_fail(err, VS_E_RANGE, "position %ld: the text has %zu tokens, 0..%zu", v, T, T - 1);
+    if (at < 0 || (size_t)at >= T)
+        return vs_fail(err, VS_E_RANGE, "position %ld: the text has %zu tokens, 0..%zu", v, T, T - 1);
     *out = (size_t)at;
     return VS_OK;
 }
@@ -67,7 +68,8 @@ static bool tokens_over(const vs_tokens *t, size_t begin, size_t end, size_t *fr
     return any;
 }
 
-vs_status vs_position_find(vs_err *err, const vs_model *m, const char *text, const vs_tokens *t, const char *pos, size_t n, size_t *from, size_t *to) {
+vs_status vs_position_find(vs_err *err, const vs_model *m, const char *text, const vs_tokens *t, const char *pos,
+                           size_t n, size_t *from, size_t *to) {
     if (!t->n) return vs_fail(err, VS_E_RANGE, "an empty text has no positions");
     bool quoted = n >= 2 && pos[0] == '"' && pos[n - 1] == '"';
     if (quoted) pos++, n -= 2;
@@ -79,7 +81,8 @@ vs_status vs_position_find(vs_err *err, const vs_model *m, const char *text, con
     const char *dots = NULL;
     for (size_t i = 0; !dots && i + 1 < n; i++)
         if (pos[i] == '.' && pos[i + 1] == '.') dots = pos + i;
-    if (!quoted && dots && all_digits(pos, (size_t)(dots - pos)) && all_digits(dots + 2, n - (size_t)(dots + 2 - pos))) {
+    if (!quoted && dots && all_digits(pos, (size_t)(dots - pos)) &&
+        all_digits(dots + 2, n - (size_t)(dots + 2 - pos))) {
         VS_TRY(number_at(err, pos, (size_t)(dots - pos), t->n, from));
         VS_TRY(number_at(err, dots + 2, n - (size_t)(dots + 2 - pos), t->n, to));
         return *from <= *to ? VS_OK : vs_fail(err, VS_E_RANGE, "[%.*s]: the range runs backwards", (int)n, pos);
@@ -115,7 +118,8 @@ vs_status vs_session_tokenize(vs_err *err, vs_session *s, const char *text, size
     return vs_tokenize(err, tok, text, n, NULL, 0, true, out);
 }
 
-static vs_status place(vs_err *err, const vs_model *m, const char *text, const vs_tokens *t, const char *pos, vs_positions *out) {
+static vs_status place(vs_err *err, const vs_model *m, const char *text, const vs_tokens *t, const char *pos,
+                       vs_positions *out) {
     *out = (vs_positions){.all = true};
     if (!pos) return VS_OK;
     size_t from, to;
@@ -124,7 +128,8 @@ static vs_status place(vs_err *err, const vs_model *m, const char *text, const v
     return VS_OK;
 }
 
-vs_status vs_session_run_text(vs_err *err, vs_session *s, const char *text, const vs_tokens *t, vs_request *rq, vs_pass **out) {
+vs_status vs_session_run_text(vs_err *err, vs_session *s, const char *text, const vs_tokens *t, vs_request *rq,
+                              vs_pass **out) {
     vs_model *m;
     *out = NULL;
     VS_TRY(vs_session_model(err, s, &m));
@@ -214,7 +219,8 @@ static vs_status vector_of(vs_err *err, vs_session *s, vs_span w, vs_arena *a, v
 /* cut L.attn[.hN] FROM -> TO */
 static vs_status cut_of(vs_err *err, const char *p, const char *end, vs_arena *a, vs__edit_spec *e) {
     vs_span from = next_word(&p, end), arrow = next_word(&p, end), to = next_word(&p, end), more = next_word(&p, end);
-    if (!(is(arrow, "->") || is(arrow, "→")) || !to.n || more.n) return vs_fail(err, VS_E_SYNTAX, "cut wants SITE FROM -> TO: cut 1.attn -1 -> -3");
+    if (!(is(arrow, "->") || is(arrow, "→")) || !to.n || more.n)
+        return vs_fail(err, VS_E_SYNTAX, "cut wants SITE FROM -> TO: cut 1.attn -1 -> -3");
     e->at = vs_arena_strndup(a, from.s, from.n);
     e->keys = vs_arena_strndup(a, to.s, to.n);
     return e->at && e->keys ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for an edit");
@@ -230,11 +236,15 @@ static vs_status edit_of(vs_err *err, vs_session *s, vs_span text, vs_arena *a, 
     static const struct {
         const char *name;
         vs_edit_kind kind;
-    } verbs[] = {{"zero", VS_EDIT_SET}, {"set", VS_EDIT_SET}, {"add", VS_EDIT_ADD}, {"scale", VS_EDIT_SCALE}, {"project", VS_EDIT_PROJECT}, {"cut", VS_EDIT_CUT}};
+    } verbs[] = {{"zero", VS_EDIT_SET},    {"set", VS_EDIT_SET},         {"add", VS_EDIT_ADD},
+                 {"scale", VS_EDIT_SCALE}, {"project", VS_EDIT_PROJECT}, {"cut", VS_EDIT_CUT}};
     size_t v = 0;
     while (v < 6 && !is(verb, verbs[v].name)) v++;
-    if (v == 6) return vs_fail(err, VS_E_SYNTAX, "no edit is called %.*s; there are zero scale add set project cut", (int)verb.n, verb.s);
-    if (!site.n) return vs_fail(err, VS_E_SYNTAX, "%s wants a site after it: %s 1.mlp_out", verbs[v].name, verbs[v].name);
+    if (v == 6)
+        return vs_fail(err, VS_E_SYNTAX, "no edit is called %.*s; there are zero scale add set project cut",
+                       (int)verb.n, verb.s);
+    if (!site.n)
+        return vs_fail(err, VS_E_SYNTAX, "%s wants a site after it: %s 1.mlp_out", verbs[v].name, verbs[v].name);
     e->edit.kind = verbs[v].kind;
     VS_TRY(site_of(err, s, site, a, e));
     if (e->edit.kind == VS_EDIT_CUT) return cut_of(err, p, end, a, e);
@@ -243,9 +253,12 @@ static vs_status edit_of(vs_err *err, vs_session *s, vs_span text, vs_arena *a, 
         while (rest.n && (*rest.s == '*' || isspace((unsigned char)*rest.s))) rest.s++, rest.n--;
         snprintf(number, sizeof number, "%.*s", (int)(rest.n < 63 ? rest.n : 63), rest.s);
         e->edit.factor = strtof(number, &stop);
-        return stop != number && !*stop ? VS_OK : vs_fail(err, VS_E_SYNTAX, "scale wants SITE * NUMBER: scale 1.mlp_out * 0.5");
+        return stop != number && !*stop ? VS_OK
+                                        : vs_fail(err, VS_E_SYNTAX, "scale wants SITE * NUMBER: scale 1.mlp_out * 0.5");
     }
-    if (v == 0) return rest.n ? vs_fail(err, VS_E_SYNTAX, "zero wants a site alone, but there is %.*s", (int)rest.n, rest.s) : VS_OK;
+    if (v == 0)
+        return rest.n ? vs_fail(err, VS_E_SYNTAX, "zero wants a site alone, but there is %.*s", (int)rest.n, rest.s)
+                      : VS_OK;
     return vector_of(err, s, rest, a, &e->edit);
 }
 
@@ -271,7 +284,8 @@ vs_status vs_session_push_edits(vs_err *err, vs_session *s, const char *text, si
     vs__edit_set *set = vs_zalloc(1, sizeof *set);
     vs_span *part = vs_alloc(count, sizeof *part);
     vs_status st = set && part ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for %zu edits", count);
-    if (st == VS_OK && !(set->spec = vs_arena_alloc(&set->arena, count, sizeof *set->spec))) st = vs_fail(err, VS_E_NOMEM, "no memory for %zu edits", count);
+    if (st == VS_OK && !(set->spec = vs_arena_alloc(&set->arena, count, sizeof *set->spec)))
+        st = vs_fail(err, VS_E_NOMEM, "no memory for %zu edits", count);
     if (st == VS_OK) split_edits(text, n, part, count);
     for (size_t i = 0; st == VS_OK && i < count; i++) {
         st = edit_of(err, s, part[i], &set->arena, &set->spec[i]);

@@ -72,8 +72,10 @@ static void table_release(void *self) {
 vs_status vs__space_of_table(vs_err *err, vs__open_model *m, int which, vs_space **out) {
     *out = m->table[which];
     if (*out) return VS_OK;
-    const vs_tensor *w = vs_model_weight(m->model, which ? VS_ROLE_UNEMBED : VS_ROLE_EMBED, vs_model_info_of(m->model)->n_stacks - 1, 0);
-    if (!w) return vs_fail(err, VS_E_UNSUPPORTED, "%s has no %s", m->name, which ? "unembedding (W_U)" : "embedding (W_E)");
+    const vs_tensor *w =
+        vs_model_weight(m->model, which ? VS_ROLE_UNEMBED : VS_ROLE_EMBED, vs_model_info_of(m->model)->n_stacks - 1, 0);
+    if (!w)
+        return vs_fail(err, VS_E_UNSUPPORTED, "%s has no %s", m->name, which ? "unembedding (W_U)" : "embedding (W_E)");
     const vs_tokenizer *tok;
     VS_TRY(vs_model_tokenizer(err, m->model, &tok));
     table_keys *k = vs_zalloc(1, sizeof *k);
@@ -90,11 +92,15 @@ vs_status vs__space_of_table(vs_err *err, vs__open_model *m, int which, vs_space
     }
     vs_buf name = {0};
     vs_buf_printf(&name, "%s:%s", m->name, which ? "W_U" : "W_E");
-    vs_space_desc d = {.name = name.s ? name.s : "", .place = which ? "W_U" : "W_E", .rows = *w,
+    vs_space_desc d = {.name = name.s ? name.s : "",
+                       .place = which ? "W_U" : "W_E",
+                       .rows = *w,
                        .keys = {.self = k, .key = table_key, .find = table_find, .split = table_split, .pieces = true},
-                       .release = table_release, .owner = k};
+                       .release = table_release,
+                       .owner = k};
     d.rows.shape[0] = k->n;
-    vs_status st = name.failed ? vs_fail(err, VS_E_NOMEM, "no memory for a name") : vs_space_new(err, &d, &m->table[which]);
+    vs_status st =
+        name.failed ? vs_fail(err, VS_E_NOMEM, "no memory for a name") : vs_space_new(err, &d, &m->table[which]);
     vs_buf_free(&name);
     if (st != VS_OK) {
         table_release(k);

@@ -7,11 +7,12 @@
 #include "../lib/command.h"
 #include "direct.h"
 
-static const vs_opt opts[] = {{"layer", 0, VS_OPT_INT, "L", "one block", NULL, VS_COMPLETE_NONE},
-                              {"head", 0, VS_OPT_INT, "H", "one head of that block", NULL, VS_COMPLETE_NONE},
-                              {"at", 0, VS_OPT_TEXT, "POS", "for one token, every head's look, sorted", NULL, VS_COMPLETE_NONE},
-                              {"k", 'k', VS_OPT_INT, "K", "rows of the table", "20", VS_COMPLETE_NONE},
-                              {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
+static const vs_opt opts[] = {
+    {"layer", 0, VS_OPT_INT, "L", "one block", NULL, VS_COMPLETE_NONE},
+    {"head", 0, VS_OPT_INT, "H", "one head of that block", NULL, VS_COMPLETE_NONE},
+    {"at", 0, VS_OPT_TEXT, "POS", "for one token, every head's look, sorted", NULL, VS_COMPLETE_NONE},
+    {"k", 'k', VS_OPT_INT, "K", "rows of the table", "20", VS_COMPLETE_NONE},
+    {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
 /* One text's patterns: [L][H, T, T], with labels for its tokens. */
 typedef struct looks {
@@ -39,7 +40,9 @@ static vs_status pattern_row(vs_err *err, const looks *k, size_t layer, size_t h
 }
 
 /* Its special tokens are where a head rests when it has nothing to say: not a look. */
-static bool is_rest(const looks *k, size_t pos) { return k->tokens->special[pos] || vs_is_special(k->tok, k->tokens->id[pos]); }
+static bool is_rest(const looks *k, size_t pos) {
+    return k->tokens->special[pos] || vs_is_special(k->tok, k->tokens->id[pos]);
+}
 
 static vs_status looks_open(vs_err *err, vs_session *s, const vs_model *m, const vs_text_input *in, looks *k) {
     const vs_model_info *info = vs_model_info_of(m);
@@ -49,7 +52,9 @@ static vs_status looks_open(vs_err *err, vs_session *s, const vs_model *m, const
     k->site = vs_arena_alloc(&k->arena, k->L, sizeof *k->site);
     k->label = vs_arena_alloc(&k->arena, k->T, sizeof *k->label);
     if (!k->site || !k->label) return vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", k->T);
-    for (size_t l = 0; l < k->L; l++) k->site[l] = (vs_site){.kind = VS_SITE_PATTERN, .layer = (int16_t)l, .head = -1, .stack = (uint8_t)(info->n_stacks - 1)};
+    for (size_t l = 0; l < k->L; l++)
+        k->site[l] =
+            (vs_site){.kind = VS_SITE_PATTERN, .layer = (int16_t)l, .head = -1, .stack = (uint8_t)(info->n_stacks - 1)};
     for (size_t i = 0; i < k->T; i++) {
         vs_buf b = {0};
         vs_piece_text(k->tok, in->tokens.id[i], &b);
@@ -77,10 +82,11 @@ static int by_weight(const void *a, const void *b) {
 }
 
 static void look_table(const looks *k, const look *list, size_t n, const char *name, vs_out *o) {
-    static const vs_col cols[] = {{"token", VS_COL_TEXT, 0, 0, NULL},      {"position", VS_COL_INT, 0, VS_COL_JSON_ONLY, NULL},
-                                  {"looks_at", VS_COL_TEXT, 0, 0, "looks at"}, {"key", VS_COL_INT, 0, VS_COL_JSON_ONLY, NULL},
-                                  {"layer", VS_COL_INT, 0, 0, NULL},       {"head", VS_COL_INT, 0, 0, NULL},
-                                  {"weight", VS_COL_PROB, 3, 0, NULL}};
+    static const vs_col cols[] = {
+        {"token", VS_COL_TEXT, 0, 0, NULL},          {"position", VS_COL_INT, 0, VS_COL_JSON_ONLY, NULL},
+        {"looks_at", VS_COL_TEXT, 0, 0, "looks at"}, {"key", VS_COL_INT, 0, VS_COL_JSON_ONLY, NULL},
+        {"layer", VS_COL_INT, 0, 0, NULL},           {"head", VS_COL_INT, 0, 0, NULL},
+        {"weight", VS_COL_PROB, 3, 0, NULL}};
     vs_out_table(o, name, cols, 7);
     for (size_t i = 0; i < n; i++) {
         vs_out_cell_text(o, k->label[list[i].query]);
@@ -107,7 +113,8 @@ static vs_status strongest(vs_err *err, const looks *k, size_t layer, size_t hea
     return VS_OK;
 }
 
-/* Every head's look from one token, sorted; or, query = T, for each token the one head that looks hardest at another. */
+/* Every head's look from one token, sorted; or, query = T, for each token the one head that looks hardest at another.
+ */
 static vs_status links(vs_err *err, const looks *k, size_t query, int64_t layer, size_t most, vs_out *o) {
     bool each = query == k->T;
     size_t n = 0, first = layer < 0 ? 0 : (size_t)layer, last = layer < 0 ? k->L - 1 : (size_t)layer;
@@ -139,7 +146,8 @@ static vs_status heat(vs_err *err, const looks *k, int64_t layer, int64_t head, 
     float *map = vs_zalloc(k->T * k->T, sizeof *map);
     if (!map) return vs_fail(err, VS_E_NOMEM, "no memory for %zu x %zu weights", k->T, k->T);
     vs_status st = VS_OK;
-    size_t l0 = layer < 0 ? 0 : (size_t)layer, l1 = layer < 0 ? k->L : l0 + 1, h0 = head < 0 ? 0 : (size_t)head, h1 = head < 0 ? k->H : h0 + 1;
+    size_t l0 = layer < 0 ? 0 : (size_t)layer, l1 = layer < 0 ? k->L : l0 + 1, h0 = head < 0 ? 0 : (size_t)head,
+           h1 = head < 0 ? k->H : h0 + 1;
     for (size_t l = l0; l < l1; l++)
         for (size_t h = h0; h < h1; h++)
             for (size_t q = 0; st == VS_OK && q < k->T; q++) {
@@ -161,10 +169,13 @@ static vs_status heat(vs_err *err, const looks *k, int64_t layer, int64_t head, 
 /* ---- what a head says ---- */
 
 /* The words that one head's output at the last position moves the prediction towards. */
-static vs_status head_words(vs_err *err, vs_session *s, const looks *k, const vs_text_input *in, int layer, int head, size_t at, vs_out *o) {
+static vs_status head_words(vs_err *err, vs_session *s, const looks *k, const vs_text_input *in, int layer, int head,
+                            size_t at, vs_out *o) {
     uint8_t stack = (uint8_t)(vs_model_info_of(k->m)->n_stacks - 1);
     bool branch = vs_model_weight(k->m, VS_ROLE_ATTN_BRANCH, stack, layer) != NULL;
-    vs_site keep[3] = {{VS_SITE_RESULT, (int16_t)layer, -1, stack, 0}, {VS_SITE_RESID_PRE, (int16_t)k->L, -1, stack, 0}, {VS_SITE_ATTN_RAW, (int16_t)layer, -1, stack, 0}};
+    vs_site keep[3] = {{VS_SITE_RESULT, (int16_t)layer, -1, stack, 0},
+                       {VS_SITE_RESID_PRE, (int16_t)k->L, -1, stack, 0},
+                       {VS_SITE_ATTN_RAW, (int16_t)layer, -1, stack, 0}};
     vs_request rq = {.keep = keep, .n_keep = branch ? 3 : 2};
     vs_pass *p = NULL;
     vs_tensor result, stream, raw = {0};
@@ -181,9 +192,11 @@ static vs_status head_words(vs_err *err, vs_session *s, const looks *k, const vs
         logits = vs_alloc(x.V, sizeof *logits);
         if (!mul || !logits) st = vs_fail(err, VS_E_NOMEM, "no memory for the logits");
     }
-    if (st == VS_OK) st = vs_direct_branch(err, &x, VS_ROLE_ATTN_BRANCH, layer, branch ? vs_tensor_row(&raw, at) : NULL, mul);
+    if (st == VS_OK)
+        st = vs_direct_branch(err, &x, VS_ROLE_ATTN_BRANCH, layer, branch ? vs_tensor_row(&raw, at) : NULL, mul);
     if (st == VS_OK) {
-        const float *v = (const float *)((const char *)result.data + at * result.stride[0] + (size_t)head * result.stride[1]);
+        const float *v =
+            (const float *)((const char *)result.data + at * result.stride[0] + (size_t)head * result.stride[1]);
         vs_mul_into(v, mul, mul, x.d);
         st = vs_direct_logits(err, &x, mul, 1, logits);
     }
@@ -203,7 +216,9 @@ static vs_status head_words(vs_err *err, vs_session *s, const looks *k, const vs
 /* ---- the command ---- */
 
 static vs_status within(vs_err *err, const char *what, int64_t v, size_t n) {
-    return v >= 0 && (size_t)v < n ? VS_OK : vs_fail(err, VS_E_RANGE, "attention: there is no %s %lld; they are 0..%zu", what, (long long)v, n - 1);
+    return v >= 0 && (size_t)v < n
+               ? VS_OK
+               : vs_fail(err, VS_E_RANGE, "attention: there is no %s %lld; they are 0..%zu", what, (long long)v, n - 1);
 }
 
 static vs_status show(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, looks *k, vs_out *o) {
@@ -212,7 +227,9 @@ static vs_status show(vs_err *err, vs_session *s, const vs_args *a, const vs_tex
     if (vs_has(a, "layer")) VS_TRY(within(err, "layer", layer, k->L));
     if (vs_has(a, "head")) VS_TRY(within(err, "head", head, k->H));
     if (head >= 0 && layer < 0) return vs_fail(err, VS_E_USAGE, "attention: --head wants --layer with it");
-    if (vs_has(a, "at")) VS_TRY(vs_position_find(err, k->m, in->text, k->tokens, vs_text(a, "at"), strlen(vs_text(a, "at")), &from, &at));
+    if (vs_has(a, "at"))
+        VS_TRY(
+            vs_position_find(err, k->m, in->text, k->tokens, vs_text(a, "at"), strlen(vs_text(a, "at")), &from, &at));
     vs_out_texts(o, VS_COL_JSON_ONLY, "tokens", k->label, k->T);
     if (!vs_has(a, "at")) {
         if (head >= 0)
@@ -228,11 +245,15 @@ static vs_status show(vs_err *err, vs_session *s, const vs_args *a, const vs_tex
         bool can = info->has_logits && !info->masked && !info->stack[info->n_stacks - 1].post_norm;
         return can ? head_words(err, s, k, in, (int)layer, (int)head, vs_has(a, "at") ? at : k->T - 1, o) : VS_OK;
     }
-    vs_out_heading(o, vs_has(a, "at") ? "Where each head looks from \"%s\"" : "For each word, the head that looks hardest at another%.0s", vs_has(a, "at") ? k->label[at] : "");
+    vs_out_heading(o,
+                   vs_has(a, "at") ? "Where each head looks from \"%s\""
+                                   : "For each word, the head that looks hardest at another%.0s",
+                   vs_has(a, "at") ? k->label[at] : "");
     return links(err, k, at, layer, most, o);
 }
 
-static vs_status attention_one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several, vs_out *o) {
+static vs_status attention_one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several,
+                               vs_out *o) {
     vs_model *m;
     looks k = {0};
     (void)several;
@@ -243,12 +264,24 @@ static vs_status attention_one(vs_err *err, vs_session *s, const vs_args *a, con
     return st;
 }
 
-static vs_status run_attention(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) { return vs_each_text(err, s, a, attention_one, o); }
-static const char *const examples[] = {"attention the white swan in the blue water", "attention the white swan in the blue water --at swan",
+static vs_status run_attention(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    return vs_each_text(err, s, a, attention_one, o);
+}
+static const char *const examples[] = {"attention the white swan in the blue water",
+                                       "attention the white swan in the blue water --at swan",
                                        "attention the white swan in the blue water --layer 5 --head 2", NULL};
-const vs_cmd vs_cmd_attention = {
-    .name = "attention", .group = "attention", .synopsis = "TEXT [--layer L] [--head H] [--at POS]", .summary = "where each head looks, and what it says",
-    .details = "A row of the picture is a token that looks, a column one that is looked at.  Looks at oneself and at special tokens,\n"
-               "where heads rest, are left out of the tables.  With --layer and --head: one head's pattern, and the words that its\n"
-               "output at the last position (or at --at) moves the prediction towards.",
-    .style = VS_ARGS_TEXT, .min_args = 1, .opts = opts, .examples = examples, .needs = VS_NEEDS_MODEL, .run = run_attention};
+const vs_cmd vs_cmd_attention = {.name = "attention",
+                                 .group = "attention",
+                                 .synopsis = "TEXT [--layer L] [--head H] [--at POS]",
+                                 .summary = "where each head looks, and what it says",
+                                 .details = "A row of the picture is a token that looks, a column one that is looked "
+                                            "at.  Looks at oneself and at special tokens,\n"
+                                            "where heads rest, are left out of the tables.  With --layer and --head: "
+                                            "one head's pattern, and the words that its\n"
+                                            "output at the last position (or at --at) moves the prediction towards.",
+                                 .style = VS_ARGS_TEXT,
+                                 .min_args = 1,
+                                 .opts = opts,
+                                 .examples = examples,
+                                 .needs = VS_NEEDS_MODEL,
+                                 .run = run_attention};

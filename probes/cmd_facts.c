@@ -1,14 +1,15 @@
 /* cmd_facts.c - facts: where the MLPs add what a model knows; a file of facts scored. */
 #include <jansson.h>
 #include <math.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../lib/command.h"
 #include "facts.h"
 
-static const vs_opt opts[] = {{"answer", 0, VS_OPT_TEXT, "TEXT", "the answer to follow, with its leading blank (the prediction)", NULL, VS_COMPLETE_NONE},
+static const vs_opt opts[] = {{"answer", 0, VS_OPT_TEXT, "TEXT",
+                               "the answer to follow, with its leading blank (the prediction)", NULL, VS_COMPLETE_NONE},
                               {"neurons", 0, VS_OPT_INT, "N", "how many neurons to name", "8", VS_COMPLETE_NONE},
                               {"limit", 0, VS_OPT_INT, "N", "with --file: the first N facts", NULL, VS_COMPLETE_NONE},
                               {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
@@ -16,8 +17,11 @@ static const vs_opt opts[] = {{"answer", 0, VS_OPT_TEXT, "TEXT", "the answer to 
 /* ---- one fact ---- */
 
 static void layer_table(const vs_fact *f, vs_out *o) {
-    static const vs_col cols[] = {{"layer", VS_COL_INT, 0, 0, NULL},   {"attn", VS_COL_REAL, 2, 0, "attention adds"}, {"mlp", VS_COL_REAL, 2, 0, "MLP adds"},
-                                  {"rank", VS_COL_INT, 0, 0, "rank after"}, {"silenced", VS_COL_PROB, 4, 0, "prob, MLP silent"}};
+    static const vs_col cols[] = {{"layer", VS_COL_INT, 0, 0, NULL},
+                                  {"attn", VS_COL_REAL, 2, 0, "attention adds"},
+                                  {"mlp", VS_COL_REAL, 2, 0, "MLP adds"},
+                                  {"rank", VS_COL_INT, 0, 0, "rank after"},
+                                  {"silenced", VS_COL_PROB, 4, 0, "prob, MLP silent"}};
     vs_out_table(o, "layers", cols, 5);
     for (size_t l = 0; l < f->L; l++) {
         vs_out_cell_int(o, (int64_t)l);
@@ -30,8 +34,11 @@ static void layer_table(const vs_fact *f, vs_out *o) {
 }
 
 static void neuron_table(const vs_fact *f, vs_out *o) {
-    static const vs_col cols[] = {{"layer", VS_COL_INT, 0, 0, NULL}, {"neuron", VS_COL_INT, 0, 0, NULL}, {"activation", VS_COL_REAL, 2, 0, NULL},
-                                  {"share", VS_COL_REAL, 3, 0, "adds"}, {"words", VS_COL_TEXT, 0, 0, "writes towards"}};
+    static const vs_col cols[] = {{"layer", VS_COL_INT, 0, 0, NULL},
+                                  {"neuron", VS_COL_INT, 0, 0, NULL},
+                                  {"activation", VS_COL_REAL, 2, 0, NULL},
+                                  {"share", VS_COL_REAL, 3, 0, "adds"},
+                                  {"words", VS_COL_TEXT, 0, 0, "writes towards"}};
     vs_out_table(o, "neurons", cols, 5);
     for (size_t i = 0; i < f->n_neurons; i++) {
         vs_out_cell_int(o, f->neuron[i].layer);
@@ -51,12 +58,16 @@ static void show(const vs_fact *f, const char *answer, vs_out *o) {
     vs_out_real(o, VS_COL_JSON_ONLY, "logit", (double)f->logit, 4);
     vs_out_real(o, VS_COL_JSON_ONLY, "embedding", (double)f->embed, 4);
     vs_out_real(o, VS_COL_JSON_ONLY, "sum", f->sum, 4);
-    vs_out_note(o, "\"%s\": probability %.4f, rank %zu, logit %.3f", answer, (double)f->prob, f->rank, (double)f->logit);
+    vs_out_note(o, "\"%s\": probability %.4f, rank %zu, logit %.3f", answer, (double)f->prob, f->rank,
+                (double)f->logit);
     vs_out_heading(o, "What each block adds to that logit");
     layer_table(f, o);
     double off = fabs(f->sum - (double)f->logit);
-    vs_out_note(o, "  embedding %.2f + all parts = %.4f; the logit is %.4f: %s", (double)f->embed, f->sum, (double)f->logit,
-                off <= 1e-3 * fmax(1, fabs((double)f->logit)) ? "they agree" : "THEY DIFFER, so the shares are not the whole story (a logit cap, or an edit in force)");
+    vs_out_note(o, "  embedding %.2f + all parts = %.4f; the logit is %.4f: %s", (double)f->embed, f->sum,
+                (double)f->logit,
+                off <= 1e-3 * fmax(1, fabs((double)f->logit))
+                    ? "they agree"
+                    : "THEY DIFFER, so the shares are not the whole story (a logit cap, or an edit in force)");
     vs_out_heading(o, "The neurons that matter most");
     neuron_table(f, o);
 }
@@ -76,7 +87,8 @@ static vs_status one_fact(vs_err *err, vs_session *s, const vs_args *a, const vs
     int64_t answer = -1, n = vs_int(a, "neurons");
     if (vs_has(a, "answer")) VS_TRY(first_token(err, tok, vs_text(a, "answer"), &answer));
     VS_TRY(vs_args_texts(err, s, a, &t));
-    vs_status st = vs_fact_find(err, s, t.item[0].text, &t.item[0].tokens, answer, n > 0 ? (size_t)n : 0, vs_out_progress(o), &f);
+    vs_status st =
+        vs_fact_find(err, s, t.item[0].text, &t.item[0].tokens, answer, n > 0 ? (size_t)n : 0, vs_out_progress(o), &f);
     if (st == VS_OK) {
         vs_buf word = {0};
         vs_buf_puts(&word, "");
@@ -104,7 +116,8 @@ typedef struct reference {
     const char *source;
 } reference;
 static const reference references[] = {
-#define REFERENCE(header_hash, bytes, facts, n, at_1, at_10, source) {header_hash, bytes, facts, n, at_1, at_10, source},
+#define REFERENCE(header_hash, bytes, facts, n, at_1, at_10, source)                                                   \
+    {header_hash, bytes, facts, n, at_1, at_10, source},
 #include "references.def"
 };
 
@@ -119,7 +132,9 @@ static uint64_t fingerprint(uint64_t h, const char *text) {
 static const reference *reference_of(const vs_session *s, const vs_model_info *in, const tally *t) {
     for (size_t i = 0; i < sizeof references / sizeof *references && !vs_session_edit_count(s); i++) {
         const reference *r = &references[i];
-        if (r->header_hash == in->header_hash && r->bytes == in->file_bytes && r->facts == t->fingerprint && r->n == t->n) return r;
+        if (r->header_hash == in->header_hash && r->bytes == in->file_bytes && r->facts == t->fingerprint &&
+            r->n == t->n)
+            return r;
     }
     return NULL;
 }
@@ -146,14 +161,16 @@ static void show_tally(vs_out *o, const tally *t, const reference *r) {
 }
 
 /* The rank of the attribute's first token after the prompt, among all tokens. */
-static vs_status score_one(vs_err *err, vs_session *s, const vs_tokenizer *tok, size_t V, const char *prompt, const char *attribute, size_t *rank, double *prob) {
+static vs_status score_one(vs_err *err, vs_session *s, const vs_tokenizer *tok, size_t V, const char *prompt,
+                           const char *attribute, size_t *rank, double *prob) {
     vs_buf answer = {0};
     vs_tokens t;
     vs_pass *p = NULL;
     int64_t id = 0;
     vs_request rq = {.logits = VS_LOGITS_LAST};
     vs_buf_printf(&answer, " %s", attribute);
-    vs_status st = answer.failed ? vs_fail(err, VS_E_NOMEM, "no memory for an answer") : first_token(err, tok, answer.s, &id);
+    vs_status st =
+        answer.failed ? vs_fail(err, VS_E_NOMEM, "no memory for an answer") : first_token(err, tok, answer.s, &id);
     vs_buf_free(&answer);
     VS_TRY(st);
     VS_TRY(vs_session_tokenize(err, s, prompt, strlen(prompt), &t));
@@ -170,24 +187,27 @@ static vs_status score_one(vs_err *err, vs_session *s, const vs_tokenizer *tok, 
 }
 
 static vs_status keep_result(vs_err *err, vs_store *store, json_t *fact, size_t rank, double prob) {
-    json_t *row = json_pack("{s:O?,s:O?,s:I,s:f}", "prompt", json_object_get(fact, "prompt"), "attribute", json_object_get(fact, "attribute"), "rank",
-                            (json_int_t)rank, "prob", prob);
+    json_t *row = json_pack("{s:O?,s:O?,s:I,s:f}", "prompt", json_object_get(fact, "prompt"), "attribute",
+                            json_object_get(fact, "attribute"), "rank", (json_int_t)rank, "prob", prob);
     char *text = row ? json_dumps(row, JSON_COMPACT) : NULL;
     const char *subject = json_string_value(json_object_get(fact, "subject"));
-    vs_status st = text ? vs_store_result(err, store, "facts", subject ? subject : "", text, 0, 0) : vs_fail(err, VS_E_NOMEM, "no memory for a result");
+    vs_status st = text ? vs_store_result(err, store, "facts", subject ? subject : "", text, 0, 0)
+                        : vs_fail(err, VS_E_NOMEM, "no memory for a result");
     free(text);
     json_decref(row);
     return st;
 }
 
-static vs_status score_all(vs_err *err, vs_session *s, const vs_tokenizer *tok, size_t V, json_t *list, size_t n, const char *path, vs_out *o, tally *sum) {
+static vs_status score_all(vs_err *err, vs_session *s, const vs_tokenizer *tok, size_t V, json_t *list, size_t n,
+                           const char *path, vs_out *o, tally *sum) {
     vs_store *store;
     VS_TRY(vs_session_store(err, s, &store));
     VS_TRY(vs_store_begin(err, store));
     vs_status st = VS_OK;
     for (size_t i = 0; st == VS_OK && i < n; i++) {
         json_t *fact = json_array_get(list, i);
-        const char *prompt = json_string_value(json_object_get(fact, "prompt")), *attribute = json_string_value(json_object_get(fact, "attribute"));
+        const char *prompt = json_string_value(json_object_get(fact, "prompt")),
+                   *attribute = json_string_value(json_object_get(fact, "attribute"));
         size_t rank = 0;
         double prob = 0;
         if (!prompt || !attribute)
@@ -201,7 +221,8 @@ static vs_status score_all(vs_err *err, vs_session *s, const vs_tokenizer *tok, 
         sum->prob += prob;
         if (st == VS_OK) sum->fingerprint = fingerprint(fingerprint(sum->fingerprint, prompt), attribute);
         vs_tick(vs_out_progress(o), "facts", i + 1, n);
-        if (st == VS_OK && vs_interrupted()) st = vs_fail(err, VS_E_STOPPED, "facts: stopped after %zu of %zu", i + 1, n);
+        if (st == VS_OK && vs_interrupted())
+            st = vs_fail(err, VS_E_STOPPED, "facts: stopped after %zu of %zu", i + 1, n);
     }
     if (st != VS_OK) {
         vs_store_rollback(store);
@@ -210,7 +231,8 @@ static vs_status score_all(vs_err *err, vs_session *s, const vs_tokenizer *tok, 
     return vs_store_commit(err, store);
 }
 
-static vs_status file_of_facts(vs_err *err, vs_session *s, const vs_args *a, vs_model *m, const vs_tokenizer *tok, vs_out *o) {
+static vs_status file_of_facts(vs_err *err, vs_session *s, const vs_args *a, vs_model *m, const vs_tokenizer *tok,
+                               vs_out *o) {
     const char *path = vs_text(a, "file");
     json_error_t e;
     json_t *list = json_load_file(path, 0, &e);
@@ -233,12 +255,23 @@ static vs_status run_facts(vs_err *err, vs_session *s, const vs_args *a, vs_out 
     VS_TRY(vs_model_tokenizer(err, m, &tok));
     return vs_has(a, "file") ? file_of_facts(err, s, a, m, tok, o) : one_fact(err, s, a, tok, o);
 }
-static const char *const examples[] = {"facts \"Michael Jordan plays the sport of\" --answer \" basketball\"", "facts The Eiffel Tower is in the city of", NULL};
+static const char *const examples[] = {"facts \"Michael Jordan plays the sport of\" --answer \" basketball\"",
+                                       "facts The Eiffel Tower is in the city of", NULL};
 const vs_cmd vs_cmd_facts = {
-    .name = "facts", .group = "facts", .synopsis = "TEXT [--answer TEXT] | --file F", .summary = "where the MLPs add what the model knows",
-    .details = "For each block: what its attention and its MLP add to the answer's logit (with the final norm's scale held), the rank\n"
-               "of the answer in the stream after it, and the answer's probability when that MLP is silenced, as with {zero L.mlp_out}.\n"
+    .name = "facts",
+    .group = "facts",
+    .synopsis = "TEXT [--answer TEXT] | --file F",
+    .summary = "where the MLPs add what the model knows",
+    .details = "For each block: what its attention and its MLP add to the answer's logit (with the final norm's scale "
+               "held), the rank\n"
+               "of the answer in the stream after it, and the answer's probability when that MLP is silenced, as with "
+               "{zero L.mlp_out}.\n"
                "Then the neurons that matter most, with the words their value vectors write towards.\n"
                "--file scores a set of facts in ROME's format: P@1 and P@10 of the first token, beside those of\n"
                "transformers where they are known; each result is kept in the store.",
-    .style = VS_ARGS_TEXT, .min_args = 1, .opts = opts, .examples = examples, .needs = VS_NEEDS_CAUSAL, .run = run_facts};
+    .style = VS_ARGS_TEXT,
+    .min_args = 1,
+    .opts = opts,
+    .examples = examples,
+    .needs = VS_NEEDS_CAUSAL,
+    .run = run_facts};

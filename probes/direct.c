@@ -10,9 +10,13 @@ vs_status vs_direct_open(vs_err *err, const vs_model *m, const float *stream, vs
     const vs_stack_info *k = &in->stack[in->n_stacks - 1];
     int stack = in->n_stacks - 1;
     x->W_U = vs_model_weight(m, VS_ROLE_UNEMBED, stack, 0);
-    if (!in->has_logits || !x->W_U) return vs_fail(err, VS_E_UNSUPPORTED, "%s has no unembedding to write to", in->name);
+    if (!in->has_logits || !x->W_U)
+        return vs_fail(err, VS_E_UNSUPPORTED, "%s has no unembedding to write to", in->name);
     if (k->post_norm || in->masked)
-        return vs_fail(err, VS_E_UNSUPPORTED, "%s normalises after each sum: its parts do not add up to a logit; this probe wants a pre-norm decoder", in->name);
+        return vs_fail(
+            err, VS_E_UNSUPPORTED,
+            "%s normalises after each sum: its parts do not add up to a logit; this probe wants a pre-norm decoder",
+            in->name);
     x->d = k->d;
     x->V = in->V;
     x->gain = vs_alloc(k->d, sizeof *x->gain);
@@ -26,16 +30,20 @@ vs_status vs_direct_open(vs_err *err, const vs_model *m, const float *stream, vs
     else
         for (size_t i = 0; i < k->d; i++) x->gain[i] = 1;
     float *y = s == VS_OK && g ? vs_alloc(k->d, sizeof *y) : NULL;
-    if (s == VS_OK && g) { /* the scale from the norm itself: y = (x - mean) * scale * gain + bias, at the largest coordinate */
+    if (s == VS_OK &&
+        g) { /* the scale from the norm itself: y = (x - mean) * scale * gain + bias, at the largest coordinate */
         size_t at = 0;
         double mean = x->centred ? (double)vs_sum(stream, k->d) / (double)k->d : 0;
         s = y ? vs_model_final_norm(err, m, stream, 1, y) : vs_fail(err, VS_E_NOMEM, "no memory for a norm");
         for (size_t i = 0; s == VS_OK && i < k->d; i++)
-            if (fabs(((double)stream[i] - mean) * (double)x->gain[i]) > fabs(((double)stream[at] - mean) * (double)x->gain[at])) at = i;
+            if (fabs(((double)stream[i] - mean) * (double)x->gain[i]) >
+                fabs(((double)stream[at] - mean) * (double)x->gain[at]))
+                at = i;
         float bias = 0, *b = NULL;
         if (s == VS_OK && vs_model_weight(m, VS_ROLE_FINAL_NORM_B, stack, 0)) {
             b = vs_alloc(k->d, sizeof *b);
-            s = b ? vs_model_row(err, m, VS_ROLE_FINAL_NORM_B, 0, 0, b) : vs_fail(err, VS_E_NOMEM, "no memory for a norm");
+            s = b ? vs_model_row(err, m, VS_ROLE_FINAL_NORM_B, 0, 0, b)
+                  : vs_fail(err, VS_E_NOMEM, "no memory for a norm");
             if (s == VS_OK) bias = b[at];
         }
         double denominator = ((double)stream[at] - mean) * (double)x->gain[at];
@@ -94,7 +102,8 @@ vs_status vs_direct_branch(vs_err *err, const vs_direct *x, vs_role gain, int la
     return s;
 }
 
-vs_status vs_direct_words(vs_err *err, const vs_direct *x, const vs_tokenizer *tok, const float *logits, size_t k, vs_buf *out) {
+vs_status vs_direct_words(vs_err *err, const vs_direct *x, const vs_tokenizer *tok, const float *logits, size_t k,
+                          vs_buf *out) {
     size_t *idx = vs_alloc(k, sizeof *idx);
     if (!idx) return vs_fail(err, VS_E_NOMEM, "no memory for %zu words", k);
     size_t n = vs_top_k(logits, x->V, k, idx);

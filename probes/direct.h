@@ -12,9 +12,9 @@
 typedef struct vs_direct {
     const vs_model *m;
     size_t d, V;
-    bool centred;      /* a layer norm: the mean is taken away first */
-    float scale;       /* the final norm's, held at its value for `stream` */
-    float *gain;       /* [d] the final norm's gain */
+    bool centred; /* a layer norm: the mean is taken away first */
+    float scale;  /* the final norm's, held at its value for `stream` */
+    float *gain;  /* [d] the final norm's gain */
     const vs_tensor *W_U;
 } vs_direct;
 
@@ -30,10 +30,13 @@ vs_status vs_direct_row(vs_err *err, const vs_direct *x, size_t t, float *dir) V
 vs_status vs_direct_logits(vs_err *err, const vs_direct *x, const float *v, size_t n, float *logits) VS_MUST_CHECK;
 
 /* vs_direct_branch() - the map from a branch's raw output (attention's or the MLP's, before any branch norm) to the
- * stream, at the pass's own scale: mul [d].  raw, added [d]: that output and what was added.  All ones without a norm. */
-vs_status vs_direct_branch(vs_err *err, const vs_direct *x, vs_role gain, int layer, const float *raw, float *mul) VS_MUST_CHECK;
+ * stream, at the pass's own scale: mul [d].  raw, added [d]: that output and what was added.  All ones without a norm.
+ */
+vs_status vs_direct_branch(vs_err *err, const vs_direct *x, vs_role gain, int layer, const float *raw,
+                           float *mul) VS_MUST_CHECK;
 
 /* vs_direct_words() - the k tokens of the largest logits as one text: "·basketball ·football …", appended to out. */
-vs_status vs_direct_words(vs_err *err, const vs_direct *x, const vs_tokenizer *tok, const float *logits, size_t k, vs_buf *out) VS_MUST_CHECK;
+vs_status vs_direct_words(vs_err *err, const vs_direct *x, const vs_tokenizer *tok, const float *logits, size_t k,
+                          vs_buf *out) VS_MUST_CHECK;
 
 #endif

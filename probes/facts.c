@@ -7,7 +7,8 @@
 
 /* The sites of one block that the attribution needs, in this order. */
 enum { STREAM, ATTN, MLP, NEURONS, RAW, KINDS };
-static const vs_site_kind kinds[KINDS] = {VS_SITE_RESID_PRE, VS_SITE_ATTN_OUT, VS_SITE_MLP_OUT, VS_SITE_MLP_POST, VS_SITE_MLP_RAW};
+static const vs_site_kind kinds[KINDS] = {VS_SITE_RESID_PRE, VS_SITE_ATTN_OUT, VS_SITE_MLP_OUT, VS_SITE_MLP_POST,
+                                          VS_SITE_MLP_RAW};
 
 /* What the parts of the work share. */
 typedef struct work {
@@ -20,7 +21,7 @@ typedef struct work {
     vs_pass *pass;
     vs_site *site; /* [L * kinds + 1], by site_at */
     size_t per_layer, n_sites, L, d, f, V, last;
-    bool branch;   /* the MLP's output is normed before it is added */
+    bool branch; /* the MLP's output is normed before it is added */
     vs_direct direct;
     float *dir; /* [d] */
     vs_fact *out;
@@ -44,7 +45,8 @@ static vs_status run_clean(vs_err *err, work *w) {
     w->site = vs_alloc(w->n_sites, sizeof *w->site);
     if (!w->site) return no_memory(err);
     for (size_t i = 0; i < w->n_sites; i++)
-        w->site[i] = (vs_site){.kind = kinds[i % w->per_layer], .layer = (int16_t)(i / w->per_layer), .head = -1, .stack = stack};
+        w->site[i] = (vs_site){
+            .kind = kinds[i % w->per_layer], .layer = (int16_t)(i / w->per_layer), .head = -1, .stack = stack};
     vs_request rq = {.keep = w->site, .n_keep = w->n_sites, .logits = VS_LOGITS_LAST};
     return vs_session_run_text(err, w->s, w->text, w->tokens, &rq, &w->pass);
 }
@@ -95,7 +97,8 @@ static vs_status ranks(vs_err *err, work *w) {
         if (st == VS_OK) memcpy(stream + l * w->d, row, w->d * sizeof *row);
     }
     if (st == VS_OK) st = vs_model_unembed(err, w->m, stream, w->L, logits);
-    for (size_t l = 0; st == VS_OK && l < w->L; l++) w->out->layer[l].rank = rank_in(logits + l * w->V, w->V, w->out->answer);
+    for (size_t l = 0; st == VS_OK && l < w->L; l++)
+        w->out->layer[l].rank = rank_in(logits + l * w->V, w->V, w->out->answer);
     vs_free(stream);
     vs_free(logits);
     return st;
@@ -147,7 +150,10 @@ static vs_status neurons_of(vs_err *err, work *w, size_t layer, size_t cap, floa
         vs_axpy(w->dir[i] * mul[i], line, into, w->f);
     }
     for (size_t n = 0; n < w->f; n++)
-        if (act[n] != 0) keep_best(w->out, cap, (vs_fact_neuron){.layer = (int)layer, .neuron = n, .activation = act[n], .share = act[n] * into[n]});
+        if (act[n] != 0)
+            keep_best(
+                w->out, cap,
+                (vs_fact_neuron){.layer = (int)layer, .neuron = n, .activation = act[n], .share = act[n] * into[n]});
     return VS_OK;
 }
 
@@ -166,7 +172,8 @@ static vs_status neuron_words(vs_err *err, work *w, float *mul) {
         if (st == VS_OK && n->activation < 0) vs_scale_by(v + i * w->d, -1, w->d); /* it writes the opposite way */
     }
     if (st == VS_OK) st = vs_direct_logits(err, &w->direct, v, f->n_neurons, logits);
-    for (size_t i = 0; st == VS_OK && i < f->n_neurons; i++) st = vs_direct_words(err, &w->direct, w->tok, logits + i * w->V, 5, &f->neuron[i].words);
+    for (size_t i = 0; st == VS_OK && i < f->n_neurons; i++)
+        st = vs_direct_words(err, &w->direct, w->tok, logits + i * w->V, 5, &f->neuron[i].words);
     vs_free(v);
     vs_free(logits);
     return st;
@@ -184,8 +191,8 @@ static vs_status neurons(vs_err *err, work *w, size_t cap) {
     return st;
 }
 
-vs_status vs_fact_find(vs_err *err, vs_session *s, const char *text, const vs_tokens *tokens, int64_t answer, size_t n_neurons,
-                       const vs_progress *p, vs_fact *out) {
+vs_status vs_fact_find(vs_err *err, vs_session *s, const char *text, const vs_tokens *tokens, int64_t answer,
+                       size_t n_neurons, const vs_progress *p, vs_fact *out) {
     *out = (vs_fact){0};
     work w = {.s = s, .text = text, .tokens = tokens, .progress = p, .out = out, .last = tokens->n - 1};
     VS_TRY(vs_session_model(err, s, &w.m));
@@ -196,8 +203,10 @@ vs_status vs_fact_find(vs_err *err, vs_session *s, const char *text, const vs_to
     w.d = k->d;
     w.f = k->f;
     w.V = in->V;
-    if (answer >= (int64_t)w.V) return vs_fail(err, VS_E_RANGE, "token %lld: the vocabulary has %zu", (long long)answer, w.V);
-    if (!in->has_logits || in->masked) return vs_fail(err, VS_E_UNSUPPORTED, "facts wants a decoder; %s is an encoder", in->name);
+    if (answer >= (int64_t)w.V)
+        return vs_fail(err, VS_E_RANGE, "token %lld: the vocabulary has %zu", (long long)answer, w.V);
+    if (!in->has_logits || in->masked)
+        return vs_fail(err, VS_E_UNSUPPORTED, "facts wants a decoder; %s is an encoder", in->name);
     out->layer = vs_zalloc(w.L, sizeof *out->layer);
     w.dir = vs_alloc(w.d, sizeof *w.dir);
     vs_status st = out->layer && w.dir ? run_clean(err, &w) : no_memory(err);

@@ -1,17 +1,17 @@
 /* facts.h - where in a decoder a fact is added: one prompt taken apart.
  *
  * Direct logit attribution by layer (Elhage et al. 2021), the rank of the answer in the stream (logit lens,
- * nostalgebraist 2020), neurons as key-value memories (Geva et al. 2021, section 2; 2022, section 3), and what silencing
- * an MLP does (zero ablation). */
+ * nostalgebraist 2020), neurons as key-value memories (Geva et al. 2021, section 2; 2022, section 3), and what
+ * silencing an MLP does (zero ablation). */
 #ifndef VS_PROBES_FACTS_H
 #define VS_PROBES_FACTS_H
 
 #include "direct.h"
 
 typedef struct vs_fact_layer {
-    float attn, mlp;  /* shares of the answer's logit */
-    size_t rank;      /* of the answer in the stream after the block, 1 the first */
-    float silenced;   /* the answer's probability with this block's MLP at zero, everywhere */
+    float attn, mlp; /* shares of the answer's logit */
+    size_t rank;     /* of the answer in the stream after the block, 1 the first */
+    float silenced;  /* the answer's probability with this block's MLP at zero, everywhere */
 } vs_fact_layer;
 
 typedef struct vs_fact_neuron {
@@ -22,11 +22,11 @@ typedef struct vs_fact_neuron {
 } vs_fact_neuron;
 
 typedef struct vs_fact {
-    size_t answer;   /* token */
+    size_t answer; /* token */
     size_t L;
-    float embed;     /* the embedding's share */
-    float logit;     /* the answer's, as the pass gives it */
-    double sum;      /* embedding and all parts, added up */
+    float embed; /* the embedding's share */
+    float logit; /* the answer's, as the pass gives it */
+    double sum;  /* embedding and all parts, added up */
     float prob;
     size_t rank;
     vs_fact_layer *layer; /* [L] */
@@ -37,8 +37,8 @@ typedef struct vs_fact {
 /* vs_fact_find() - take the last position of tokens apart.  answer: its token, or -1 for the leading prediction;
  * n_neurons: how many neurons to name.  L + 2 passes.
  * VS_OK | VS_E_UNSUPPORTED (post-norm models) | VS_E_STOPPED.  Free with vs_fact_free(). */
-vs_status vs_fact_find(vs_err *err, vs_session *s, const char *text, const vs_tokens *tokens, int64_t answer, size_t n_neurons,
-                       const vs_progress *p, vs_fact *out) VS_MUST_CHECK;
+vs_status vs_fact_find(vs_err *err, vs_session *s, const char *text, const vs_tokens *tokens, int64_t answer,
+                       size_t n_neurons, const vs_progress *p, vs_fact *out) VS_MUST_CHECK;
 void vs_fact_free(vs_fact *f);
 
 #endif

@@ -7,9 +7,11 @@
 #include "../lib/base/dict.h"
 #include "commands.h"
 
-static const vs_opt opts[] = {{"sites", 0, VS_OPT_TEXT, "LIST", "what to keep: names with commas between (sites lists them)", "hidden_states", VS_COMPLETE_SITE},
-                              {"to", 0, VS_OPT_TEXT, "FILE", "FILE.safetensors, FILE.npz, or an SQLite file (the store)", NULL, VS_COMPLETE_FILE},
-                              {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
+static const vs_opt opts[] = {
+    {"sites", 0, VS_OPT_TEXT, "LIST", "what to keep: names with commas between (sites lists them)", "hidden_states",
+     VS_COMPLETE_SITE},
+    {"to", 0, VS_OPT_TEXT, "FILE", "FILE.safetensors, FILE.npz, or an SQLite file (the store)", NULL, VS_COMPLETE_FILE},
+    {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
 /* What is dumped: texts, the sites of each, and the request that keeps them. */
 typedef struct dump {
@@ -39,8 +41,12 @@ static vs_status open_dump(vs_err *err, vs_session *s, const vs_args *a, dump *d
     *d = (dump){.s = s, .list = vs_text(a, "sites"), .to = vs_text(a, "to")};
     VS_TRY(vs_session_model(err, s, &d->m));
     const vs_model_info *in = vs_model_info_of(d->m);
-    d->model = (vs_model_record){.path = in->path, .arch = in->arch, .config = "{}", .size = in->file_bytes,
-                                 .mtime = changed_at(in->path), .header_hash = in->header_hash};
+    d->model = (vs_model_record){.path = in->path,
+                                 .arch = in->arch,
+                                 .config = "{}",
+                                 .size = in->file_bytes,
+                                 .mtime = changed_at(in->path),
+                                 .header_hash = in->header_hash};
     VS_TRY(vs_site_expand(err, d->m, d->list, strlen(d->list), &d->site, &d->n_sites));
     d->keep = vs_alloc(d->n_sites, sizeof *d->keep);
     uint64_t vectors = vs_session_edits_hash(s);
@@ -74,7 +80,14 @@ static int shape_of(const vs_model_info *in, vs_site s, size_t T, size_t *shape)
     for (const char *c = vs_site_shape(s.kind); *c; c++) {
         if (s.head >= 0 && (*c == 'H' || *c == 'K')) continue; /* one head: its axis is gone */
         if (*c == '1') continue;                               /* no batch axis */
-        shape[n++] = *c == 'T' ? T : *c == 'd' ? k->d : *c == 'H' ? k->H : *c == 'K' ? k->KV : *c == 'h' ? k->dh : *c == 'f' ? k->f : *c == 'V' ? in->V : 2;
+        shape[n++] = *c == 'T'   ? T
+                     : *c == 'd' ? k->d
+                     : *c == 'H' ? k->H
+                     : *c == 'K' ? k->KV
+                     : *c == 'h' ? k->dh
+                     : *c == 'f' ? k->f
+                     : *c == 'V' ? in->V
+                                 : 2;
     }
     return n;
 }
@@ -95,10 +108,12 @@ static vs_status declare(vs_err *err, dump *d, vs_writer *w) {
 
 /* A view may be strided (one head of many): its last axis is what lies together. */
 static vs_status put_view(vs_err *err, vs_writer *w, const vs_tensor *t) {
-    size_t cols = vs_tensor_cols(t), outer = t->ndim == 3 ? t->shape[0] : 1, inner = t->ndim >= 2 ? t->shape[t->ndim - 2] : 1;
+    size_t cols = vs_tensor_cols(t), outer = t->ndim == 3 ? t->shape[0] : 1,
+           inner = t->ndim >= 2 ? t->shape[t->ndim - 2] : 1;
     for (size_t i = 0; i < outer; i++)
         for (size_t j = 0; j < inner; j++) {
-            const char *p = (const char *)t->data + (t->ndim == 3 ? i * t->stride[0] : 0) + (t->ndim >= 2 ? j * t->stride[t->ndim - 2] : 0);
+            const char *p = (const char *)t->data + (t->ndim == 3 ? i * t->stride[0] : 0) +
+                            (t->ndim >= 2 ? j * t->stride[t->ndim - 2] : 0);
             VS_TRY(vs_writer_put(err, w, p, cols * sizeof(float)));
         }
     return VS_OK;
@@ -143,7 +158,8 @@ static vs_status stopped(vs_err *err, dump *d, vs_writer *w, size_t done) {
         return vs_fail(err, VS_E_STOPPED, "dump: stopped; %s is not written", d->to);
     }
     VS_TRY(vs_writer_keep(err, w));
-    return vs_fail(err, VS_E_STOPPED, "dump: stopped after %zu of %zu texts, kept in %s.part; the same command goes on from there", done,
+    return vs_fail(err, VS_E_STOPPED,
+                   "dump: stopped after %zu of %zu texts, kept in %s.part; the same command goes on from there", done,
                    d->texts.n, d->to);
 }
 
@@ -159,15 +175,19 @@ static vs_status to_file(vs_err *err, dump *d, const char *format, vs_out *o) {
         if (st == VS_OK) vs_tick(vs_out_progress(o), "dump", ++t, d->texts.n);
     }
     if (st == VS_E_STOPPED) return stopped(err, d, w, t);
-    if (st == VS_OK) st = vs_writer_commit(err, w);
-    else vs_writer_abort(w);
-    if (st == VS_OK && there) vs_out_note(o, "  went on from %s.part: %zu of the %zu texts were there", d->to, there, d->texts.n);
+    if (st == VS_OK)
+        st = vs_writer_commit(err, w);
+    else
+        vs_writer_abort(w);
+    if (st == VS_OK && there)
+        vs_out_note(o, "  went on from %s.part: %zu of the %zu texts were there", d->to, there, d->texts.n);
     return st;
 }
 
 /* ---- the store ---- */
 
-/* "hidden_states.4" -> "hidden_states"; "3.attn.z" and "blocks.3.attn.hook_z" -> "attn.z": the layer has its own column. */
+/* "hidden_states.4" -> "hidden_states"; "3.attn.z" and "blocks.3.attn.hook_z" -> "attn.z": the layer has its own
+ * column. */
 static void site_column(const dump *d, size_t i, char *buf, size_t size) {
     const char *asked = d->site[i].name;
     size_t n = strcspn(asked, ".");
@@ -203,7 +223,8 @@ static vs_status store_site(vs_err *err, dump *d, vs_store *store, vs_id run, si
     for (size_t a = 0; a < t->shape[0]; a++)
         for (size_t b = 0; b < (t->ndim == 3 ? t->shape[1] : 1); b++) {
             const char *p = (const char *)t->data + a * t->stride[0] + (t->ndim == 3 ? b * t->stride[1] : 0);
-            int head = t->ndim == 3 ? (int)(heads_first ? a : b) : d->keep[i].head, position = (int)(t->ndim == 3 && heads_first ? b : a);
+            int head = t->ndim == 3 ? (int)(heads_first ? a : b) : d->keep[i].head,
+                position = (int)(t->ndim == 3 && heads_first ? b : a);
             VS_TRY(vs_store_activation(err, store, run, site, layer, head, position, (const float *)p, cols));
         }
     return VS_OK;
@@ -212,8 +233,16 @@ static vs_status store_site(vs_err *err, dump *d, vs_store *store, vs_id run, si
 static vs_status store_run(vs_err *err, dump *d, vs_store *store, vs_id model, size_t text, bool *was_there) {
     const vs_text_input *in = &d->texts.item[text];
     const vs_settings *set = vs_session_settings(d->s);
-    vs_run_record r = {.model = model, .text = in->text ? in->text : "", .ids = in->tokens.id, .n_ids = in->tokens.n, .edits = vs_session_edits_text(d->s),
-                       .isa = vs_isa_name(), .version = VS_VERSION, .request = d->request.s, .seed = set->seed, .threads = vs_threads()};
+    vs_run_record r = {.model = model,
+                       .text = in->text ? in->text : "",
+                       .ids = in->tokens.id,
+                       .n_ids = in->tokens.n,
+                       .edits = vs_session_edits_text(d->s),
+                       .isa = vs_isa_name(),
+                       .version = VS_VERSION,
+                       .request = d->request.s,
+                       .seed = set->seed,
+                       .threads = vs_threads()};
     vs_id id;
     VS_TRY(vs_store_run_done(err, store, &r, &id));
     *was_there = id != 0;
@@ -227,8 +256,10 @@ static vs_status store_run(vs_err *err, dump *d, vs_store *store, vs_id model, s
         st = vs_pass_site(err, p, d->keep[i], 0, &v);
         if (st == VS_OK) st = store_site(err, d, store, id, i, &v);
     }
-    if (st == VS_OK) st = vs_store_run_commit(err, store);
-    else if (begun) vs_store_run_abort(store);
+    if (st == VS_OK)
+        st = vs_store_run_commit(err, store);
+    else if (begun)
+        vs_store_run_abort(store);
     vs_pass_free(p);
     return st;
 }
@@ -242,9 +273,13 @@ static vs_status to_store(vs_err *err, dump *d, vs_store *store, vs_out *o) {
         VS_TRY(store_run(err, d, store, model, t, &was_there));
         there += was_there;
         vs_tick(vs_out_progress(o), "dump", t + 1, d->texts.n);
-        if (vs_interrupted()) return vs_fail(err, VS_E_STOPPED, "dump: stopped after %zu of %zu texts; the same command goes on from there", t + 1, d->texts.n);
+        if (vs_interrupted())
+            return vs_fail(err, VS_E_STOPPED,
+                           "dump: stopped after %zu of %zu texts; the same command goes on from there", t + 1,
+                           d->texts.n);
     }
-    vs_out_note(o, "  %zu run%s stored%s", d->texts.n - there, d->texts.n - there == 1 ? "" : "s", there ? ", the others were there" : "");
+    vs_out_note(o, "  %zu run%s stored%s", d->texts.n - there, d->texts.n - there == 1 ? "" : "s",
+                there ? ", the others were there" : "");
     return VS_OK;
 }
 
@@ -288,10 +323,22 @@ static vs_status run_dump(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     close_dump(&d);
     return st;
 }
-static const char *const dump_examples[] = {"dump the white swan in the blue water --sites hidden_states,attentions --to swan.npz", NULL};
-const vs_cmd vs_cmd_dump = {
-    .name = "dump", .group = "study", .synopsis = "TEXT --sites LIST --to FILE", .summary = "keep the vectors of a pass: safetensors, npz, or SQLite",
-    .details = "LIST names hook points as Hugging Face (hidden_states, attentions.3, logits), TransformerLens (blocks.0.attn.hook_z) or\n"
-               "vecscope (3.mlp_out) does; a name without its number means every layer, all means everything.  Texts of a --file\n"
-               "stream through one after another; a dump that was stopped or killed goes on when the same command is given again.",
-    .style = VS_ARGS_TEXT, .min_args = 1, .opts = opts, .examples = dump_examples, .needs = VS_NEEDS_MODEL | VS_STORES, .complete = VS_COMPLETE_SITE, .run = run_dump};
+static const char *const dump_examples[] = {
+    "dump the white swan in the blue water --sites hidden_states,attentions --to swan.npz", NULL};
+const vs_cmd vs_cmd_dump = {.name = "dump",
+                            .group = "study",
+                            .synopsis = "TEXT --sites LIST --to FILE",
+                            .summary = "keep the vectors of a pass: safetensors, npz, or SQLite",
+                            .details = "LIST names hook points as Hugging Face (hidden_states, attentions.3, logits), "
+                                       "TransformerLens (blocks.0.attn.hook_z) or\n"
+                                       "vecscope (3.mlp_out) does; a name without its number means every layer, all "
+                                       "means everything.  Texts of a --file\n"
+                                       "stream through one after another; a dump that was stopped or killed goes on "
+                                       "when the same command is given again.",
+                            .style = VS_ARGS_TEXT,
+                            .min_args = 1,
+                            .opts = opts,
+                            .examples = dump_examples,
+                            .needs = VS_NEEDS_MODEL | VS_STORES,
+                            .complete = VS_COMPLETE_SITE,
+                            .run = run_dump};

@@ -4,9 +4,10 @@
 
 #include "commands.h"
 
-static const vs_opt opts[] = {{"pool", 0, VS_OPT_TEXT, "mean|cls", "the mean of all positions, or the first", "mean", VS_COMPLETE_NONE},
-                              {"unit", 0, VS_OPT_FLAG, NULL, "scaled to length 1", NULL, VS_COMPLETE_NONE},
-                              {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
+static const vs_opt opts[] = {
+    {"pool", 0, VS_OPT_TEXT, "mean|cls", "the mean of all positions, or the first", "mean", VS_COMPLETE_NONE},
+    {"unit", 0, VS_OPT_FLAG, NULL, "scaled to length 1", NULL, VS_COMPLETE_NONE},
+    {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
 /* The encoder's output: the last hidden state, after the final norm where the model has one. */
 static vs_site output_site(const vs_model *m) {
@@ -36,7 +37,8 @@ static void show(const vs_text_input *in, const float *v, size_t d, bool several
     vs_out_reals(o, VS_COL_JSON_ONLY, "vector", v, d);
     vs_out_int(o, 0, "dim", (int64_t)d);
     vs_out_real(o, VS_COL_TTY_ONLY, "norm", sqrt((double)vs_sum_squares(v, d)), 4);
-    vs_out_note(o, "  [% .4f, % .4f, % .4f, … % .4f]   all of them: --json", (double)v[0], (double)v[d > 1], (double)v[d > 2 ? 2 : 0], (double)v[d - 1]);
+    vs_out_note(o, "  [% .4f, % .4f, % .4f, … % .4f]   all of them: --json", (double)v[0], (double)v[d > 1],
+                (double)v[d > 2 ? 2 : 0], (double)v[d - 1]);
 }
 
 enum { ROWS_TOGETHER = 1024 }; /* more positions in one pass gain nothing and hold more memory */
@@ -50,7 +52,8 @@ static size_t together(const vs_session *s, const vs_text_input *in, size_t n) {
 }
 
 /* One pass over n texts, packed one after another; starts [n + 1] is filled. */
-static vs_status run_packed(vs_err *err, vs_model *m, const vs_text_input *in, size_t n, size_t *starts, vs_request *rq, vs_pass **out) {
+static vs_status run_packed(vs_err *err, vs_model *m, const vs_text_input *in, size_t n, size_t *starts, vs_request *rq,
+                            vs_pass **out) {
     starts[0] = 0;
     for (size_t i = 0; i < n; i++) starts[i + 1] = starts[i] + in[i].tokens.n;
     int32_t *ids = vs_alloc(starts[n], sizeof *ids);
@@ -60,13 +63,15 @@ static vs_status run_packed(vs_err *err, vs_model *m, const vs_text_input *in, s
         memcpy(types + starts[i], in[i].tokens.type, in[i].tokens.n);
     }
     rq->in = (vs_input){.ids = ids, .types = types, .rows = starts[n], .starts = starts, .n_seqs = n};
-    vs_status st = ids && types ? vs_run(err, m, rq, out) : vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", starts[n]);
+    vs_status st =
+        ids && types ? vs_run(err, m, rq, out) : vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", starts[n]);
     vs_free(ids);
     vs_free(types);
     return st;
 }
 
-static vs_status embed_together(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, size_t n, bool several, vs_out *o) {
+static vs_status embed_together(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, size_t n,
+                                bool several, vs_out *o) {
     vs_model *m;
     VS_TRY(vs_session_model(err, s, &m));
     vs_site site = output_site(m);
@@ -96,7 +101,8 @@ static vs_status embed_together(vs_err *err, vs_session *s, const vs_args *a, co
 
 static vs_status run_embed(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     const char *how = vs_text(a, "pool");
-    if (strcmp(how, "cls") != 0 && strcmp(how, "mean") != 0) return vs_fail(err, VS_E_USAGE, "embed: --pool wants mean or cls, not %s", how);
+    if (strcmp(how, "cls") != 0 && strcmp(how, "mean") != 0)
+        return vs_fail(err, VS_E_USAGE, "embed: --pool wants mean or cls, not %s", how);
     vs_texts t;
     VS_TRY(vs_args_texts(err, s, a, &t));
     vs_status st = VS_OK;
@@ -108,16 +114,29 @@ static vs_status run_embed(vs_err *err, vs_session *s, const vs_args *a, vs_out 
     vs_texts_free(&t);
     return st;
 }
-static const char *const embed_examples[] = {"embed The white swan in the blue water", "embed \"a river bank\" --pool cls --unit", NULL};
-const vs_cmd vs_cmd_embed = {.name = "embed", .group = "passes", .synopsis = "TEXT [--pool mean|cls] [--unit]", .summary = "a text's vector: the encoder's output, pooled",
-                             .details = "The word embedding has two meanings: the table that a token's id looks up (W_E:\" swan\"), and this, the output of\n"
+static const char *const embed_examples[] = {"embed The white swan in the blue water",
+                                             "embed \"a river bank\" --pool cls --unit", NULL};
+const vs_cmd vs_cmd_embed = {.name = "embed",
+                             .group = "passes",
+                             .synopsis = "TEXT [--pool mean|cls] [--unit]",
+                             .summary = "a text's vector: the encoder's output, pooled",
+                             .details = "The word embedding has two meanings: the table that a token's id looks up "
+                                        "(W_E:\" swan\"), and this, the output of\n"
                                         "the whole encoder for a text.",
-                             .style = VS_ARGS_TEXT, .min_args = 1, .opts = opts, .examples = embed_examples, .needs = VS_NEEDS_MODEL, .run = run_embed};
+                             .style = VS_ARGS_TEXT,
+                             .min_args = 1,
+                             .opts = opts,
+                             .examples = embed_examples,
+                             .needs = VS_NEEDS_MODEL,
+                             .run = run_embed};
 
 /* ---- sites ---- */
 
 static vs_status run_sites(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
-    static const vs_col cols[] = {{"brief", VS_COL_TEXT, 0, 0, "short name"}, {"name", VS_COL_TEXT, 0, 0, NULL}, {"shape", VS_COL_TEXT, 0, 0, NULL}, {"what", VS_COL_TEXT, 0, 0, NULL}};
+    static const vs_col cols[] = {{"brief", VS_COL_TEXT, 0, 0, "short name"},
+                                  {"name", VS_COL_TEXT, 0, 0, NULL},
+                                  {"shape", VS_COL_TEXT, 0, 0, NULL},
+                                  {"what", VS_COL_TEXT, 0, 0, NULL}};
     vs_model *m;
     vs_site *site;
     size_t n;
@@ -134,11 +153,21 @@ static vs_status run_sites(vs_err *err, vs_session *s, const vs_args *a, vs_out 
         vs_out_cell_text(o, vs_site_words(site[i].kind));
     }
     vs_out_end(o);
-    if (!all) vs_out_note(o, "  the other blocks have the same (--all); T positions, d width, H heads, K key heads, h head width, f MLP width, V vocabulary");
+    if (!all)
+        vs_out_note(o, "  the other blocks have the same (--all); T positions, d width, H heads, K key heads, h head "
+                       "width, f MLP width, V vocabulary");
     vs_free(site);
     return VS_OK;
 }
-static const vs_opt sites_opts[] = {{"all", 0, VS_OPT_FLAG, NULL, "of every block", NULL, VS_COMPLETE_NONE}, {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
+static const vs_opt sites_opts[] = {{"all", 0, VS_OPT_FLAG, NULL, "of every block", NULL, VS_COMPLETE_NONE},
+                                    {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 static const char *const sites_examples[] = {"sites", NULL};
-const vs_cmd vs_cmd_sites = {.name = "sites", .group = "passes", .synopsis = "[--all]", .summary = "the hook points: what can be looked at and changed",
-                             .style = VS_ARGS_NONE, .opts = sites_opts, .examples = sites_examples, .needs = VS_NEEDS_MODEL, .run = run_sites};
+const vs_cmd vs_cmd_sites = {.name = "sites",
+                             .group = "passes",
+                             .synopsis = "[--all]",
+                             .summary = "the hook points: what can be looked at and changed",
+                             .style = VS_ARGS_NONE,
+                             .opts = sites_opts,
+                             .examples = sites_examples,
+                             .needs = VS_NEEDS_MODEL,
+                             .run = run_sites};

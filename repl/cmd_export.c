@@ -5,11 +5,13 @@
 
 #include "commands.h"
 
-static const vs_opt opts[] = {{"to", 0, VS_OPT_TEXT, "FILE", "where to (wanted)", NULL, VS_COMPLETE_FILE},
-                              {"as", 0, VS_OPT_TEXT, "FORMAT", "word2vec, word2vec-text, glove or npy, whatever FILE is called", NULL, VS_COMPLETE_NONE},
-                              {"limit", 0, VS_OPT_INT, "N", "only the first N rows of the space", NULL, VS_COMPLETE_NONE},
-                              {"run", 0, VS_OPT_INT, "ID", "a stored run instead of a space (runs lists them)", NULL, VS_COMPLETE_NONE},
-                              {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
+static const vs_opt opts[] = {
+    {"to", 0, VS_OPT_TEXT, "FILE", "where to (wanted)", NULL, VS_COMPLETE_FILE},
+    {"as", 0, VS_OPT_TEXT, "FORMAT", "word2vec, word2vec-text, glove or npy, whatever FILE is called", NULL,
+     VS_COMPLETE_NONE},
+    {"limit", 0, VS_OPT_INT, "N", "only the first N rows of the space", NULL, VS_COMPLETE_NONE},
+    {"run", 0, VS_OPT_INT, "ID", "a stored run instead of a space (runs lists them)", NULL, VS_COMPLETE_NONE},
+    {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
 static bool ends_with(const char *s, const char *end) {
     size_t n = strlen(s), m = strlen(end);
@@ -45,12 +47,17 @@ static vs_status put_rows(vs_err *err, const vs_space *sp, size_t rows, vs_words
 
 static vs_status export_space(vs_err *err, vs_session *s, const vs_args *a, const char *to, vs_out *o) {
     const char *name = vs_arg(a, 0), *format = vs_text(a, "as") ? vs_text(a, "as") : format_of(to);
-    if (!format) return vs_fail(err, VS_E_USAGE, "export: %s: its name says no format (.bin .vec .txt .npy); say --as word2vec, word2vec-text, glove or npy", to);
+    if (!format)
+        return vs_fail(
+            err, VS_E_USAGE,
+            "export: %s: its name says no format (.bin .vec .txt .npy); say --as word2vec, word2vec-text, glove or npy",
+            to);
     vs_space *sp = name ? vs_session_space_named(s, name) : vs_session_space(s);
     if (!sp && name) VS_TRY(vs_session_open_space(err, s, name, vs_out_progress(o), &sp));
     if (!sp) return vs_fail(err, VS_E_STATE, "export: there is no space");
     size_t rows = vs_space_rows(sp), mended = 0;
-    if (vs_has(a, "limit") && vs_int(a, "limit") < 1) return vs_fail(err, VS_E_USAGE, "export: --limit wants a number from 1");
+    if (vs_has(a, "limit") && vs_int(a, "limit") < 1)
+        return vs_fail(err, VS_E_USAGE, "export: --limit wants a number from 1");
     if (vs_has(a, "limit") && (uint64_t)vs_int(a, "limit") < rows) rows = (size_t)vs_int(a, "limit");
     vs_words_writer *w;
     VS_TRY(vs_words_writer_open(err, to, format, rows, vs_space_dim(sp), &w));
@@ -64,7 +71,8 @@ static vs_status export_space(vs_err *err, vs_session *s, const vs_args *a, cons
     vs_out_text(o, 0, "format", format);
     vs_out_int(o, 0, "rows", (int64_t)rows);
     vs_out_int(o, 0, "width", (int64_t)vs_space_dim(sp));
-    if (mended) vs_out_note(o, "  %zu keys hold blanks or bytes that the format cannot: written with ▁ and <0xNN>", mended);
+    if (mended)
+        vs_out_note(o, "  %zu keys hold blanks or bytes that the format cannot: written with ▁ and <0xNN>", mended);
     return VS_OK;
 }
 
@@ -82,7 +90,9 @@ typedef struct arrays {
     size_t n, cap, rows;
 } arrays;
 
-static size_t one_more(const vs_sql_value *v) { return v->type == VS_SQL_INT && v->i >= 0 && v->i < INT32_MAX ? (size_t)v->i + 1 : 0; }
+static size_t one_more(const vs_sql_value *v) {
+    return v->type == VS_SQL_INT && v->i >= 0 && v->i < INT32_MAX ? (size_t)v->i + 1 : 0;
+}
 
 /* The array that a row belongs to: the last one, or a new one.  "hidden_states.3", "3.mlp_out", "logits". */
 static array *array_of(arrays *x, const char *site, const vs_sql_value *layer) {
@@ -106,7 +116,8 @@ static array *array_of(arrays *x, const char *site, const vs_sql_value *layer) {
     return &x->item[x->n++];
 }
 
-/* A row of the run, in the order in which dump wrote it, which is the arrays' own: site, layer, head, position, bytes. */
+/* A row of the run, in the order in which dump wrote it, which is the arrays' own: site, layer, head, position, bytes.
+ */
 static vs_status see(void *arg, size_t n, const char *const *names, const vs_sql_value *v) {
     (void)names;
     arrays *x = arg;
@@ -134,7 +145,9 @@ static vs_status declare(vs_err *err, const arrays *x, vs_writer *w) {
         size_t plain[2] = {positions, t->width};
         bool cube = t->heads && !one_head;
         if (t->uneven || heads * positions != t->n)
-            return vs_fail(err, VS_E_FORMAT, "export: %s of this run is no whole array: %zu vectors, %zu positions, %zu heads", t->name, t->n, positions, heads);
+            return vs_fail(err, VS_E_FORMAT,
+                           "export: %s of this run is no whole array: %zu vectors, %zu positions, %zu heads", t->name,
+                           t->n, positions, heads);
         char name[160];
         if (one_head)
             snprintf(name, sizeof name, "%s.h%zu", t->name, t->heads - 1);
@@ -168,8 +181,11 @@ static vs_status export_run(vs_err *err, vs_session *s, int64_t run, const char 
     vs_buf_puts(&vectors, "SELECT vec");
     vs_buf_printf(&shapes, of_run, (long long)run);
     vs_buf_printf(&vectors, of_run, (long long)run);
-    vs_status st = shapes.failed || vectors.failed ? vs_fail(err, VS_E_NOMEM, "export: no memory") : vs_store_sql(err, store, shapes.s, true, see, &x, NULL);
-    if (st == VS_OK && !x.n) st = vs_fail(err, VS_E_UNKNOWN, "export: there is no run %lld with vectors; runs lists those there are", (long long)run);
+    vs_status st = shapes.failed || vectors.failed ? vs_fail(err, VS_E_NOMEM, "export: no memory")
+                                                   : vs_store_sql(err, store, shapes.s, true, see, &x, NULL);
+    if (st == VS_OK && !x.n)
+        st = vs_fail(err, VS_E_UNKNOWN, "export: there is no run %lld with vectors; runs lists those there are",
+                     (long long)run);
     vs_writer *w = NULL;
     if (st == VS_OK) st = vs_writer_open(err, to, format, &w);
     if (st == VS_OK) st = declare(err, &x, w);
@@ -198,10 +214,21 @@ static vs_status run_export(vs_err *err, vs_session *s, const vs_args *a, vs_out
     if (vs_arg(a, 0)) return vs_fail(err, VS_E_USAGE, "export wants a space or --run ID, not both");
     return export_run(err, s, vs_int(a, "run"), to, o);
 }
-static const char *const export_examples[] = {"export default --to words.bin --limit 1000", "export --to words.npy", NULL};
-const vs_cmd vs_cmd_export = {
-    .name = "export", .group = "study", .synopsis = "[SPACE] --to FILE | --run ID --to FILE", .summary = "a space as word vectors, a stored run as arrays, for other programs",
-    .details = "SPACE (the current one) goes to FILE.bin (word2vec, binary), FILE.vec (word2vec as text, which fastText reads), FILE.txt\n"
-               "(GloVe) or FILE.npy with the words in FILE.words.txt.  A run that dump has stored goes to FILE.safetensors or FILE.npz,\n"
-               "an array for each site and layer: [T,d], [T,H,n], patterns [H,T,T].",
-    .style = VS_ARGS_WORDS, .max_args = 1, .opts = opts, .examples = export_examples, .needs = VS_NEEDS_STORE, .complete = VS_COMPLETE_SPACE, .run = run_export};
+static const char *const export_examples[] = {"export default --to words.bin --limit 1000", "export --to words.npy",
+                                              NULL};
+const vs_cmd vs_cmd_export = {.name = "export",
+                              .group = "study",
+                              .synopsis = "[SPACE] --to FILE | --run ID --to FILE",
+                              .summary = "a space as word vectors, a stored run as arrays, for other programs",
+                              .details = "SPACE (the current one) goes to FILE.bin (word2vec, binary), FILE.vec "
+                                         "(word2vec as text, which fastText reads), FILE.txt\n"
+                                         "(GloVe) or FILE.npy with the words in FILE.words.txt.  A run that dump has "
+                                         "stored goes to FILE.safetensors or FILE.npz,\n"
+                                         "an array for each site and layer: [T,d], [T,H,n], patterns [H,T,T].",
+                              .style = VS_ARGS_WORDS,
+                              .max_args = 1,
+                              .opts = opts,
+                              .examples = export_examples,
+                              .needs = VS_NEEDS_STORE,
+                              .complete = VS_COMPLETE_SPACE,
+                              .run = run_export};

@@ -15,8 +15,9 @@ static const vs_opt opts[] = {
     {"no-eos", 0, VS_OPT_FLAG, NULL, "go on past the end token", NULL, VS_COMPLETE_NONE},
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
-/* What is being written: the ids so far and the text they decode to.  A character may span tokens and a token's text may
- * depend on the one before, so a new token is decoded after those of the last step: ids base..read are in the text. */
+/* What is being written: the ids so far and the text they decode to.  A character may span tokens and a token's text
+ * may depend on the one before, so a new token is decoded after those of the last step: ids base..read are in the text.
+ */
 typedef struct writing {
     const vs_tokenizer *tok;
     int32_t *id;
@@ -24,7 +25,9 @@ typedef struct writing {
     vs_buf text, part;
 } writing;
 
-static bool ends_in_half_character(const vs_buf *b) { return b->len >= 3 && !memcmp(b->s + b->len - 3, "\xEF\xBF\xBD", 3); }
+static bool ends_in_half_character(const vs_buf *b) {
+    return b->len >= 3 && !memcmp(b->s + b->len - 3, "\xEF\xBF\xBD", 3);
+}
 
 /* Decode what the new ids add to the text, and stream it; half a character waits for its rest, but not at the end. */
 static vs_status show_new(vs_err *err, writing *w, bool last, vs_out *o) {
@@ -47,7 +50,8 @@ static bool stops(const vs_buf *text, size_t seen, const char *stop) {
     return n && text->s && strstr(text->s + (seen > n ? seen - n : 0), stop);
 }
 
-static vs_status one_step(vs_err *err, vs_session *s, const char *text, const vs_tokens *in, vs_kv *kv, const vs_sampling *how, uint64_t *state, size_t V, int32_t *id) {
+static vs_status one_step(vs_err *err, vs_session *s, const char *text, const vs_tokens *in, vs_kv *kv,
+                          const vs_sampling *how, uint64_t *state, size_t V, int32_t *id) {
     vs_pass *p;
     vs_request rq = {.logits = VS_LOGITS_LAST, .kv = kv};
     VS_TRY(vs_session_run_text(err, s, text, in, &rq, &p));
@@ -57,7 +61,8 @@ static vs_status one_step(vs_err *err, vs_session *s, const char *text, const vs
 }
 
 /* Under edits the whole text is run at each step: an edit at a position from the end means another place each time. */
-static vs_status write_on(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, const vs_sampling *how, vs_model *m, writing *w, vs_out *o) {
+static vs_status write_on(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, const vs_sampling *how,
+                          vs_model *m, writing *w, vs_out *o) {
     size_t most = (size_t)vs_int(a, "n"), V = vs_model_info_of(m)->V;
     const char *stop = vs_text(a, "stop");
     int32_t eos = vs_has(a, "no-eos") ? -1 : vs_role_id(w->tok, VS_TOK_EOS);
@@ -89,14 +94,16 @@ static vs_status write_on(vs_err *err, vs_session *s, const vs_args *a, const vs
     return st;
 }
 
-static vs_status generate_one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several, vs_out *o) {
+static vs_status generate_one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several,
+                              vs_out *o) {
     vs_model *m;
     writing w = {0};
     VS_TRY(vs_session_model(err, s, &m));
     VS_TRY(vs_model_tokenizer(err, m, &w.tok));
     size_t context = vs_model_info_of(m)->context, most = (size_t)vs_int(a, "n");
     if (in->tokens.n > context || most > context - in->tokens.n)
-        return vs_fail(err, VS_E_RANGE, "generate: %zu tokens and %zu new ones exceed the context of %zu", in->tokens.n, most, context);
+        return vs_fail(err, VS_E_RANGE, "generate: %zu tokens and %zu new ones exceed the context of %zu", in->tokens.n,
+                       most, context);
     vs_sampling how = {.temperature = vs_has(a, "greedy") ? 0 : (float)vs_real(a, "temperature"),
                        .top_k = (size_t)vs_int(a, "top-k"),
                        .top_p = (float)vs_real(a, "top-p"),
@@ -122,17 +129,30 @@ static vs_status run_generate(vs_err *err, vs_session *s, const vs_args *a, vs_o
     double top_p = vs_real(a, "top-p");
     if (vs_int(a, "n") < 1) return vs_fail(err, VS_E_USAGE, "generate: -n wants a number from 1");
     if (!(vs_real(a, "temperature") >= 0) || !(top_p > 0 && top_p <= 1) || vs_int(a, "top-k") < 0)
-        return vs_fail(err, VS_E_USAGE, "generate: --temperature is from 0, --top-k from 0, --top-p above 0 and at most 1");
+        return vs_fail(err, VS_E_USAGE,
+                       "generate: --temperature is from 0, --top-k from 0, --top-p above 0 and at most 1");
     return vs_each_text(err, s, a, generate_one, o);
 }
-static const char *const generate_examples[] = {"generate \"The white swan\" -n 20 --greedy", "generate \"Once upon a time\" -n 30 --temperature 0.8 --seed 7", NULL};
-const vs_cmd vs_cmd_generate = {.name = "generate", .group = "passes", .synopsis = "TEXT [-n N] [--greedy]", .summary = "continue a text, token by token",
-                                .style = VS_ARGS_TEXT, .min_args = 1, .opts = opts, .examples = generate_examples, .needs = VS_NEEDS_CAUSAL, .run = run_generate};
+static const char *const generate_examples[] = {"generate \"The white swan\" -n 20 --greedy",
+                                                "generate \"Once upon a time\" -n 30 --temperature 0.8 --seed 7", NULL};
+const vs_cmd vs_cmd_generate = {.name = "generate",
+                                .group = "passes",
+                                .synopsis = "TEXT [-n N] [--greedy]",
+                                .summary = "continue a text, token by token",
+                                .style = VS_ARGS_TEXT,
+                                .min_args = 1,
+                                .opts = opts,
+                                .examples = generate_examples,
+                                .needs = VS_NEEDS_CAUSAL,
+                                .run = run_generate};
 
 /* ---- score ---- */
 
-static vs_status score_one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several, vs_out *o) {
-    static const vs_col cols[] = {{"token", VS_COL_TOKEN, 0, VS_COL_NO_JSON, NULL}, {"logprob", VS_COL_REAL, 4, VS_COL_NO_JSON, NULL}, {"prob", VS_COL_PROB, 4, VS_COL_NO_JSON, NULL}};
+static vs_status score_one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several,
+                           vs_out *o) {
+    static const vs_col cols[] = {{"token", VS_COL_TOKEN, 0, VS_COL_NO_JSON, NULL},
+                                  {"logprob", VS_COL_REAL, 4, VS_COL_NO_JSON, NULL},
+                                  {"prob", VS_COL_PROB, 4, VS_COL_NO_JSON, NULL}};
     vs_model *m;
     const vs_tokenizer *tok;
     (void)a, (void)several;
@@ -182,9 +202,20 @@ static vs_status score_one(vs_err *err, vs_session *s, const vs_args *a, const v
     return st;
 }
 
-static vs_status run_score(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) { return vs_each_text(err, s, a, score_one, o); }
+static vs_status run_score(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    return vs_each_text(err, s, a, score_one, o);
+}
 static const char *const score_examples[] = {"score The white swan in the blue water", NULL};
-const vs_cmd vs_cmd_score = {.name = "score", .group = "passes", .synopsis = "TEXT", .summary = "log-probability of each token, loss, perplexity",
-                             .details = "The first token (the start token of the model) is given; each later one is predicted from those before it.\n"
-                                        "loss is the mean of -log p in nats, perplexity its exponential.",
-                             .style = VS_ARGS_TEXT, .min_args = 1, .examples = score_examples, .needs = VS_NEEDS_CAUSAL, .run = run_score};
+const vs_cmd vs_cmd_score = {
+    .name = "score",
+    .group = "passes",
+    .synopsis = "TEXT",
+    .summary = "log-probability of each token, loss, perplexity",
+    .details =
+        "The first token (the start token of the model) is given; each later one is predicted from those before it.\n"
+        "loss is the mean of -log p in nats, perplexity its exponential.",
+    .style = VS_ARGS_TEXT,
+    .min_args = 1,
+    .examples = score_examples,
+    .needs = VS_NEEDS_CAUSAL,
+    .run = run_score};

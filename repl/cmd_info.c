@@ -15,7 +15,8 @@ static const part parts[] = {{"embeddings", VS_ROLE_EMBED, VS_ROLE_EMBED_NORM_B}
                              {"final norm and heads", VS_ROLE_FINAL_NORM, VS_ROLE_NSP_B}};
 
 static void part_table(const vs_model *m, vs_out *o) {
-    static const vs_col cols[] = {{"part", VS_COL_TEXT, 0, 0, NULL}, {"parameters", VS_COL_INT, 0, 0, NULL}, {"share", VS_COL_PROB, 3, 0, NULL}};
+    static const vs_col cols[] = {
+        {"part", VS_COL_TEXT, 0, 0, NULL}, {"parameters", VS_COL_INT, 0, 0, NULL}, {"share", VS_COL_PROB, 3, 0, NULL}};
     const vs_model_info *in = vs_model_info_of(m);
     vs_out_table(o, "parts", cols, 3);
     for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
@@ -40,7 +41,10 @@ static void weight_row(const vs_model *m, vs_role r, int stack, vs_out *o) {
 }
 
 static void weight_table(const vs_model *m, vs_out *o) {
-    static const vs_col cols[] = {{"role", VS_COL_TEXT, 0, 0, NULL}, {"shape", VS_COL_TEXT, 0, 0, NULL}, {"type", VS_COL_TEXT, 0, 0, NULL}, {"what", VS_COL_TEXT, 0, 0, NULL}};
+    static const vs_col cols[] = {{"role", VS_COL_TEXT, 0, 0, NULL},
+                                  {"shape", VS_COL_TEXT, 0, 0, NULL},
+                                  {"type", VS_COL_TEXT, 0, 0, NULL},
+                                  {"what", VS_COL_TEXT, 0, 0, NULL}};
     vs_out_table(o, "weights", cols, 4);
     for (int stack = 0; stack < vs_model_info_of(m)->n_stacks; stack++)
         for (int r = 0; r < VS_ROLE_COUNT; r++) weight_row(m, (vs_role)r, stack, o);
@@ -65,7 +69,9 @@ static void mask_drawing(vs_buf *b, bool causal) {
     for (int r = 0; r < 4; r++) {
         vs_buf_puts(b, "      ");
         for (int c = 0; c < 4; c++) vs_buf_puts(b, !causal || c <= r ? "■ " : "· ");
-        if (r == 0) vs_buf_puts(b, causal ? "  causal: a token sees itself and those before it" : "  full: every token sees every token");
+        if (r == 0)
+            vs_buf_puts(b, causal ? "  causal: a token sees itself and those before it"
+                                  : "  full: every token sees every token");
         vs_buf_putc(b, '\n');
     }
 }
@@ -74,7 +80,9 @@ static void draw_stack(const vs_model_info *in, const vs_stack_info *k, vs_buf *
     enum { W = 50 };
     char line[160];
     const char *norm = k->rms ? "RMS norm" : "layer norm";
-    snprintf(line, sizeof line, "%s (d = %zu)", in->has_logits ? in->masked ? "logits at each [MASK]" : "logits of the next token" : "sentence vector", k->d);
+    snprintf(line, sizeof line, "%s (d = %zu)",
+             in->has_logits ? in->masked ? "logits at each [MASK]" : "logits of the next token" : "sentence vector",
+             k->d);
     vs_buf_printf(b, "        ↑ %s\n", line);
     rule(b, "┌", "┐", W, "");
     if (k->post_norm) box_line(b, "│", "norm after each sum", W, "│");
@@ -136,5 +144,12 @@ static vs_status run_info(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     return VS_OK;
 }
 static const char *const info_examples[] = {"info", NULL};
-const vs_cmd vs_cmd_info = {.name = "info", .group = "session", .synopsis = "[MODEL]", .summary = "a model's architecture, drawn; shapes, parameters, memory",
-                            .style = VS_ARGS_WORDS, .max_args = 1, .examples = info_examples, .complete = VS_COMPLETE_MODEL, .run = run_info};
+const vs_cmd vs_cmd_info = {.name = "info",
+                            .group = "session",
+                            .synopsis = "[MODEL]",
+                            .summary = "a model's architecture, drawn; shapes, parameters, memory",
+                            .style = VS_ARGS_WORDS,
+                            .max_args = 1,
+                            .examples = info_examples,
+                            .complete = VS_COMPLETE_MODEL,
+                            .run = run_info};

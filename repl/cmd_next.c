@@ -13,11 +13,15 @@ static const char *text_of(const vs_tokenizer *tok, int32_t id, vs_buf *b) {
 }
 
 /* Columns of predictions; with the position first where there are several to predict. */
-static const vs_col top_cols[] = {{"position", VS_COL_INT, 0, 0, NULL}, {"id", VS_COL_INT, 0, 0, NULL}, {"token", VS_COL_TOKEN, 0, 0, NULL},
-                                  {"prob", VS_COL_PROB, 4, 0, NULL},     {"logit", VS_COL_REAL, 3, 0, NULL}};
+static const vs_col top_cols[] = {{"position", VS_COL_INT, 0, 0, NULL},
+                                  {"id", VS_COL_INT, 0, 0, NULL},
+                                  {"token", VS_COL_TOKEN, 0, 0, NULL},
+                                  {"prob", VS_COL_PROB, 4, 0, NULL},
+                                  {"logit", VS_COL_REAL, 3, 0, NULL}};
 
 /* The k most likely tokens of one row of logits [V] as rows of a table; position < 0: without it. */
-static vs_status top_rows(vs_err *err, const vs_tokenizer *tok, const float *logits, size_t V, size_t k, int64_t position, vs_out *o) {
+static vs_status top_rows(vs_err *err, const vs_tokenizer *tok, const float *logits, size_t V, size_t k,
+                          int64_t position, vs_out *o) {
     if (k > V) k = V;
     size_t *idx = vs_alloc(k, sizeof *idx);
     vs_buf b = {0};
@@ -39,7 +43,9 @@ static vs_status top_rows(vs_err *err, const vs_tokenizer *tok, const float *log
 static vs_status head_of(vs_err *err, vs_session *s, const char *cmd, vs_model **m, const vs_tokenizer **tok) {
     VS_TRY(vs_session_model(err, s, m));
     const vs_model_info *in = vs_model_info_of(*m);
-    if (!in->has_logits) return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s has no head that gives words; it gives sentence vectors (embed)", cmd, in->name);
+    if (!in->has_logits)
+        return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s has no head that gives words; it gives sentence vectors (embed)",
+                       cmd, in->name);
     return vs_model_tokenizer(err, *m, tok);
 }
 
@@ -50,11 +56,13 @@ static vs_status count_of(vs_err *err, const vs_args *a, size_t *k) {
     return VS_OK;
 }
 
-static const vs_opt next_opts[] = {{"k", 'k', VS_OPT_INT, "K", "how many", "10", VS_COMPLETE_NONE}, {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
+static const vs_opt next_opts[] = {{"k", 'k', VS_OPT_INT, "K", "how many", "10", VS_COMPLETE_NONE},
+                                   {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
 /* ---- next ---- */
 
-static vs_status next_one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several, vs_out *o) {
+static vs_status next_one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several,
+                          vs_out *o) {
     vs_model *m;
     const vs_tokenizer *tok;
     size_t k = 0;
@@ -71,17 +79,31 @@ static vs_status next_one(vs_err *err, vs_session *s, const vs_args *a, const vs
     return st;
 }
 
-static vs_status run_next(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) { return vs_each_text(err, s, a, next_one, o); }
-static const char *const next_examples[] = {"next \"Michael Jordan plays the sport of\"", "next The capital of France is -k 3", NULL};
-const vs_cmd vs_cmd_next = {.name = "next", .group = "passes", .synopsis = "TEXT [-k K]", .summary = "the most likely next tokens",
-                            .style = VS_ARGS_TEXT, .min_args = 1, .opts = next_opts, .examples = next_examples, .needs = VS_NEEDS_CAUSAL, .run = run_next};
+static vs_status run_next(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    return vs_each_text(err, s, a, next_one, o);
+}
+static const char *const next_examples[] = {"next \"Michael Jordan plays the sport of\"",
+                                            "next The capital of France is -k 3", NULL};
+const vs_cmd vs_cmd_next = {.name = "next",
+                            .group = "passes",
+                            .synopsis = "TEXT [-k K]",
+                            .summary = "the most likely next tokens",
+                            .style = VS_ARGS_TEXT,
+                            .min_args = 1,
+                            .opts = next_opts,
+                            .examples = next_examples,
+                            .needs = VS_NEEDS_CAUSAL,
+                            .run = run_next};
 
 /* ---- test ---- */
 
 /* Log-probability and rank of each token of the answer, given the prompt and the answer's earlier tokens. */
-static vs_status test_rows(vs_err *err, vs_session *s, const vs_tokenizer *tok, size_t V, const vs_tokens *all, size_t from, vs_out *o) {
-    static const vs_col cols[] = {{"token", VS_COL_TOKEN, 0, 0, NULL}, {"rank", VS_COL_INT, 0, 0, NULL}, {"prob", VS_COL_PROB, 4, 0, NULL},
-                                  {"logit", VS_COL_REAL, 3, 0, NULL},  {"first", VS_COL_TOKEN, 0, 0, "instead"}, {"first_prob", VS_COL_REAL, 4, 0, "its prob"}};
+static vs_status test_rows(vs_err *err, vs_session *s, const vs_tokenizer *tok, size_t V, const vs_tokens *all,
+                           size_t from, vs_out *o) {
+    static const vs_col cols[] = {
+        {"token", VS_COL_TOKEN, 0, 0, NULL},      {"rank", VS_COL_INT, 0, 0, NULL},
+        {"prob", VS_COL_PROB, 4, 0, NULL},        {"logit", VS_COL_REAL, 3, 0, NULL},
+        {"first", VS_COL_TOKEN, 0, 0, "instead"}, {"first_prob", VS_COL_REAL, 4, 0, "its prob"}};
     vs_pass *p = NULL;
     vs_request rq = {.logits = VS_LOGITS_ALL};
     VS_TRY(vs_session_run(err, s, all, &rq, &p));
@@ -139,13 +161,23 @@ static vs_status run_test(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     return st;
 }
 static const char *const test_examples[] = {"test \"Michael Jordan plays the sport of\" \" basketball\"", NULL};
-const vs_cmd vs_cmd_test = {.name = "test", .group = "passes", .synopsis = "PROMPT ANSWER", .summary = "rank and probability of an answer",
-                            .details = "The answer's tokens are scored one after another; mind the leading blank: \" basketball\" is a word, \"basketball\" a continuation.",
-                            .style = VS_ARGS_WORDS, .min_args = 2, .max_args = 2, .examples = test_examples, .needs = VS_NEEDS_CAUSAL, .run = run_test};
+const vs_cmd vs_cmd_test = {.name = "test",
+                            .group = "passes",
+                            .synopsis = "PROMPT ANSWER",
+                            .summary = "rank and probability of an answer",
+                            .details = "The answer's tokens are scored one after another; mind the leading blank: \" "
+                                       "basketball\" is a word, \"basketball\" a continuation.",
+                            .style = VS_ARGS_WORDS,
+                            .min_args = 2,
+                            .max_args = 2,
+                            .examples = test_examples,
+                            .needs = VS_NEEDS_CAUSAL,
+                            .run = run_test};
 
 /* ---- fill ---- */
 
-static vs_status fill_one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several, vs_out *o) {
+static vs_status fill_one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several,
+                          vs_out *o) {
     vs_model *m;
     const vs_tokenizer *tok;
     const vs_tokens *t = &in->tokens;
@@ -164,7 +196,8 @@ static vs_status fill_one(vs_err *err, vs_session *s, const vs_args *a, const vs
     vs_status st = VS_OK;
     vs_out_table(o, "results", masks > 1 ? top_cols : top_cols + 1, masks > 1 ? 5 : 4);
     for (size_t i = 0; st == VS_OK && i < t->n; i++)
-        if (t->id[i] == mask) st = top_rows(err, tok, vs_pass_logits(p, NULL) + i * V, V, k, masks > 1 ? (int64_t)i : -1, o);
+        if (t->id[i] == mask)
+            st = top_rows(err, tok, vs_pass_logits(p, NULL) + i * V, V, k, masks > 1 ? (int64_t)i : -1, o);
     vs_out_end(o);
     vs_pass_free(p);
     return st;
@@ -175,11 +208,20 @@ static vs_status run_fill(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     VS_TRY(vs_session_model(err, s, &m));
     const vs_model_info *in = vs_model_info_of(m);
     if (in->masked) return vs_each_text(err, s, a, fill_one, o);
-    return vs_fail(err, VS_E_UNSUPPORTED, "fill: %s has no masked-word head%s", in->name, in->has_logits ? "; it continues a text: next" : "; its file carries only the encoder (embed)");
+    return vs_fail(err, VS_E_UNSUPPORTED, "fill: %s has no masked-word head%s", in->name,
+                   in->has_logits ? "; it continues a text: next" : "; its file carries only the encoder (embed)");
 }
 static const char *const fill_examples[] = {"fill the [MASK] swan", NULL};
-const vs_cmd vs_cmd_fill = {.name = "fill", .group = "passes", .synopsis = "TEXT [-k K]", .summary = "the most likely words at each [MASK]",
-                            .style = VS_ARGS_TEXT, .min_args = 1, .opts = next_opts, .examples = fill_examples, .needs = VS_NEEDS_MODEL, .run = run_fill};
+const vs_cmd vs_cmd_fill = {.name = "fill",
+                            .group = "passes",
+                            .synopsis = "TEXT [-k K]",
+                            .summary = "the most likely words at each [MASK]",
+                            .style = VS_ARGS_TEXT,
+                            .min_args = 1,
+                            .opts = next_opts,
+                            .examples = fill_examples,
+                            .needs = VS_NEEDS_MODEL,
+                            .run = run_fill};
 
 /* ---- nsp ---- */
 
@@ -207,7 +249,8 @@ static vs_status run_nsp(vs_err *err, vs_session *s, const vs_args *a, vs_out *o
     vs_tokens t;
     const char *first = vs_arg(a, 0), *second = vs_arg(a, 1);
     VS_TRY(vs_session_model(err, s, &m));
-    if (!vs_model_weight(m, VS_ROLE_NSP_W, 0, 0)) return vs_fail(err, VS_E_UNSUPPORTED, "nsp: %s has no next-sentence head", vs_model_info_of(m)->name);
+    if (!vs_model_weight(m, VS_ROLE_NSP_W, 0, 0))
+        return vs_fail(err, VS_E_UNSUPPORTED, "nsp: %s has no next-sentence head", vs_model_info_of(m)->name);
     VS_TRY(vs_model_tokenizer(err, m, &tok));
     VS_TRY(vs_tokenize(err, tok, first, strlen(first), second, strlen(second), true, &t));
     vs_status st = nsp_of(err, s, first, &t, o);
@@ -215,6 +258,15 @@ static vs_status run_nsp(vs_err *err, vs_session *s, const vs_args *a, vs_out *o
     return st;
 }
 static const char *const nsp_examples[] = {"nsp \"He went to the shop.\" \"He bought some milk.\"", NULL};
-const vs_cmd vs_cmd_nsp = {.name = "nsp", .group = "passes", .synopsis = "TEXT TEXT", .summary = "whether the second sentence follows the first (BERT's next-sentence head)",
-                           .details = "Every command that takes a TEXT reads pairs too: tokens A --pair B, dump A --pair B --sites nsp.",
-                           .style = VS_ARGS_WORDS, .min_args = 2, .max_args = 2, .examples = nsp_examples, .needs = VS_NEEDS_MODEL, .run = run_nsp};
+const vs_cmd vs_cmd_nsp = {
+    .name = "nsp",
+    .group = "passes",
+    .synopsis = "TEXT TEXT",
+    .summary = "whether the second sentence follows the first (BERT's next-sentence head)",
+    .details = "Every command that takes a TEXT reads pairs too: tokens A --pair B, dump A --pair B --sites nsp.",
+    .style = VS_ARGS_WORDS,
+    .min_args = 2,
+    .max_args = 2,
+    .examples = nsp_examples,
+    .needs = VS_NEEDS_MODEL,
+    .run = run_nsp};

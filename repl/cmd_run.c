@@ -4,9 +4,11 @@
 
 #include "commands.h"
 
-static const vs_opt opts[] = {{"at", 0, VS_OPT_TEXT, "POS", "the position to follow: a number or a word", "-1", VS_COMPLETE_NONE},
-                              {"mask", 0, VS_OPT_TEXT, "causal|full", "what each token may see, instead of the model's own", NULL, VS_COMPLETE_NONE},
-                              {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
+static const vs_opt opts[] = {
+    {"at", 0, VS_OPT_TEXT, "POS", "the position to follow: a number or a word", "-1", VS_COMPLETE_NONE},
+    {"mask", 0, VS_OPT_TEXT, "causal|full", "what each token may see, instead of the model's own", NULL,
+     VS_COMPLETE_NONE},
+    {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
 enum { STREAM, ATTN, MLP, KINDS };
 
@@ -15,7 +17,8 @@ static vs_site *sites_of(const vs_model *m, size_t L, size_t *n) {
     uint8_t stack = (uint8_t)(vs_model_info_of(m)->n_stacks - 1);
     vs_site *s = vs_alloc(KINDS * L + 1, sizeof *s);
     for (size_t l = 0; s && l <= L; l++)
-        for (int k = 0; k < (l < L ? KINDS : 1); k++) s[l * KINDS + (size_t)k] = (vs_site){.kind = kind[k], .layer = (int16_t)l, .head = -1, .stack = stack};
+        for (int k = 0; k < (l < L ? KINDS : 1); k++)
+            s[l * KINDS + (size_t)k] = (vs_site){.kind = kind[k], .layer = (int16_t)l, .head = -1, .stack = stack};
     *n = KINDS * L + 1;
     return s;
 }
@@ -28,7 +31,8 @@ static vs_status row_at(vs_err *err, const vs_pass *p, vs_site site, size_t at, 
     return VS_OK;
 }
 
-/* What the stream would say if the model stopped here: the leading token of each layer (the logit lens, nostalgebraist 2020). */
+/* What the stream would say if the model stopped here: the leading token of each layer (the logit lens, nostalgebraist
+ * 2020). */
 typedef struct lens {
     const vs_model *m;
     const vs_tokenizer *tok;
@@ -48,9 +52,14 @@ static vs_status lens_at(vs_err *err, lens *l, const float *stream) {
     return VS_OK;
 }
 
-static vs_status layer_table(vs_err *err, const vs_pass *p, const vs_site *site, size_t L, size_t at, lens *l, vs_out *o) {
-    static const vs_col cols[] = {{"layer", VS_COL_INT, 0, 0, NULL},        {"norm", VS_COL_REAL, 1, 0, "‖stream‖"}, {"attn", VS_COL_REAL, 1, 0, "‖attention‖"},
-                                  {"mlp", VS_COL_REAL, 1, 0, "‖MLP‖"},      {"token", VS_COL_TOKEN, 0, 0, "leading token"}, {"prob", VS_COL_PROB, 3, 0, NULL}};
+static vs_status layer_table(vs_err *err, const vs_pass *p, const vs_site *site, size_t L, size_t at, lens *l,
+                             vs_out *o) {
+    static const vs_col cols[] = {{"layer", VS_COL_INT, 0, 0, NULL},
+                                  {"norm", VS_COL_REAL, 1, 0, "‖stream‖"},
+                                  {"attn", VS_COL_REAL, 1, 0, "‖attention‖"},
+                                  {"mlp", VS_COL_REAL, 1, 0, "‖MLP‖"},
+                                  {"token", VS_COL_TOKEN, 0, 0, "leading token"},
+                                  {"prob", VS_COL_PROB, 3, 0, NULL}};
     vs_out_table(o, "layers", cols, l->logits ? 6 : 4);
     for (size_t i = 0; i <= L; i++) {
         const float *row;
@@ -73,7 +82,8 @@ static vs_status layer_table(vs_err *err, const vs_pass *p, const vs_site *site,
 
 static vs_status mask_of(vs_err *err, const char *name, vs_mask *mask) {
     *mask = !name ? VS_MASK_MODEL : !strcmp(name, "causal") ? VS_MASK_CAUSAL : VS_MASK_FULL;
-    if (name && *mask == VS_MASK_FULL && strcmp(name, "full") != 0) return vs_fail(err, VS_E_USAGE, "run: --mask wants causal or full, not %s", name);
+    if (name && *mask == VS_MASK_FULL && strcmp(name, "full") != 0)
+        return vs_fail(err, VS_E_USAGE, "run: --mask wants causal or full, not %s", name);
     return VS_OK;
 }
 
@@ -91,7 +101,8 @@ static vs_status one(vs_err *err, vs_session *s, const vs_args *a, const vs_text
     vs_site *site = sites_of(m, L, &n);
     vs_pass *p = NULL;
     vs_status st = site ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for %zu sites", n);
-    if (st == VS_OK && info->has_logits && !(l.logits = vs_alloc(info->V, sizeof *l.logits))) st = vs_fail(err, VS_E_NOMEM, "no memory for the logits");
+    if (st == VS_OK && info->has_logits && !(l.logits = vs_alloc(info->V, sizeof *l.logits)))
+        st = vs_fail(err, VS_E_NOMEM, "no memory for the logits");
     rq.keep = site;
     rq.n_keep = n;
     double began = vs_seconds();
@@ -100,7 +111,8 @@ static vs_status one(vs_err *err, vs_session *s, const vs_args *a, const vs_text
     if (st == VS_OK) {
         vs_buf piece = {0};
         vs_piece_text(l.tok, in->tokens.id[to], &piece);
-        vs_out_note(o, "%zu tokens through %zu blocks in %.1f ms; at position %zu, \"%s\":", in->tokens.n, L, 1e3 * took, to, piece.s ? piece.s : "");
+        vs_out_note(o, "%zu tokens through %zu blocks in %.1f ms; at position %zu, \"%s\":", in->tokens.n, L,
+                    1e3 * took, to, piece.s ? piece.s : "");
         if (several && in->text) vs_out_text(o, 0, "text", in->text);
         vs_out_int(o, VS_COL_JSON_ONLY, "tokens", (int64_t)in->tokens.n);
         vs_out_int(o, VS_COL_JSON_ONLY, "position", (int64_t)to);
@@ -114,9 +126,22 @@ static vs_status one(vs_err *err, vs_session *s, const vs_args *a, const vs_text
     return st;
 }
 
-static vs_status run_run(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) { return vs_each_text(err, s, a, one, o); }
-static const char *const run_examples[] = {"run The Eiffel Tower is in the city of", "run the white swan in the blue water --at swan", NULL};
-const vs_cmd vs_cmd_run = {.name = "run", .group = "passes", .synopsis = "TEXT [--at POS]", .summary = "a pass summed up: what each layer adds, the leading token",
-                           .details = "For each block: the length of the residual stream entering it, of what attention and the MLP add to it, and the token\n"
-                                      "that the stream would give if the model stopped there (its final norm and unembedding applied: the logit lens).",
-                           .style = VS_ARGS_TEXT, .min_args = 1, .opts = opts, .examples = run_examples, .needs = VS_NEEDS_MODEL, .run = run_run};
+static vs_status run_run(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    return vs_each_text(err, s, a, one, o);
+}
+static const char *const run_examples[] = {"run The Eiffel Tower is in the city of",
+                                           "run the white swan in the blue water --at swan", NULL};
+const vs_cmd vs_cmd_run = {.name = "run",
+                           .group = "passes",
+                           .synopsis = "TEXT [--at POS]",
+                           .summary = "a pass summed up: what each layer adds, the leading token",
+                           .details = "For each block: the length of the residual stream entering it, of what "
+                                      "attention and the MLP add to it, and the token\n"
+                                      "that the stream would give if the model stopped there (its final norm and "
+                                      "unembedding applied: the logit lens).",
+                           .style = VS_ARGS_TEXT,
+                           .min_args = 1,
+                           .opts = opts,
+                           .examples = run_examples,
+                           .needs = VS_NEEDS_MODEL,
+                           .run = run_run};

@@ -37,8 +37,10 @@ static vs_status once(loop *l, const char *value, size_t n) {
             vs_buf_putc(&b, *p);
         }
     }
-    vs_status st = b.failed ? vs_fail(l->err, VS_E_NOMEM, "each: no memory") : vs_execute(l->err, l->s, b.s ? b.s : "", b.len, l->out);
-    if (st != VS_OK && st != VS_E_STOPPED) vs_fail_in(l->err, "each %.*s = %.*s", (int)l->var_len, l->var, (int)(n < 60 ? n : 60), value);
+    vs_status st = b.failed ? vs_fail(l->err, VS_E_NOMEM, "each: no memory")
+                            : vs_execute(l->err, l->s, b.s ? b.s : "", b.len, l->out);
+    if (st != VS_OK && st != VS_E_STOPPED)
+        vs_fail_in(l->err, "each %.*s = %.*s", (int)l->var_len, l->var, (int)(n < 60 ? n : 60), value);
     vs_buf_free(&b);
     l->done++;
     if (st == VS_OK && vs_interrupted()) st = vs_fail(l->err, VS_E_STOPPED, "each: stopped after %zu", l->done);
@@ -85,7 +87,8 @@ static vs_status over_sql(loop *l, const char *query) {
     vs_buf rows = {0};
     VS_TRY(vs_session_store(l->err, l->s, &store));
     vs_status st = vs_store_sql(l->err, store, query, true, gather, &rows, NULL);
-    for (size_t at = 0; st == VS_OK && at < rows.len; at += strlen(rows.s + at) + 1) st = once(l, rows.s + at, strlen(rows.s + at));
+    for (size_t at = 0; st == VS_OK && at < rows.len; at += strlen(rows.s + at) + 1)
+        st = once(l, rows.s + at, strlen(rows.s + at));
     vs_buf_free(&rows);
     return st;
 }
@@ -112,10 +115,17 @@ static vs_status run_each(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     while (name_char(*p)) p++;
     const char *in = p;
     while (*in == ' ') in++;
-    if (p == text || strncmp(in, "in ", 3) != 0 || !open || !close || close < open) return vs_fail(err, VS_E_USAGE, "each wants VAR in A..B|FILE|SQL { COMMANDS }");
+    if (p == text || strncmp(in, "in ", 3) != 0 || !open || !close || close < open)
+        return vs_fail(err, VS_E_USAGE, "each wants VAR in A..B|FILE|SQL { COMMANDS }");
     char *set = vs_strndup(in + 3, (size_t)(open - in - 3));
     if (!set) return vs_fail(err, VS_E_NOMEM, "each: no memory");
-    loop l = {.err = err, .s = s, .out = o, .var = text, .var_len = (size_t)(p - text), .body = open + 1, .body_len = (size_t)(close - open - 1)};
+    loop l = {.err = err,
+              .s = s,
+              .out = o,
+              .var = text,
+              .var_len = (size_t)(p - text),
+              .body = open + 1,
+              .body_len = (size_t)(close - open - 1)};
     char *trimmed = set;
     while (isspace((unsigned char)*trimmed)) trimmed++;
     vs_status st = over(&l, trimmed);
@@ -123,8 +133,14 @@ static vs_status run_each(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     return st;
 }
 static const char *const each_examples[] = {"each w in 1..3 { = pc($w) -k 2 }", NULL};
-const vs_cmd vs_cmd_each = {.name = "each", .group = "study", .synopsis = "VAR in A..B|FILE|SQL { COMMANDS }", .summary = "run commands for each number, line or row; $VAR stands for it",
-                            .style = VS_ARGS_RAW, .min_args = 1, .examples = each_examples, .run = run_each};
+const vs_cmd vs_cmd_each = {.name = "each",
+                            .group = "study",
+                            .synopsis = "VAR in A..B|FILE|SQL { COMMANDS }",
+                            .summary = "run commands for each number, line or row; $VAR stands for it",
+                            .style = VS_ARGS_RAW,
+                            .min_args = 1,
+                            .examples = each_examples,
+                            .run = run_each};
 
 /* ---- assert { COMMAND } PATH OP VALUE ---- */
 
@@ -149,12 +165,18 @@ static bool holds(json_t *have, const char *op, const char *want) {
     double w = strtod(want, &end);
     bool number = json_is_number(have) && end != want && !*end;
     double h = json_number_value(have);
-    const char *text = json_is_string(have) ? json_string_value(have) : json_is_true(have) ? "true" : json_is_false(have) ? "false" : NULL;
+    const char *text = json_is_string(have)  ? json_string_value(have)
+                       : json_is_true(have)  ? "true"
+                       : json_is_false(have) ? "false"
+                                             : NULL;
     if (!strcmp(op, "=")) return number ? h == w : text && !strcmp(text, want);
     if (!strcmp(op, "!=")) return number ? h != w : text && strcmp(text, want) != 0;
     if (!strcmp(op, "~")) return text && strstr(text, want);
     if (!number) return false;
-    return !strcmp(op, "<") ? h < w : !strcmp(op, "<=") ? h <= w : !strcmp(op, ">") ? h > w : !strcmp(op, ">=") && h >= w;
+    return !strcmp(op, "<")    ? h < w
+           : !strcmp(op, "<=") ? h <= w
+           : !strcmp(op, ">")  ? h > w
+                               : !strcmp(op, ">=") && h >= w;
 }
 
 static vs_status run_assert(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
@@ -162,7 +184,8 @@ static vs_status run_assert(vs_err *err, vs_session *s, const vs_args *a, vs_out
     (void)o;
     static const char *const ops = " = != ~ < <= > >= ";
     char op[8];
-    if (a->rest_words->n - a->rest_at != 3 || strlen(w[1].text) > 2) return vs_fail(err, VS_E_USAGE, "assert wants { COMMAND } PATH OP VALUE, OP one of%s", ops);
+    if (a->rest_words->n - a->rest_at != 3 || strlen(w[1].text) > 2)
+        return vs_fail(err, VS_E_USAGE, "assert wants { COMMAND } PATH OP VALUE, OP one of%s", ops);
     snprintf(op, sizeof op, " %s ", w[1].text);
     if (!strstr(ops, op)) return vs_fail(err, VS_E_USAGE, "assert knows no %s; there are%s", w[1].text, ops);
     vs_buf b = {0};
@@ -175,7 +198,8 @@ static vs_status run_assert(vs_err *err, vs_session *s, const vs_args *a, vs_out
         st = vs_fail(err, VS_E_UNKNOWN, "assert: the answer has no %s", w[0].text);
     } else if (st == VS_OK && !holds(have, w[1].text, w[2].text)) {
         char *text = json_dumps(have, JSON_ENCODE_ANY | JSON_COMPACT);
-        st = vs_fail(err, VS_E_STATE, "assert: %s is %.200s, wanted %s %s", w[0].text, text ? text : "?", w[1].text, w[2].text);
+        st = vs_fail(err, VS_E_STATE, "assert: %s is %.200s, wanted %s %s", w[0].text, text ? text : "?", w[1].text,
+                     w[2].text);
         free(text);
     }
     json_decref(answer);
@@ -183,6 +207,13 @@ static vs_status run_assert(vs_err *err, vs_session *s, const vs_args *a, vs_out
     return st;
 }
 static const char *const assert_examples[] = {"assert { near queen - king + man -k 1 } results.0.key = woman", NULL};
-const vs_cmd vs_cmd_assert = {.name = "assert", .group = "study", .synopsis = "{COMMAND} PATH OP VALUE", .summary = "fail unless a command's JSON answer is as said",
-                              .details = "PATH goes through the answer as --json prints it: results.0.key.  OP is = != ~ (contains) < <= > >=.",
-                              .style = VS_ARGS_BLOCK, .min_args = 1, .examples = assert_examples, .run = run_assert};
+const vs_cmd vs_cmd_assert = {
+    .name = "assert",
+    .group = "study",
+    .synopsis = "{COMMAND} PATH OP VALUE",
+    .summary = "fail unless a command's JSON answer is as said",
+    .details = "PATH goes through the answer as --json prints it: results.0.key.  OP is = != ~ (contains) < <= > >=.",
+    .style = VS_ARGS_BLOCK,
+    .min_args = 1,
+    .examples = assert_examples,
+    .run = run_assert};

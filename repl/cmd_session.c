@@ -9,7 +9,6 @@
 static bool quit_asked;
 bool vs_quit_asked(void) { return quit_asked; }
 
-
 /* ---- open ---- */
 
 /* A model or words?  A catalogued or existing thing says so itself; for a path, a model is tried first. */
@@ -36,19 +35,30 @@ static vs_status run_open(vs_err *err, vs_session *s, const vs_args *a, vs_out *
 
 static const char *const open_examples[] = {"open gemma3-270m", "open glove-6b-50d", NULL};
 const vs_cmd vs_cmd_open = {
-    .name = "open", .group = "session", .synopsis = "WHAT…", .summary = "open a model or word vectors and make them current",
-    .details = "WHAT is a GGUF file, a directory in the hub's layout (config.json, *.safetensors, tokenizer.json), a word-vector\n"
-               "file (word2vec, GloVe, fastText, npy with its words), a table of an open model (W_E, W_U), a stored space, or a\n"
+    .name = "open",
+    .group = "session",
+    .synopsis = "WHAT…",
+    .summary = "open a model or word vectors and make them current",
+    .details = "WHAT is a GGUF file, a directory in the hub's layout (config.json, *.safetensors, tokenizer.json), a "
+               "word-vector\n"
+               "file (word2vec, GloVe, fastText, npy with its words), a table of an open model (W_E, W_U), a stored "
+               "space, or a\n"
                "catalogued name (fetch lists those).  Models are mapped, not read: this takes milliseconds.",
-    .style = VS_ARGS_WORDS, .min_args = 1, .examples = open_examples, .complete = VS_COMPLETE_MODEL, .run = run_open};
+    .style = VS_ARGS_WORDS,
+    .min_args = 1,
+    .examples = open_examples,
+    .complete = VS_COMPLETE_MODEL,
+    .run = run_open};
 
 /* ---- models, spaces, use ---- */
 
 static vs_status run_models(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     (void)err, (void)a;
-    static const vs_col cols[] = {{"current", VS_COL_TEXT, 0, 0, ""},       {"name", VS_COL_TEXT, 0, 0, NULL},  {"arch", VS_COL_TEXT, 0, 0, NULL},
-                                  {"layers", VS_COL_INT, 0, 0, NULL},       {"width", VS_COL_INT, 0, 0, NULL},  {"heads", VS_COL_INT, 0, 0, NULL},
-                                  {"vocabulary", VS_COL_INT, 0, 0, NULL},   {"parameters", VS_COL_INT, 0, 0, NULL}, {"path", VS_COL_TEXT, 0, 0, NULL}};
+    static const vs_col cols[] = {{"current", VS_COL_TEXT, 0, 0, ""},     {"name", VS_COL_TEXT, 0, 0, NULL},
+                                  {"arch", VS_COL_TEXT, 0, 0, NULL},      {"layers", VS_COL_INT, 0, 0, NULL},
+                                  {"width", VS_COL_INT, 0, 0, NULL},      {"heads", VS_COL_INT, 0, 0, NULL},
+                                  {"vocabulary", VS_COL_INT, 0, 0, NULL}, {"parameters", VS_COL_INT, 0, 0, NULL},
+                                  {"path", VS_COL_TEXT, 0, 0, NULL}};
     vs_model *now = NULL;
     (void)!vs_session_model(NULL, s, &now);
     vs_out_table(o, "models", cols, 9);
@@ -71,8 +81,12 @@ static vs_status run_models(vs_err *err, vs_session *s, const vs_args *a, vs_out
     if (!vs_session_models(s)) vs_out_note(o, "no model is open; open gemma3-270m opens the catalogued one");
     return VS_OK;
 }
-const vs_cmd vs_cmd_models = {.name = "models", .group = "session", .synopsis = "", .summary = "the models that are open",
-                              .style = VS_ARGS_NONE, .run = run_models};
+const vs_cmd vs_cmd_models = {.name = "models",
+                              .group = "session",
+                              .synopsis = "",
+                              .summary = "the models that are open",
+                              .style = VS_ARGS_NONE,
+                              .run = run_models};
 
 static void space_row(vs_out *o, const char *mark, const char *name, const char *place, size_t rows, size_t dim) {
     vs_out_cell_text(o, mark);
@@ -89,32 +103,43 @@ static vs_status stored_row(void *out, const vs_space_record *r) {
 
 static vs_status run_spaces(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     (void)a;
-    static const vs_col cols[] = {{"state", VS_COL_TEXT, 0, 0, ""}, {"name", VS_COL_TEXT, 0, 0, NULL}, {"place", VS_COL_TEXT, 0, 0, NULL},
-                                  {"rows", VS_COL_INT, 0, 0, NULL}, {"width", VS_COL_INT, 0, 0, NULL}};
+    static const vs_col cols[] = {{"state", VS_COL_TEXT, 0, 0, ""},
+                                  {"name", VS_COL_TEXT, 0, 0, NULL},
+                                  {"place", VS_COL_TEXT, 0, 0, NULL},
+                                  {"rows", VS_COL_INT, 0, 0, NULL},
+                                  {"width", VS_COL_INT, 0, 0, NULL}};
     vs_space *now = vs_session_space(s);
     vs_store *st;
     VS_TRY(vs_session_store(err, s, &st));
     vs_out_table(o, "spaces", cols, 5);
     for (size_t i = 0; i < vs_session_spaces(s); i++) {
         vs_space *sp = vs_session_space_at(s, i);
-        space_row(o, sp == now ? "*" : "open", vs_space_name(sp), vs_space_place(sp), vs_space_rows(sp), vs_space_dim(sp));
+        space_row(o, sp == now ? "*" : "open", vs_space_name(sp), vs_space_place(sp), vs_space_rows(sp),
+                  vs_space_dim(sp));
     }
     for (size_t i = 0; i < vs_session_models(s); i++) {
         const char *name;
         const vs_model *m = vs_session_model_at(s, i, &name);
         for (int u = 0; u < 2; u++) {
-            const vs_tensor *w = vs_model_weight(m, u ? VS_ROLE_UNEMBED : VS_ROLE_EMBED, vs_model_info_of(m)->n_stacks - 1, 0);
+            const vs_tensor *w =
+                vs_model_weight(m, u ? VS_ROLE_UNEMBED : VS_ROLE_EMBED, vs_model_info_of(m)->n_stacks - 1, 0);
             char full[256];
             snprintf(full, sizeof full, "%s:%s", name, u ? "W_U" : "W_E");
-            if (w) space_row(o, now && !strcmp(vs_space_name(now), full) ? "*" : "open", full, u ? "W_U" : "W_E", w->shape[0], w->shape[1]);
+            if (w)
+                space_row(o, now && !strcmp(vs_space_name(now), full) ? "*" : "open", full, u ? "W_U" : "W_E",
+                          w->shape[0], w->shape[1]);
         }
     }
     VS_TRY(vs_store_spaces(err, st, stored_row, o));
     vs_out_end(o);
     return VS_OK;
 }
-const vs_cmd vs_cmd_spaces = {.name = "spaces", .group = "session", .synopsis = "", .summary = "the spaces that are open or stored",
-                              .style = VS_ARGS_NONE, .run = run_spaces};
+const vs_cmd vs_cmd_spaces = {.name = "spaces",
+                              .group = "session",
+                              .synopsis = "",
+                              .summary = "the spaces that are open or stored",
+                              .style = VS_ARGS_NONE,
+                              .run = run_spaces};
 
 static vs_status run_use(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     VS_TRY(vs_session_use(err, s, vs_arg(a, 0)));
@@ -122,15 +147,25 @@ static vs_status run_use(vs_err *err, vs_session *s, const vs_args *a, vs_out *o
     return VS_OK;
 }
 static const char *const use_examples[] = {"use W_E", NULL};
-const vs_cmd vs_cmd_use = {.name = "use", .group = "session", .synopsis = "NAME", .summary = "make an open model or space current",
-                           .style = VS_ARGS_WORDS, .min_args = 1, .max_args = 1, .examples = use_examples, .complete = VS_COMPLETE_SPACE, .run = run_use};
+const vs_cmd vs_cmd_use = {.name = "use",
+                           .group = "session",
+                           .synopsis = "NAME",
+                           .summary = "make an open model or space current",
+                           .style = VS_ARGS_WORDS,
+                           .min_args = 1,
+                           .max_args = 1,
+                           .examples = use_examples,
+                           .complete = VS_COMPLETE_SPACE,
+                           .run = run_use};
 
 /* ---- set ---- */
 
 static vs_status whole(vs_err *err, const char *name, const char *text, int64_t least, int64_t *out) {
     char *end;
     *out = strtoll(text, &end, 10);
-    return *end || end == text || *out < least ? vs_fail(err, VS_E_USAGE, "set %s wants a whole number from %lld, not %s", name, (long long)least, text) : VS_OK;
+    return *end || end == text || *out < least
+               ? vs_fail(err, VS_E_USAGE, "set %s wants a whole number from %lld, not %s", name, (long long)least, text)
+               : VS_OK;
 }
 
 static vs_status set_one(vs_err *err, vs_session *s, const char *name, const char *value, vs_out *o) {
@@ -175,10 +210,18 @@ static vs_status run_set(vs_err *err, vs_session *s, const vs_args *a, vs_out *o
     return VS_OK;
 }
 static const char *const set_examples[] = {"set k 5", "set", NULL};
-const vs_cmd vs_cmd_set = {.name = "set", .group = "session", .synopsis = "[NAME VALUE]", .summary = "show or change the settings",
-                           .details = "k N          how many neighbours are shown\nthreads N    cores to use (0: all)\nseed N       for sampling\n"
-                                      "exact-key on|off   refuse keys that are not written exactly so\noutput table|json|csv",
-                           .style = VS_ARGS_WORDS, .max_args = 2, .examples = set_examples, .run = run_set};
+const vs_cmd vs_cmd_set = {
+    .name = "set",
+    .group = "session",
+    .synopsis = "[NAME VALUE]",
+    .summary = "show or change the settings",
+    .details =
+        "k N          how many neighbours are shown\nthreads N    cores to use (0: all)\nseed N       for sampling\n"
+        "exact-key on|off   refuse keys that are not written exactly so\noutput table|json|csv",
+    .style = VS_ARGS_WORDS,
+    .max_args = 2,
+    .examples = set_examples,
+    .run = run_set};
 
 /* ---- source, time, quit ---- */
 
@@ -198,14 +241,22 @@ static vs_status run_lines(vs_err *err, vs_session *s, const char *path, const c
 static vs_status run_source(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     vs_map m;
     const char *path = vs_arg(a, 0);
-    if (o->depth > 8) return vs_fail(err, VS_E_STATE, "source: files read each other 8 deep; does %s read itself?", path);
+    if (o->depth > 8)
+        return vs_fail(err, VS_E_STATE, "source: files read each other 8 deep; does %s read itself?", path);
     VS_TRY(vs_map_open(err, path, &m));
     vs_status st = run_lines(err, s, path, (const char *)m.bytes, m.size, o);
     vs_map_close(&m);
     return st;
 }
-const vs_cmd vs_cmd_source = {.name = "source", .group = "session", .synopsis = "FILE", .summary = "run the commands of a file",
-                              .style = VS_ARGS_WORDS, .min_args = 1, .max_args = 1, .complete = VS_COMPLETE_FILE, .run = run_source};
+const vs_cmd vs_cmd_source = {.name = "source",
+                              .group = "session",
+                              .synopsis = "FILE",
+                              .summary = "run the commands of a file",
+                              .style = VS_ARGS_WORDS,
+                              .min_args = 1,
+                              .max_args = 1,
+                              .complete = VS_COMPLETE_FILE,
+                              .run = run_source};
 
 static vs_status run_time(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     double began = vs_seconds();
@@ -214,15 +265,27 @@ static vs_status run_time(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     return VS_OK;
 }
 static const char *const time_examples[] = {"time queen - king + man", NULL};
-const vs_cmd vs_cmd_time = {.name = "time", .group = "session", .synopsis = "COMMAND", .summary = "run a command and say how long it took",
-                            .style = VS_ARGS_COMMAND, .min_args = 1, .examples = time_examples, .complete = VS_COMPLETE_COMMAND, .run = run_time};
+const vs_cmd vs_cmd_time = {.name = "time",
+                            .group = "session",
+                            .synopsis = "COMMAND",
+                            .summary = "run a command and say how long it took",
+                            .style = VS_ARGS_COMMAND,
+                            .min_args = 1,
+                            .examples = time_examples,
+                            .complete = VS_COMPLETE_COMMAND,
+                            .run = run_time};
 
 static vs_status run_quit(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     (void)err, (void)s, (void)a, (void)o;
     quit_asked = true;
     return VS_OK;
 }
-const vs_cmd vs_cmd_quit = {.name = "quit", .group = "session", .synopsis = "", .summary = "leave (so does Ctrl-D)", .style = VS_ARGS_NONE, .run = run_quit};
+const vs_cmd vs_cmd_quit = {.name = "quit",
+                            .group = "session",
+                            .synopsis = "",
+                            .summary = "leave (so does Ctrl-D)",
+                            .style = VS_ARGS_NONE,
+                            .run = run_quit};
 
 /* ---- with ---- */
 
@@ -231,7 +294,9 @@ static void say_effects(vs_session *s, vs_out *o) {
     size_t n;
     const vs_edit_effect *e = vs_session_effects(s, &n);
     if (!n) return;
-    static const vs_col cols[] = {{"edit", VS_COL_INT, 0, VS_COL_NO_CSV, NULL}, {"hits", VS_COL_INT, 0, VS_COL_NO_CSV, NULL}, {"change", VS_COL_REAL, 4, VS_COL_NO_CSV, "‖change‖"}};
+    static const vs_col cols[] = {{"edit", VS_COL_INT, 0, VS_COL_NO_CSV, NULL},
+                                  {"hits", VS_COL_INT, 0, VS_COL_NO_CSV, NULL},
+                                  {"change", VS_COL_REAL, 4, VS_COL_NO_CSV, "‖change‖"}};
     vs_out_table(o, "edits", cols, 3);
     for (size_t i = 0; i < n; i++) {
         vs_out_cell_int(o, (int64_t)i + 1);
@@ -249,13 +314,23 @@ static vs_status run_with(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     vs_session_pop_edits(s);
     return st;
 }
-static const char *const with_examples[] = {"with {zero 1.mlp_out} next \"The Eiffel Tower is in the city of\"",
-                                            "with {scale 5.attn.z.h2 * 0; cut 3.attn -1 -> -3} next \"The capital of France is\"", NULL};
+static const char *const with_examples[] = {
+    "with {zero 1.mlp_out} next \"The Eiffel Tower is in the city of\"",
+    "with {scale 5.attn.z.h2 * 0; cut 3.attn -1 -> -3} next \"The capital of France is\"", NULL};
 const vs_cmd vs_cmd_with = {
-    .name = "with", .group = "passes", .synopsis = "{EDIT; …} COMMAND", .summary = "run a command with the model changed",
-    .details = "EDIT is one of\n"
-               "  zero SITE             set SITE EXPR         add SITE EXPR\n"
-               "  scale SITE * NUMBER   project SITE EXPR     cut L.attn[.hN] FROM -> TO\n"
-               "SITE is a hook point, with [pos] for some positions: 3.mlp_out, 5.attn.z.h2[-1], 4.resid_pre[bank]; pos is a\n"
-               "number (negative from the end), a..b, or a word of the text; without it every position is meant.",
-    .style = VS_ARGS_BLOCK, .min_args = 1, .examples = with_examples, .needs = VS_NEEDS_MODEL, .complete = VS_COMPLETE_SITE, .run = run_with};
+    .name = "with",
+    .group = "passes",
+    .synopsis = "{EDIT; …} COMMAND",
+    .summary = "run a command with the model changed",
+    .details =
+        "EDIT is one of\n"
+        "  zero SITE             set SITE EXPR         add SITE EXPR\n"
+        "  scale SITE * NUMBER   project SITE EXPR     cut L.attn[.hN] FROM -> TO\n"
+        "SITE is a hook point, with [pos] for some positions: 3.mlp_out, 5.attn.z.h2[-1], 4.resid_pre[bank]; pos is a\n"
+        "number (negative from the end), a..b, or a word of the text; without it every position is meant.",
+    .style = VS_ARGS_BLOCK,
+    .min_args = 1,
+    .examples = with_examples,
+    .needs = VS_NEEDS_MODEL,
+    .complete = VS_COMPLETE_SITE,
+    .run = run_with};

@@ -81,22 +81,44 @@ static vs_status query(vs_err *err, vs_session *s, const char *text, bool write,
     return VS_OK;
 }
 
-static vs_status run_sql(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) { return query(err, s, vs_arg(a, 0), vs_has(a, "write"), o); }
-static const vs_opt sql_opts[] = {{"write", 0, VS_OPT_FLAG, NULL, "allow statements that change the file", NULL, VS_COMPLETE_NONE}, {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
-static const char *const sql_examples[] = {"sql select site, layer, count(*) from activations group by site, layer", NULL};
+static vs_status run_sql(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    return query(err, s, vs_arg(a, 0), vs_has(a, "write"), o);
+}
+static const vs_opt sql_opts[] = {
+    {"write", 0, VS_OPT_FLAG, NULL, "allow statements that change the file", NULL, VS_COMPLETE_NONE},
+    {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
+static const char *const sql_examples[] = {"sql select site, layer, count(*) from activations group by site, layer",
+                                           NULL};
 const vs_cmd vs_cmd_sql = {
-    .name = "sql", .group = "study", .synopsis = "QUERY", .summary = "ask the store in SQL (read-only unless --write)",
-    .details = "Tables: models tokens spaces vectors runs activations names results.  Vectors are blobs of little-endian f32.\n"
-               "vs_vec('queen - king + man') is an expression's vector; vs_cosine(a, b) vs_dot vs_l2 vs_norm vs_add vs_sub vs_scale\n"
+    .name = "sql",
+    .group = "study",
+    .synopsis = "QUERY",
+    .summary = "ask the store in SQL (read-only unless --write)",
+    .details = "Tables: models tokens spaces vectors runs activations names results.  Vectors are blobs of "
+               "little-endian f32.\n"
+               "vs_vec('queen - king + man') is an expression's vector; vs_cosine(a, b) vs_dot vs_l2 vs_norm vs_add "
+               "vs_sub vs_scale\n"
                "vs_unit vs_json vs_dim work on them; vectors_of('glove') is a space as a table (row, key, vec),\n"
                "vs_neighbors('glove', 'queen - king + man', 10) its nearest rows (row, key, score).",
-    .style = VS_ARGS_RAW, .min_args = 1, .opts = sql_opts, .examples = sql_examples, .run = run_sql};
+    .style = VS_ARGS_RAW,
+    .min_args = 1,
+    .opts = sql_opts,
+    .examples = sql_examples,
+    .run = run_sql};
 
 static vs_status run_runs(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     (void)a;
     return query(err, s,
-                 "SELECT r.id AS id, m.arch AS model, r.text AS text, r.edits AS edits, (SELECT count(*) FROM activations a WHERE a.run = r.id) AS vectors, "
-                 "r.status AS status, r.at AS at FROM runs r LEFT JOIN models m ON m.id = r.model ORDER BY r.id", false, o);
+                 "SELECT r.id AS id, m.arch AS model, r.text AS text, r.edits AS edits, (SELECT count(*) FROM "
+                 "activations a WHERE a.run = r.id) AS vectors, "
+                 "r.status AS status, r.at AS at FROM runs r LEFT JOIN models m ON m.id = r.model ORDER BY r.id",
+                 false, o);
 }
 static const char *const runs_examples[] = {"runs", NULL};
-const vs_cmd vs_cmd_runs = {.name = "runs", .group = "study", .synopsis = "", .summary = "the passes that are stored", .style = VS_ARGS_NONE, .examples = runs_examples, .run = run_runs};
+const vs_cmd vs_cmd_runs = {.name = "runs",
+                            .group = "study",
+                            .synopsis = "",
+                            .summary = "the passes that are stored",
+                            .style = VS_ARGS_NONE,
+                            .examples = runs_examples,
+                            .run = run_runs};

@@ -19,7 +19,8 @@ static void show_text(const vs_tokenizer *tok, const vs_text_input *in, const ch
                                   {"bytes", VS_COL_TEXT, 0, VS_COL_TTY_ONLY, NULL},
                                   {"begin", VS_COL_INT, 0, VS_COL_NO_JSON | VS_COL_NO_TTY, NULL},
                                   {"end", VS_COL_INT, 0, VS_COL_NO_JSON | VS_COL_NO_TTY, NULL}};
-    static const vs_col offset[] = {{"begin", VS_COL_INT, 0, VS_COL_JSON_ONLY, NULL}, {"end", VS_COL_INT, 0, VS_COL_JSON_ONLY, NULL}};
+    static const vs_col offset[] = {{"begin", VS_COL_INT, 0, VS_COL_JSON_ONLY, NULL},
+                                    {"end", VS_COL_INT, 0, VS_COL_JSON_ONLY, NULL}};
     const vs_tokens *t = &in->tokens;
     vs_buf pieces = {0}, seen = {0};
     const char **name = vs_alloc(t->n, sizeof *name);
@@ -38,7 +39,9 @@ static void show_text(const vs_tokenizer *tok, const vs_text_input *in, const ch
     vs_out_table(o, "pieces", cols, 7);
     for (size_t i = 0; name && at && i < t->n; i++) {
         char range[48] = "";
-        if (!t->special[i] && in->text) snprintf(range, sizeof range, "%u..%u%s", t->begin[i], t->end[i], t->text && t->text[i] ? " of the pair" : "");
+        if (!t->special[i] && in->text)
+            snprintf(range, sizeof range, "%u..%u%s", t->begin[i], t->end[i],
+                     t->text && t->text[i] ? " of the pair" : "");
         vs_buf_clear(&seen);
         vs_piece_text(tok, t->id[i], &seen);
         vs_out_cell_int(o, (int64_t)i);
@@ -68,7 +71,8 @@ static void show_text(const vs_tokenizer *tok, const vs_text_input *in, const ch
     vs_free(at);
 }
 
-static vs_status one_text(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several, vs_out *o) {
+static vs_status one_text(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several,
+                          vs_out *o) {
     (void)a, (void)several;
     const vs_tokenizer *tok;
     vs_buf text = {0};
@@ -80,11 +84,21 @@ static vs_status one_text(vs_err *err, vs_session *s, const vs_args *a, const vs
     return st;
 }
 
-static vs_status run_tokens(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) { return vs_each_text(err, s, a, one_text, o); }
+static vs_status run_tokens(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    return vs_each_text(err, s, a, one_text, o);
+}
 
-static const char *const tokens_examples[] = {"tokens The white swan in the blue water", "tokens --ids 2,818,506", NULL};
-const vs_cmd vs_cmd_tokens = {.name = "tokens", .group = "tokens", .synopsis = "TEXT", .summary = "a text as the model's tokens: pieces, ids, byte offsets",
-                              .style = VS_ARGS_TEXT, .min_args = 1, .examples = tokens_examples, .needs = VS_NEEDS_MODEL | VS_EMPTY_TEXT, .run = run_tokens};
+static const char *const tokens_examples[] = {"tokens The white swan in the blue water", "tokens --ids 2,818,506",
+                                              NULL};
+const vs_cmd vs_cmd_tokens = {.name = "tokens",
+                              .group = "tokens",
+                              .synopsis = "TEXT",
+                              .summary = "a text as the model's tokens: pieces, ids, byte offsets",
+                              .style = VS_ARGS_TEXT,
+                              .min_args = 1,
+                              .examples = tokens_examples,
+                              .needs = VS_NEEDS_MODEL | VS_EMPTY_TEXT,
+                              .run = run_tokens};
 
 /* ---- vocab ---- */
 
@@ -109,7 +123,8 @@ static bool glob(const char *p, const char *t) {
 }
 
 static vs_status run_vocab(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
-    static const vs_col cols[] = {{"id", VS_COL_INT, 0, 0, NULL}, {"piece", VS_COL_TEXT, 0, 0, NULL}, {"text", VS_COL_TOKEN, 0, 0, NULL}};
+    static const vs_col cols[] = {
+        {"id", VS_COL_INT, 0, 0, NULL}, {"piece", VS_COL_TEXT, 0, 0, NULL}, {"text", VS_COL_TOKEN, 0, 0, NULL}};
     const vs_tokenizer *tok;
     const char *pattern = vs_arg(a, 0);
     size_t most = (size_t)(vs_int(a, "limit") > 0 ? vs_int(a, "limit") : 1), found = 0;
@@ -143,5 +158,14 @@ static vs_status run_vocab(vs_err *err, vs_session *s, const vs_args *a, vs_out 
 static const vs_opt vocab_opts[] = {{"limit", 'n', VS_OPT_INT, "N", "how many to show", "20", VS_COMPLETE_NONE},
                                     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 static const char *const vocab_examples[] = {"vocab swan", "vocab basket*", NULL};
-const vs_cmd vs_cmd_vocab = {.name = "vocab", .group = "tokens", .synopsis = "PATTERN", .summary = "pieces of the vocabulary that match (* and ? allowed)",
-                             .style = VS_ARGS_WORDS, .min_args = 1, .max_args = 1, .opts = vocab_opts, .examples = vocab_examples, .needs = VS_NEEDS_MODEL, .run = run_vocab};
+const vs_cmd vs_cmd_vocab = {.name = "vocab",
+                             .group = "tokens",
+                             .synopsis = "PATTERN",
+                             .summary = "pieces of the vocabulary that match (* and ? allowed)",
+                             .style = VS_ARGS_WORDS,
+                             .min_args = 1,
+                             .max_args = 1,
+                             .opts = vocab_opts,
+                             .examples = vocab_examples,
+                             .needs = VS_NEEDS_MODEL,
+                             .run = run_vocab};

@@ -60,7 +60,8 @@ static void offer_sites(offers *f, vs_session *s) {
     char buf[96];
     for (size_t i = 0; i < n; i++) {
         offer_text(f, vs_site_name(m, site[i], true, buf, sizeof buf));
-        if (memchr(f->prefix, '_', f->len) || memchr(f->prefix, 'b', f->len)) offer_text(f, vs_site_name(m, site[i], false, buf, sizeof buf));
+        if (memchr(f->prefix, '_', f->len) || memchr(f->prefix, 'b', f->len))
+            offer_text(f, vs_site_name(m, site[i], false, buf, sizeof buf));
     }
     vs_free(site);
 }
@@ -129,7 +130,9 @@ static const vs_opt *waiting(const vs_cmd *c, const char *line, size_t start) {
     const vs_opt *lists[2] = {c->opts, c->style == VS_ARGS_TEXT ? vs_text_opts : NULL};
     for (int l = 0; l < 2; l++)
         for (const vs_opt *o = lists[l]; o && o->name; o++)
-            if (o->type != VS_OPT_FLAG && strlen(o->name) == start - from - 2 && !memcmp(o->name, line + from + 2, start - from - 2)) return o;
+            if (o->type != VS_OPT_FLAG && strlen(o->name) == start - from - 2 &&
+                !memcmp(o->name, line + from + 2, start - from - 2))
+                return o;
     return NULL;
 }
 

@@ -81,7 +81,8 @@ void vs_heat(const vs_item *m, const vs_look *look, vs_buf *b) {
         pad(b, left - 2 - width_of(l));
         vs_buf_puts(b, l);
         pad(b, 2);
-        for (size_t c = 0; c < m->n_values_cols; c++) one_cell((double)m->values[r * m->n_values_cols + c], top_of(m), look, cell, b);
+        for (size_t c = 0; c < m->n_values_cols; c++)
+            one_cell((double)m->values[r * m->n_values_cols + c], top_of(m), look, cell, b);
         vs_buf_putc(b, '\n');
     }
     if (!look->blocks) vs_buf_printf(b, "  (9 is %.3g, . is 0)\n", top_of(m));

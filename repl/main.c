@@ -91,7 +91,9 @@ static int parse(int argc, char **argv, options *o) {
             o->threads = (int)n;
         }
     }
-    if (o->n_words && (o->commands || o->script)) return fail_usage(o->commands ? "-c holds the commands; there is more:" : "-f names the script; there is more:", o->word[0]);
+    if (o->n_words && (o->commands || o->script))
+        return fail_usage(o->commands ? "-c holds the commands; there is more:" : "-f names the script; there is more:",
+                          o->word[0]);
     if (o->commands && o->script) return fail_usage("-c or -f, not both", NULL);
     return 0;
 }
@@ -167,7 +169,8 @@ static int start(vs_session *s, const options *o, vs_out *out) {
     for (int models = 1; models >= 0; models--) /* models first: a space may be a table of one */
         for (size_t i = 0; i < o->n_open; i++) {
             if (o->is_model[i] != (models == 1)) continue;
-            vs_status st = models ? vs_session_open_model(&err, s, o->open[i], NULL) : vs_session_open_space(&err, s, o->open[i], vs_out_progress(out), NULL);
+            vs_status st = models ? vs_session_open_model(&err, s, o->open[i], NULL)
+                                  : vs_session_open_space(&err, s, o->open[i], vs_out_progress(out), NULL);
             if (st != VS_OK) return say(&err, st);
         }
     if (o->commands) return run_text(s, NULL, o->commands, strlen(o->commands), o->keep_going, out);
@@ -199,7 +202,8 @@ int main(int argc, char **argv) {
     vs_out out;
     char buf[4096];
     bool prompt = !o.n_words && !o.commands && !o.script && isatty(STDIN_FILENO);
-    if (!rc && vs_session_new(&err, o.db ? o.db : prompt ? default_db(buf, sizeof buf) : NULL, &s) != VS_OK) rc = say(&err, err.code);
+    if (!rc && vs_session_new(&err, o.db ? o.db : prompt ? default_db(buf, sizeof buf) : NULL, &s) != VS_OK)
+        rc = say(&err, err.code);
     if (!rc) {
         struct sigaction sa = {.sa_handler = on_interrupt};
         sigaction(SIGINT, &sa, NULL);

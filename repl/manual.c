@@ -14,18 +14,25 @@ static const struct {
 };
 enum { OPTIONS = sizeof options / sizeof *options };
 
-static const char synopsis[] = "[-m MODEL]… [-s SPACE]… [-d DB] [--json|--csv] [--threads N] [COMMAND ARGS… | -c 'COMMANDS; …' | -f SCRIPT]";
+static const char synopsis[] =
+    "[-m MODEL]… [-s SPACE]… [-d DB] [--json|--csv] [--threads N] [COMMAND ARGS… | -c 'COMMANDS; …' | -f SCRIPT]";
 
 static const char *const about[] = {
-    "A language model is a journey through vector spaces.  vecscope lets you make that journey by hand: every vector of a model has an address, "
-    "expressions do arithmetic on addresses (queen - king + man), and every step of attention and MLP can be looked at and changed.",
-    "Without a command it opens a prompt.  Every command of the prompt is a command of the shell, with the same arguments.  A line that begins with "
-    "no command is an expression; its nearest neighbours are the answer.  $name = EXPR keeps a vector.", NULL};
+    "A language model is a journey through vector spaces.  vecscope lets you make that journey by hand: every vector "
+    "of a model has an address, "
+    "expressions do arithmetic on addresses (queen - king + man), and every step of attention and MLP can be looked at "
+    "and changed.",
+    "Without a command it opens a prompt.  Every command of the prompt is a command of the shell, with the same "
+    "arguments.  A line that begins with "
+    "no command is an expression; its nearest neighbours are the answer.  $name = EXPR keeps a vector.",
+    NULL};
 
 static const char *const places[][2] = {
     {"queen, \"New York\"", "the row of a key in the current space; several words: the mean of theirs"},
-    {"glove:queen, W_E:\" king\", W_U:\" king\"", "the row in a named space; W_E the embedding, W_U the unembedding of the current model"},
-    {"\"the river bank\"@6[bank]", "the residual stream entering block 6 at that word (its last piece in a decoder, the mean of its pieces in an encoder); [-1], [2], [a..b], [bank#1], [mean] too"},
+    {"glove:queen, W_E:\" king\", W_U:\" king\"",
+     "the row in a named space; W_E the embedding, W_U the unembedding of the current model"},
+    {"\"the river bank\"@6[bank]", "the residual stream entering block 6 at that word (its last piece in a decoder, "
+                                   "the mean of its pieces in an encoder); [-1], [2], [a..b], [bank#1], [mean] too"},
     {"\"the river bank\"@6.mlp_out[bank]", "any hook point of a pass (sites lists them)"},
     {"neuron(12,345)", "what an MLP neuron writes"},
     {"file(\"a.npy\"), file(\"a.safetensors:name\")", "a vector from a file"},
@@ -40,7 +47,8 @@ void vs_usage(vs_buf *b) {
         snprintf(name, sizeof name, "%s %s", options[i].spelling, options[i].arg);
         vs_buf_printf(b, "  %-14s %s\n", name, options[i].help);
     }
-    vs_buf_puts(b, "\nWithout a command: the prompt.  `vecscope help` lists the commands, `vecscope help CMD` explains one.\n");
+    vs_buf_puts(
+        b, "\nWithout a command: the prompt.  `vecscope help` lists the commands, `vecscope help CMD` explains one.\n");
 }
 
 static bool new_group(const vs_cmd *const *c, size_t i) { return !i || strcmp(c[i]->group, c[i - 1]->group) != 0; }
@@ -118,7 +126,9 @@ static void man_command(vs_buf *b, const vs_cmd *c) {
 
 void vs_manual_man(vs_buf *b) {
     const vs_cmd *const *c = vs_commands();
-    vs_buf_puts(b, ".TH VECSCOPE 1 \"\" \"vecscope " VS_VERSION "\" \"User Commands\"\n.SH NAME\nvecscope \\- vector spaces of language models, by hand\n.SH SYNOPSIS\n.B vecscope\n");
+    vs_buf_puts(b, ".TH VECSCOPE 1 \"\" \"vecscope " VS_VERSION
+                   "\" \"User Commands\"\n.SH NAME\nvecscope \\- vector spaces of language models, by hand\n.SH "
+                   "SYNOPSIS\n.B vecscope\n");
     troff(b, synopsis);
     vs_buf_puts(b, "\n.SH DESCRIPTION\n");
     for (size_t i = 0; about[i]; i++) {
@@ -135,7 +145,8 @@ void vs_manual_man(vs_buf *b) {
         if (new_group(c, i)) vs_buf_printf(b, ".SS %s\n", c[i]->group);
         man_command(b, c[i]);
     }
-    vs_buf_puts(b, ".SH EXIT STATUS\n0 done; 1 a command failed (one line on standard error says what and where); 2 usage.\n.SH FILES\n");
+    vs_buf_puts(b, ".SH EXIT STATUS\n0 done; 1 a command failed (one line on standard error says what and where); 2 "
+                   "usage.\n.SH FILES\n");
     man_item(b, "$XDG_DATA_HOME/vecscope/vecscope.db", NULL, "what the prompt stores");
     man_item(b, "$XDG_CACHE_HOME/vecscope", NULL, "models and word vectors that were fetched");
     man_item(b, "$XDG_STATE_HOME/vecscope/history", NULL, "the lines typed at the prompt");
@@ -176,7 +187,9 @@ static void md_command(vs_buf *b, const vs_cmd *c) {
 
 void vs_manual_markdown(vs_buf *b) {
     const vs_cmd *const *c = vs_commands();
-    vs_buf_printf(b, "# The commands\n<!-- made by `make docs` from the tables of the program -->\n\n```\nvecscope %s\n```\n\n", synopsis);
+    vs_buf_printf(
+        b, "# The commands\n<!-- made by `make docs` from the tables of the program -->\n\n```\nvecscope %s\n```\n\n",
+        synopsis);
     for (size_t i = 0; about[i]; i++) vs_buf_printf(b, "%s\n\n", about[i]);
     vs_buf_puts(b, "| option | |\n|---|---|\n");
     for (size_t i = 0; i < OPTIONS; i++) {

@@ -40,7 +40,8 @@ static void page(const vs_buf *b) {
     size_t lines = 0;
     for (size_t i = 0; i < b->len; i++) lines += b->s[i] == '\n';
     const char *pager = getenv("PAGER");
-    FILE *out = look.paged && lines + 2 > (size_t)look.height ? popen(pager && *pager ? pager : "less -RFX", "w") : NULL;
+    FILE *out =
+        look.paged && lines + 2 > (size_t)look.height ? popen(pager && *pager ? pager : "less -RFX", "w") : NULL;
     if (!out) {
         fwrite(b->s, 1, b->len, stdout);
         return;
@@ -101,8 +102,8 @@ static void tick(void *self, const char *what, uint64_t done, uint64_t total) {
     } else {
         int full = (int)(30 * done / total);
         double left = (now - began) / (double)done * (double)(total - done);
-        fprintf(stderr, "\r\033[K%s  [%.*s%.*s] %3d %%  %.0f s left", what, full, "##############################", 30 - full,
-                "..............................", (int)(100 * done / total), left);
+        fprintf(stderr, "\r\033[K%s  [%.*s%.*s] %3d %%  %.0f s left", what, full, "##############################",
+                30 - full, "..............................", (int)(100 * done / total), left);
     }
     fflush(stderr);
 }

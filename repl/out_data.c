@@ -27,7 +27,8 @@ static json_t *json_table(const vs_item *t) {
     for (size_t i = 0; t->n_cols && i + t->n_cols <= t->n_cells; i += t->n_cols) {
         json_t *row = json_object();
         for (size_t c = 0; c < t->n_cols; c++)
-            if (!(t->cols[c].flags & VS_COL_NO_JSON)) json_object_set_new(row, t->cols[c].name, json_cell(t->cols[c].type, t->cell[i + c]));
+            if (!(t->cols[c].flags & VS_COL_NO_JSON))
+                json_object_set_new(row, t->cols[c].name, json_cell(t->cols[c].type, t->cell[i + c]));
         json_array_append_new(rows, row);
     }
     return rows;
@@ -43,11 +44,12 @@ static json_t *json_matrix(const vs_item *m) {
     json_t *values = json_array();
     for (size_t r = 0; r < m->rows; r++) {
         json_t *row = json_array();
-        for (size_t c = 0; c < m->n_values_cols; c++) json_array_append_new(row, json_number((double)m->values[r * m->n_values_cols + c]));
+        for (size_t c = 0; c < m->n_values_cols; c++)
+            json_array_append_new(row, json_number((double)m->values[r * m->n_values_cols + c]));
         json_array_append_new(values, row);
     }
-    return json_pack("{s:o,s:o,s:o}", "rows", json_labels(m->row_labels, m->rows), "cols", json_labels(m->col_labels, m->n_values_cols),
-                     "values", values);
+    return json_pack("{s:o,s:o,s:o}", "rows", json_labels(m->row_labels, m->rows), "cols",
+                     json_labels(m->col_labels, m->n_values_cols), "values", values);
 }
 
 static int put(const char *s, size_t n, void *b) {
@@ -64,7 +66,10 @@ void vs_show_json(const vs_out *o, vs_buf *b) {
         json_t *v = NULL;
         if (it->kind == VS_ITEM_TABLE && vs_item_has(it, VS_COL_NO_JSON)) v = json_table(it);
         if (it->kind == VS_ITEM_MATRIX) v = json_matrix(it);
-        if (it->kind == VS_ITEM_FIELD) v = it->list ? json_incref(it->list) : it->is_bool ? json_boolean(it->value.i) : json_cell(it->type, it->value);
+        if (it->kind == VS_ITEM_FIELD)
+            v = it->list      ? json_incref(it->list)
+                : it->is_bool ? json_boolean(it->value.i)
+                              : json_cell(it->type, it->value);
         if (v) json_object_set_new(top, it->name, v);
     }
     if (json_object_size(top)) {

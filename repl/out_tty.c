@@ -77,7 +77,9 @@ static void cell_text(const vs_col *c, vs_cell v, vs_buf *b) {
 
 static bool is_number(vs_col_type t) { return t != VS_COL_TEXT && t != VS_COL_TOKEN && t != VS_COL_JSON; }
 static bool is_shown(const vs_col *c) { return !(c->flags & VS_COL_NO_TTY); }
-static bool has_bar(const vs_col *c, const vs_look *look) { return look->blocks && (c->type == VS_COL_PROB || c->type == VS_COL_SCORE); }
+static bool has_bar(const vs_col *c, const vs_look *look) {
+    return look->blocks && (c->type == VS_COL_PROB || c->type == VS_COL_SCORE);
+}
 static const char *heading(const vs_col *c) { return c->head ? c->head : c->name; }
 
 /* |v| in [0,1] as BAR columns, in eighths of a column. */

@@ -74,7 +74,8 @@ static void greet(vs_session *s, const char *history) {
     else
         printf("  near paris -k 5\n"
                "  fetch gemma3-270m          (then: open gemma3-270m)\n");
-    printf("\nhelp lists the commands, help CMD explains one; Tab completes; Ctrl-C stops a command, Ctrl-D leaves.\n\n");
+    printf(
+        "\nhelp lists the commands, help CMD explains one; Tab completes; Ctrl-C stops a command, Ctrl-D leaves.\n\n");
 }
 
 /* "gemma3-270m> ", with the edits in force before the angle. */
