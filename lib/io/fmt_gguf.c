@@ -33,9 +33,8 @@ static const struct {
     uint32_t number;
     const char *name;
 } other_types[] = {
-    {3, "Q4_1"},     {7, "Q5_1"},    {9, "Q8_1"},     {10, "Q2_K"},  {11, "Q3_K"},   {15, "Q8_K"},
-    {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"}, {19, "IQ1_S"}, {20, "IQ4_NL"}, {21, "IQ3_S"},
-    {22, "IQ2_S"},   {23, "IQ4_XS"}, {29, "IQ1_M"},   {34, "TQ1_0"}, {35, "TQ2_0"},  {39, "MXFP4"},
+    {9, "Q8_1"},   {15, "Q8_K"},  {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"},
+    {19, "IQ1_S"}, {21, "IQ3_S"}, {22, "IQ2_S"},   {29, "IQ1_M"},  {41, "Q1_0"},
 };
 
 static bool probe(const unsigned char *p, size_t n) { return n >= 4 && !memcmp(p, "GGUF", 4); }
@@ -159,10 +158,9 @@ static vs_status find_dtype(vs_err *err, const vs_file *f, const char *name, uin
         }
     for (size_t i = 0; i < sizeof other_types / sizeof *other_types; i++)
         if (other_types[i].number == number)
-            return vs_fail(
-                err, VS_E_UNSUPPORTED,
-                "%s: tensor %s has the type %s; F32, F16, BF16, Q4_0, Q5_0, Q8_0, Q4_K, Q5_K and Q6_K are read",
-                f->path, vs__show(name, strlen(name)).s, other_types[i].name);
+            return vs_fail(err, VS_E_UNSUPPORTED,
+                           "%s: tensor %s has the type %s; every type but IQ1 to IQ3, Q1_0, Q8_1 and Q8_K is read", f->path,
+                           vs__show(name, strlen(name)).s, other_types[i].name);
     return vs_fail(err, VS_E_FORMAT, "%s: tensor %s: unknown type %u", f->path, vs__show(name, strlen(name)).s, number);
 }
 

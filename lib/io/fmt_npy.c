@@ -19,7 +19,7 @@ static const struct {
     const char *descr;
 } types[] = {
     {VS_F32, "<f4"}, {VS_F16, "<f2"}, {VS_F64, "<f8"}, {VS_I8, "|i1"},   {VS_I16, "<i2"},
-    {VS_I32, "<i4"}, {VS_I64, "<i8"}, {VS_U8, "|u1"},  {VS_BOOL, "|b1"},
+    {VS_I32, "<i4"}, {VS_I64, "<i8"}, {VS_U8, "|u1"},  {VS_U16, "<u2"},  {VS_U32, "<u4"}, {VS_U64, "<u8"}, {VS_BOOL, "|b1"},
 };
 
 bool vs__npy_probe(const unsigned char *p, size_t n) { return n >= 6 && !memcmp(p, "\x93NUMPY", 6); }
@@ -74,7 +74,7 @@ static vs_status read_descr(vs_err *err, const char *where, text *t, vs_dtype *o
             return VS_OK;
         }
     return vs_fail(err, VS_E_UNSUPPORTED,
-                   "%s: an array of type %s%s; <f4, <f2, <f8, |i1, <i2, <i4, <i8, |u1 and |b1 are read", where,
+                   "%s: an array of type %s%s; <f4, <f2, <f8, |i1 to <i8, |u1 to <u8 and |b1 are read", where,
                    vs__show(s, n).s, n && *s == '>' ? " (big-endian)" : "");
 }
 

@@ -34,8 +34,7 @@ static vs_status find_dtype(vs_err *err, const vs_file *f, const char *name, con
         }
     }
     return vs_fail(err, VS_E_UNSUPPORTED,
-                   "%s: tensor %s has the type %s; F64, F32, F16, BF16, I64, I32, I16, I8, U8 and BOOL are read",
-                   f->path, vs__show(name, strlen(name)).s, vs__show(word, strlen(word)).s);
+                   "%s: tensor %s has the type %s; F64 to F8_E4M3 and F8_E5M2, I64 to I8, U64 to U8 and BOOL are read", f->path, vs__show(name, strlen(name)).s, vs__show(word, strlen(word)).s);
 }
 
 static vs_status read_tensor(vs_err *err, vs_file *f, const char *key, const json_t *v) {

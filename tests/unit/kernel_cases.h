@@ -26,6 +26,13 @@ static void case_floats(float *x, size_t n) {
     for (size_t i = 0; i < n; i++) x[i] = case_float();
 }
 
+/* The last byte of each f16 in a block, 0: none. */
+static const unsigned char case_factors[VS_DTYPE_COUNT][2] = {
+    [VS_Q4_0] = {1},      [VS_Q4_1] = {1, 3}, [VS_Q5_0] = {1},   [VS_Q5_1] = {1, 3}, [VS_Q8_0] = {1},
+    [VS_Q2_K] = {81, 83}, [VS_Q3_K] = {109},  [VS_Q4_K] = {1, 3}, [VS_Q5_K] = {1, 3}, [VS_Q6_K] = {209},
+    [VS_IQ4_NL] = {1},    [VS_IQ4_XS] = {1},  [VS_TQ1_0] = {53}, [VS_TQ2_0] = {65},
+};
+
 /* n weights of type t: numbers, or blocks whose factors are finite. */
 static void case_weights(vs_dtype t, unsigned char *p, size_t n) {
     const vs_dtype_info *info = vs_dtype_of(t);
@@ -41,9 +48,10 @@ static void case_weights(vs_dtype t, unsigned char *p, size_t n) {
         } else if (t == VS_BF16) {
             p[at + 1] = (unsigned char)((p[at + 1] & 0x80) | 0x3f);
         } else if (info->block > 1) {
-            size_t factor = t == VS_Q6_K ? 208 : 0;
-            p[at + factor + 1] &= 0xbb;
-            if (t == VS_Q4_K || t == VS_Q5_K) p[at + 3] &= 0xbb;
+            for (size_t k = 0; k < 2; k++)
+                if (case_factors[t][k]) p[at + case_factors[t][k]] &= 0xbb;
+            if (t == VS_MXFP4) p[at] = (unsigned char)(120 + p[at] % 8);
+            if (t == VS_NVFP4) p[at] &= 0x3f, p[at + 1] &= 0x3f, p[at + 2] &= 0x3f, p[at + 3] &= 0x3f;
         }
     }
 }
@@ -62,8 +70,8 @@ typedef struct cases {
 } cases;
 
 static void case_products(const cases *c, case_fn *emit, void *arg) {
-    static const vs_dtype types[] = {VS_F32,  VS_F16,  VS_BF16, VS_F64,  VS_I8,   VS_I16,
-                                     VS_Q4_0, VS_Q5_0, VS_Q8_0, VS_Q4_K, VS_Q5_K, VS_Q6_K};
+    static const vs_dtype types[] = {VS_F32,  VS_F16,  VS_BF16, VS_F64,    VS_I8,     VS_I16,   VS_Q4_0,  VS_Q4_1,  VS_Q5_0, VS_Q5_1, VS_Q8_0,
+                                     VS_Q2_K, VS_Q3_K, VS_Q4_K, VS_Q5_K, VS_Q6_K, VS_IQ4_NL, VS_IQ4_XS, VS_TQ1_0, VS_TQ2_0, VS_MXFP4, VS_NVFP4};
     static const size_t ins[] = {1, 15, 16, 17, 31, 100, 256, 640, 768, 1040, 2048};
     static const size_t rows[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 64, 101};
     static const size_t outs[] = {1, 5, 6, 7, 16, 37};

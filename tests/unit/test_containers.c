@@ -52,6 +52,38 @@ static void safetensors_views(void **state) {
     for (size_t n = 0; n < b.n; n++) refuses_bytes(b.p, n, VS_E_FORMAT, "");
 }
 
+static void safetensors_of_every_type(void **state) {
+    (void)state;
+    static const char *const types[] = {"F64", "F32", "F16", "BF16",    "I64",     "I32", "I16", "I8",
+                                        "U64", "U32", "U16", "U8", "BOOL", "F8_E4M3", "F8_E5M2"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        /* the number 1 in the second of two elements */
+        uint64_t one = 1;
+        double f64 = 1;
+        const char *bits = strpbrk(types[i], "123468");
+        size_t width = bits ? strtoul(bits, NULL, 10) / 8 : 1;
+        if (!strcmp(types[i], "F64")) memcpy(&one, &f64, sizeof one);
+        if (!strcmp(types[i], "F32")) one = 0x3f800000;
+        if (!strcmp(types[i], "F16")) one = 0x3c00;
+        if (!strcmp(types[i], "BF16")) one = 0x3f80;
+        if (!strcmp(types[i], "F8_E4M3")) one = 0x38;
+        if (!strcmp(types[i], "F8_E5M2")) one = 0x3c;
+        char header[96];
+        snprintf(header, sizeof header, "{\"w\":{\"dtype\":\"%s\",\"shape\":[1,2],\"data_offsets\":[0,%zu]}}", types[i],
+                 2 * width);
+        bytes b = {.n = 0};
+        put_safetensors(&b, header, 0);
+        put_zeros(&b, width);
+        put_number(&b, one, width);
+        vs_file *f = opens(&b);
+        float row[2];
+        assert_string_equal(vs_dtype_of(vs_file_find(f, "w")->dtype)->safetensors, types[i]);
+        assert_int_equal(vs_tensor_row_f32(NULL, vs_file_find(f, "w"), 0, row), VS_OK);
+        assert_true(row[0] == 0 && row[1] == 1);
+        vs_file_close(f);
+    }
+}
+
 #define ONE(dtype, shape, offsets) "{\"w\":{\"dtype\":" dtype ",\"shape\":" shape ",\"data_offsets\":" offsets "}}"
 
 static void safetensors_refused(void **state) {
@@ -71,7 +103,7 @@ static void safetensors_refused(void **state) {
     refuses_header(ONE("\"F32\"", "2", "[0,8]"), 8, VS_E_FORMAT, "tensor w|\"shape\", an array");
     refuses_header(ONE("\"F32\"", "[1,1,1,1,2]", "[0,8]"), 8, VS_E_UNSUPPORTED, "tensor w|5 axes|at most 4");
     refuses_header(ONE("\"F32\"", "[4611686018427387904,4]", "[0,8]"), 8, VS_E_SHAPE, "tensor w|4611686018427387904");
-    refuses_header(ONE("\"F8_E4M3\"", "[8]", "[0,8]"), 8, VS_E_UNSUPPORTED, "tensor w|F8_E4M3|BF16");
+    refuses_header(ONE("\"F4\"", "[16]", "[0,8]"), 8, VS_E_UNSUPPORTED, "tensor w|the type F4|F8_E4M3");
     refuses_header(ONE("7", "[2]", "[0,8]"), 8, VS_E_FORMAT, "tensor w|\"dtype\", a string");
     refuses_header("{\"w\":7}", 0, VS_E_FORMAT, "tensor w|want an object");
     refuses_header("{\"w\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0],\"x\":1}}", 0, VS_E_FORMAT,
@@ -129,7 +161,8 @@ static void npy_views(void **state) {
         const char *descr;
         vs_dtype t;
     } kinds[] = {{"'<f4'", VS_F32}, {"'<f2'", VS_F16}, {"'<f8'", VS_F64}, {"'|i1'", VS_I8},  {"'<i2'", VS_I16},
-                 {"'<i4'", VS_I32}, {"'<i8'", VS_I64}, {"'|u1'", VS_U8},  {"'|b1'", VS_BOOL}};
+                 {"'<i4'", VS_I32}, {"'<i8'", VS_I64}, {"'|u1'", VS_U8},  {"'<u2'", VS_U16}, {"'<u4'", VS_U32},
+                 {"'<u8'", VS_U64}, {"'|b1'", VS_BOOL}};
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         char dict[128];
         snprintf(dict, sizeof dict, DICT("%s", "False", "(2, 3)"), kinds[k].descr);
@@ -573,6 +606,7 @@ static void out_of_memory(void **state) {
 int main(void) {
     const struct CMUnitTest all[] = {
         cmocka_unit_test(safetensors_views), cmocka_unit_test(safetensors_refused),
+        cmocka_unit_test(safetensors_of_every_type),
         cmocka_unit_test(npy_views),         cmocka_unit_test(npy_refused),
         cmocka_unit_test(npz_views),         cmocka_unit_test(npz_refused),
         cmocka_unit_test(npz_round_trip),    cmocka_unit_test(safetensors_round_trip),

@@ -308,7 +308,7 @@ static void tensors(void **state) {
     refuses_tensor(KIND_F32, 0, 2, (uint64_t)1 << 40, (uint64_t)1 << 40, VS_E_SHAPE, "blk.0.w|1099511627776");
     refuses_tensor(KIND_F32, 0, 2, (uint64_t)1 << 62, 4, VS_E_SHAPE, "blk.0.w");
     refuses_tensor(KIND_Q8_0, 0, 2, 33, 1, VS_E_SHAPE, "blk.0.w|33|32");
-    refuses_tensor(3, 0, 2, 32, 1, VS_E_UNSUPPORTED, "blk.0.w|Q4_1|Q4_K");
+    refuses_tensor(16, 0, 2, 256, 1, VS_E_UNSUPPORTED, "blk.0.w|IQ2_XXS|IQ1 to IQ3");
     refuses_tensor(99, 0, 2, 32, 1, VS_E_FORMAT, "blk.0.w|unknown type 99");
     refuses_tensor(KIND_F32, 16, 1, 1, 1, VS_E_FORMAT, "blk.0.w|offset 16|alignment, 32");
     refuses_tensor(KIND_F32, (uint64_t)1 << 62, 1, 1, 1, VS_E_FORMAT,

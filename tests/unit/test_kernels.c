@@ -5,10 +5,12 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <float.h>
 
 #include "base/parallel.h"
 #include "kernel_cases.h"
 #include "tensor/cpu.h"
+#include "tensor/narrow.h"
 
 /* ---- one run of the cases, as hashes ---- */
 
@@ -88,7 +90,8 @@ static void same_bits_for_any_threads(void **state) {
 
 /* ---- products ---- */
 
-static const vs_dtype weight_types[] = {VS_F32, VS_F16, VS_BF16, VS_Q4_0, VS_Q5_0, VS_Q8_0, VS_Q4_K, VS_Q5_K, VS_Q6_K};
+static const vs_dtype weight_types[] = {VS_F32,  VS_F16,  VS_BF16, VS_Q4_0, VS_Q4_1,   VS_Q5_0,   VS_Q5_1,  VS_Q8_0,  VS_Q2_K,  VS_Q3_K,
+                                        VS_Q4_K, VS_Q5_K, VS_Q6_K, VS_IQ4_NL, VS_IQ4_XS, VS_TQ1_0, VS_TQ2_0, VS_MXFP4, VS_NVFP4};
 enum { WEIGHT_TYPES = sizeof weight_types / sizeof *weight_types };
 
 typedef struct product {
@@ -211,11 +214,11 @@ static unsigned char *read_file(const char *path, size_t *size) {
     return p;
 }
 
-static void widen_is_gguf_py(void **state) {
+static void widen_is_the_reference(void **state) {
     use(state);
-    static const vs_dtype types[] = {VS_Q4_0, VS_Q5_0, VS_Q8_0, VS_Q4_K, VS_Q5_K, VS_Q6_K};
-    for (size_t i = 0; i < 6; i++) {
-        const vs_dtype_info *info = vs_dtype_of(types[i]);
+    for (int t = 0; t < VS_DTYPE_COUNT; t++) {
+        const vs_dtype_info *info = vs_dtype_of((vs_dtype)t);
+        if (info->block == 1 && t != VS_F8E4M3 && t != VS_F8E5M2) continue; /* these are tested below */
         char path[96];
         size_t blocks, bytes;
         snprintf(path, sizeof path, "tests/data/quant/%s.blocks", info->name);
@@ -226,9 +229,73 @@ static void widen_is_gguf_py(void **state) {
         assert_int_equal(n, blocks / info->block_bytes * info->block);
         float *got = malloc(bytes);
         assert_non_null(got);
-        vs_widen(types[i], src, got, n);
-        assert_memory_equal(got, want, bytes);
+        vs_widen((vs_dtype)t, src, got, n);
+        if (memcmp(got, want, bytes) != 0) fail_msg("%s: other bits", info->name);
         free(src), free(want), free(got);
+    }
+}
+
+static void narrow_is_gguf_py(void **state) {
+    (void)state;
+    size_t bytes, made = 0, kinds = 0;
+    unsigned char *numbers = read_file("tests/data/quant/numbers.f32", &bytes);
+    const float *x = (const float *)(const void *)numbers;
+    size_t n = bytes / sizeof *x;
+    for (int t = 0; t < VS_DTYPE_COUNT; t++) {
+        const vs_dtype_info *info = vs_dtype_of((vs_dtype)t);
+        if (t == VS_F32 || !vs_can_narrow((vs_dtype)t)) continue;
+        char path[96];
+        snprintf(path, sizeof path, "tests/data/quant/%s.made", info->name);
+        unsigned char *want = read_file(path, &made);
+        assert_int_equal(made, n / info->block * info->block_bytes);
+        unsigned char *got = malloc(made);
+        assert_non_null(got);
+        assert_true(vs_narrow((vs_dtype)t, x, got, n));
+        for (size_t i = 0; i < made; i++)
+            if (got[i] != want[i])
+                fail_msg("%s: row %zu: byte %zu is %u, want %u", info->name, i / info->block_bytes * info->block / 256,
+                         i, got[i], want[i]);
+        free(got), free(want);
+        kinds++;
+    }
+    assert_int_equal(kinds, 10);
+    free(numbers);
+}
+
+/* Numbers at the edges, and numbers that a type cannot hold. */
+static void narrow_edges(void **state) {
+    (void)state;
+    static const struct {
+        float x;
+        unsigned half;
+    } halves[] = {{0x1p-24f, 1},          {0x1p-25f, 0},          {0x1.8p-25f, 1},      {0x1.8p-24f, 2},  {-0x1p-25f, 0x8000},
+                  {0x1.ff8p-15f, 0x3fe},  {0x1.ffep-15f, 0x400},  {0x1p-14f, 0x400},    {65504, 0x7bff},  {65519.996f, 0x7bff},
+                  {1.00048828125f, 0x3c00}, {1.00146484375f, 0x3c02}, {-2, 0xc000}, {1e-30f, 0}};
+    uint8_t out[36 * 8];
+    for (size_t i = 0; i < sizeof halves / sizeof *halves; i++) {
+        assert_true(vs_narrow(VS_F16, &halves[i].x, out, 1));
+        assert_int_equal(out[0] | out[1] << 8, halves[i].half);
+    }
+    assert_false(vs_narrow(VS_F16, (const float[]){65520}, out, 1));
+    assert_true(vs_narrow(VS_BF16, (const float[]){3.3e38f}, out, 1));
+    assert_false(vs_narrow(VS_BF16, (const float[]){FLT_MAX}, out, 1));
+    for (int t = 0; t < VS_DTYPE_COUNT; t++) {
+        float x[256] = {0}, back[256];
+        size_t n = vs_dtype_of((vs_dtype)t)->block;
+        if (!vs_can_narrow((vs_dtype)t)) {
+            assert_false(vs_narrow((vs_dtype)t, x, out, n));
+            continue;
+        }
+        for (int kind = 0; kind < 3; kind++) {
+            x[n - 1] = kind == 0 ? NAN : kind == 1 ? INFINITY : -INFINITY;
+            assert_false(vs_narrow((vs_dtype)t, x, out, n));
+        }
+        for (size_t i = 0; i < n; i++) x[i] = i % 3 ? 1e-42f : -1e-44f; /* too small for any scale */
+        assert_true(vs_narrow((vs_dtype)t, x, out, n));
+        vs_widen((vs_dtype)t, out, back, n);
+        for (size_t i = 0; i < n; i++) assert_true(fabsf(back[i]) <= 0x1p-120f);
+        for (size_t i = 0; i < n; i++) x[i] = i % 2 ? FLT_MAX : -FLT_MAX;
+        assert_true(vs_narrow((vs_dtype)t, x, out, n) == (t == VS_F32 || t == VS_MXFP4));
     }
 }
 
@@ -269,6 +336,16 @@ static void widen_of_whole_numbers(void **state) {
     assert_true(f[0] == -32768 && f[1] == 5 && f[2] == 32767);
     vs_widen(VS_I32, (const int32_t[]){INT32_MIN, 16777217, 3}, f, 3);
     assert_true(f[0] == -0x1p31f && f[1] == 16777216 && f[2] == 3);
+    vs_widen(VS_U16, (const uint16_t[]){0, 40000, 65535}, f, 3);
+    assert_true(f[0] == 0 && f[1] == 40000 && f[2] == 65535);
+    vs_widen(VS_U32, (const uint32_t[]){UINT32_MAX, 16777217, 3}, f, 3);
+    assert_true(f[0] == 0x1p32f && f[1] == 16777216 && f[2] == 3);
+    vs_widen(VS_U64, (const uint64_t[]){UINT64_MAX, (uint64_t)1 << 63, 1}, f, 3);
+    assert_true(f[0] == 0x1p64f && f[1] == 0x1p63f && f[2] == 1);
+    vs_widen(VS_F8E4M3, (const uint8_t[]){0x7f, 0xff, 0x7e}, f, 3);
+    assert_true(isnan(f[0]) && isnan(f[1]) && f[2] == 448);
+    vs_widen(VS_F8E5M2, (const uint8_t[]){0x7c, 0xfc, 0x7d}, f, 3);
+    assert_true(f[0] == INFINITY && f[1] == -INFINITY && isnan(f[2]));
     vs_widen(VS_I64, (const int64_t[]){INT64_MIN, -2, 1}, f, 3);
     assert_true(f[0] == -0x1p63f && f[1] == -2 && f[2] == 1);
     vs_widen(VS_F64, (const double[]){0.1, -1e300, 1e-300}, f, 3);
@@ -504,7 +581,7 @@ int main(void) {
         FOR_ISA(turned_product_has_the_bits_of_the_copy),
         FOR_ISA(product_refuses_wrong_shapes),
         FOR_ISA(product_over_nothing_is_the_bias),
-        FOR_ISA(widen_is_gguf_py),
+        FOR_ISA(widen_is_the_reference),
         FOR_ISA(widen_is_exact_for_every_half),
         FOR_ISA(widen_of_whole_numbers),
         FOR_ISA(activations_are_near_libm),
@@ -517,7 +594,8 @@ int main(void) {
         FOR_ISA(argmax_takes_the_first),
     };
     enum { EACH = sizeof of_each_isa / sizeof *of_each_isa };
-    static const struct CMUnitTest once[] = {cmocka_unit_test(isa_names), cmocka_unit_test(tensor_views)};
+    static const struct CMUnitTest once[] = {cmocka_unit_test(isa_names), cmocka_unit_test(tensor_views),
+                                             cmocka_unit_test(narrow_is_gguf_py), cmocka_unit_test(narrow_edges)};
     int failed = cmocka_run_group_tests_name("tensors", once, NULL, NULL);
     const char *isa;
     bool available;
