@@ -269,7 +269,7 @@ static void narrow_edges(void **state) {
         float x;
         unsigned half;
     } halves[] = {{0x1p-24f, 1},          {0x1p-25f, 0},          {0x1.8p-25f, 1},      {0x1.8p-24f, 2},  {-0x1p-25f, 0x8000},
-                  {0x1.ff8p-15f, 0x3fe},  {0x1.ffep-15f, 0x400},  {0x1p-14f, 0x400},    {65504, 0x7bff},  {65519.996f, 0x7bff},
+                  {0x1.ff8p-15f, 0x3ff},  {0x1.ffep-15f, 0x400},  {0x1p-14f, 0x400},    {65504, 0x7bff},  {65519.996f, 0x7bff},
                   {1.00048828125f, 0x3c00}, {1.00146484375f, 0x3c02}, {-2, 0xc000}, {1e-30f, 0}};
     uint8_t out[36 * 8];
     for (size_t i = 0; i < sizeof halves / sizeof *halves; i++) {
