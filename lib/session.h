@@ -91,6 +91,12 @@ vs_status vs_session_run(vs_err *err, vs_session *s, const vs_tokens *tokens, vs
 /* vs_session_run_text() - the same where the text is known, so that edits may name its words (`[bank]`). */
 vs_status vs_session_run_text(vs_err *err, vs_session *s, const char *text, const vs_tokens *tokens, vs_request *rq,
                               vs_pass **out) VS_MUST_CHECK;
+/* vs_session_run_grown() - the same for a text that is being continued: tokens [own] are its own, those after them new.
+ * Edits find words in the text, positions from the end in all of it.  With rq->kv, the rows that it has are not run again.
+ * vs_session_edits_fixed() - that no edit in force counts from the end, so that such a cache can serve. */
+vs_status vs_session_run_grown(vs_err *err, vs_session *s, const char *text, const vs_tokens *tokens, size_t own,
+                               vs_request *rq, vs_pass **out) VS_MUST_CHECK;
+bool vs_session_edits_fixed(const vs_session *s);
 /* What each edit in force did in the last pass. */
 const vs_edit_effect *vs_session_effects(const vs_session *s, size_t *n);
 

@@ -1,5 +1,6 @@
 /* session_run.c - passes of the current model under the edits in force, and the edits themselves (`with {…}`). */
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,12 +129,27 @@ static vs_status place(vs_err *err, const vs_model *m, const char *text, const v
     return VS_OK;
 }
 
-vs_status vs_session_run_text(vs_err *err, vs_session *s, const char *text, const vs_tokens *t, vs_request *rq,
-                              vs_pass **out) {
+static bool from_end(const char *pos) {
+    const char *dots = pos ? strstr(pos, "..") : NULL;
+    return pos && ((pos[0] == '-' && isdigit((unsigned char)pos[1])) ||
+                   (dots && dots[2] == '-' && isdigit((unsigned char)dots[3])));
+}
+
+bool vs_session_edits_fixed(const vs_session *s) {
+    for (const vs__edit_set *e = s->edits; e; e = e->below)
+        for (size_t i = 0; i < e->n; i++)
+            if (from_end(e->spec[i].at) || from_end(e->spec[i].keys)) return false;
+    return true;
+}
+
+vs_status vs_session_run_grown(vs_err *err, vs_session *s, const char *text, const vs_tokens *t, size_t own,
+                               vs_request *rq, vs_pass **out) {
     vs_model *m;
     *out = NULL;
+    (void)own;
     VS_TRY(vs_session_model(err, s, &m));
-    size_t n = vs_session_edit_count(s), k = 0;
+    size_t n = vs_session_edit_count(s), k = 0, before = rq->kv ? vs_kv_rows(rq->kv) : 0;
+    if (before >= t->n) return vs_fail(err, VS_E_RANGE, "no token: the cache has all %zu of the text", t->n);
     vs_edit *edits = vs_alloc(n, sizeof *edits);
     vs_edit_effect *effect = vs_grow(s->effect, s->n_effects, n, sizeof *effect);
     if (effect) s->effect = effect;
@@ -152,16 +168,26 @@ vs_status vs_session_run_text(vs_err *err, vs_session *s, const char *text, cons
             k++;
         }
     }
-    rq->in = (vs_input){.ids = t->id, .types = t->type, .rows = t->n, .n_seqs = 1};
+    rq->in = (vs_input){.ids = t->id + before, .types = t->type ? t->type + before : NULL, .rows = t->n - before, .n_seqs = 1};
     rq->edits = edits;
     rq->n_edits = k;
     if (st == VS_OK) st = vs_run(err, m, rq, out);
-    if (st == VS_OK && n) memcpy(s->effect, vs_pass_effects(*out), n * sizeof *effect);
+    for (size_t i = 0; st == VS_OK && i < n; i++) { /* a text that grows in a cache is one, a piece at a time */
+        vs_edit_effect e = vs_pass_effects(*out)[i];
+        bool more = before && i < s->n_effects;
+        s->effect[i].hits = e.hits + (more ? s->effect[i].hits : 0);
+        s->effect[i].change = more ? hypot(e.change, s->effect[i].change) : e.change;
+    }
     s->n_effects = st == VS_OK ? n : 0;
     rq->edits = NULL;
     rq->n_edits = 0;
     vs_free(edits);
     return st;
+}
+
+vs_status vs_session_run_text(vs_err *err, vs_session *s, const char *text, const vs_tokens *t, vs_request *rq,
+                              vs_pass **out) {
+    return vs_session_run_grown(err, s, text, t, t->n, rq, out);
 }
 
 vs_status vs_session_run(vs_err *err, vs_session *s, const vs_tokens *t, vs_request *rq, vs_pass **out) {

@@ -1,8 +1,12 @@
-/* cmd_generate.c - generate, score: a text continued, a text weighed. */
+/* cmd_generate.c - generate: a text continued. */
+#include <jansson.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "commands.h"
+#include "continuing.h"
 
 static const vs_opt opts[] = {
     {"n", 'n', VS_OPT_INT, "N", "at most this many tokens", "40", VS_COMPLETE_NONE},
@@ -10,7 +14,17 @@ static const vs_opt opts[] = {
     {"temperature", 0, VS_OPT_REAL, "T", "flatter above 1, sharper below", "1", VS_COMPLETE_NONE},
     {"top-k", 0, VS_OPT_INT, "K", "draw among the K most likely (0: all)", "64", VS_COMPLETE_NONE},
     {"top-p", 0, VS_OPT_REAL, "P", "draw among the fewest that hold P of the probability", "0.95", VS_COMPLETE_NONE},
+    {"min-p", 0, VS_OPT_REAL, "P", "draw among those at least P times as likely as the likeliest", "0",
+     VS_COMPLETE_NONE},
+    {"repetition", 0, VS_OPT_REAL, "R", "above 1: tokens that the text has are less likely", "1", VS_COMPLETE_NONE},
     {"seed", 0, VS_OPT_INT, "N", "same seed, same text (set seed)", NULL, VS_COMPLETE_NONE},
+    {"num", 0, VS_OPT_INT, "N", "this many texts", "1", VS_COMPLETE_NONE},
+    {"beams", 0, VS_OPT_INT, "B", "search for the likeliest text, B at a time (beam search)", NULL, VS_COMPLETE_NONE},
+    {"length-penalty", 0, VS_OPT_REAL, "X", "with --beams: rank by log-probability over length^X", "1",
+     VS_COMPLETE_NONE},
+    {"early-stop", 0, VS_OPT_TEXT, "likely|at-once|never",
+     "with --beams: end when a better text is unlikely, as soon as B have ended, or when none is possible", "likely",
+     VS_COMPLETE_NONE},
     {"stop", 0, VS_OPT_TEXT, "TEXT", "end when this appears", NULL, VS_COMPLETE_NONE},
     {"no-eos", 0, VS_OPT_FLAG, NULL, "go on past the end token", NULL, VS_COMPLETE_NONE},
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
@@ -23,7 +37,23 @@ typedef struct writing {
     int32_t *id;
     size_t n, base, read;
     vs_buf text, part;
+    double score; /* of a beam */
 } writing;
+
+/* Everything that one text's continuations share. */
+typedef struct job {
+    vs_session *s;
+    const vs_args *a;
+    const vs_tokenizer *tok;
+    vs_continuing from;
+    vs_sampling how;
+    float repetition;
+    int32_t eos;
+    size_t most, num, beams;
+    float *logits; /* [V] */
+    int32_t *seen; /* the prompt, with room for the new ids */
+    writing *w;    /* [num] */
+} job;
 
 static bool ends_in_half_character(const vs_buf *b) {
     return b->len >= 3 && !memcmp(b->s + b->len - 3, "\xEF\xBF\xBD", 3);
@@ -50,172 +80,240 @@ static bool stops(const vs_buf *text, size_t seen, const char *stop) {
     return n && text->s && strstr(text->s + (seen > n ? seen - n : 0), stop);
 }
 
-static vs_status one_step(vs_err *err, vs_session *s, const char *text, const vs_tokens *in, vs_kv *kv,
-                          const vs_sampling *how, uint64_t *state, size_t V, int32_t *id) {
-    vs_pass *p;
-    vs_request rq = {.logits = VS_LOGITS_LAST, .kv = kv};
-    VS_TRY(vs_session_run_text(err, s, text, in, &rq, &p));
-    *id = vs_sample(how, vs_pass_logits(p, NULL), V, state);
-    vs_pass_free(p);
-    return VS_OK;
+/* ---- one token after another ---- */
+
+static vs_status next_token(vs_err *err, job *j, const writing *w, uint64_t *state, int32_t *id) {
+    size_t own = j->from.in->tokens.n;
+    VS_TRY(vs_continuing_logits(err, &j->from, 0, w->id, w->n, j->logits));
+    memcpy(j->seen + own, w->id, w->n * sizeof *w->id);
+    VS_TRY(vs_penalise(err, j->logits, j->from.V, j->seen, own + w->n, j->repetition));
+    *id = vs_sample(&j->how, j->logits, j->from.V, state);
+    return *id < 0 ? vs_fail(err, VS_E_NUMERIC, "generate: no finite logit after %zu tokens", w->n) : VS_OK;
 }
 
-/* Under edits the whole text is run at each step: an edit at a position from the end means another place each time. */
-static vs_status write_on(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, const vs_sampling *how,
-                          vs_model *m, writing *w, vs_out *o) {
-    size_t most = (size_t)vs_int(a, "n"), V = vs_model_info_of(m)->V;
-    const char *stop = vs_text(a, "stop");
-    int32_t eos = vs_has(a, "no-eos") ? -1 : vs_role_id(w->tok, VS_TOK_EOS);
-    bool edited = vs_session_edit_count(s) > 0;
-    uint64_t state = how->seed;
-    vs_kv *kv = NULL;
-    int32_t *all = vs_alloc(in->tokens.n + most, sizeof *all);
-    if (!all) return vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", most);
-    memcpy(all, in->tokens.id, in->tokens.n * sizeof *all);
-    size_t done = 0;
+static vs_status sample(vs_err *err, job *j, size_t i, vs_out *o) {
+    writing *w = &j->w[i];
+    const char *stop = vs_text(j->a, "stop");
+    uint64_t state = vs_sample_state(j->how.seed, i);
     vs_status st = VS_OK;
-    if (st == VS_OK && !edited) st = vs_kv_new(err, m, in->tokens.n + most, &kv);
-    if (st == VS_OK && in->text) vs_out_stream(o, in->text, strlen(in->text));
-    while (st == VS_OK && w->n < most) {
-        vs_tokens now = {.id = all + done, .n = in->tokens.n + w->n - done};
+    if (j->from.in->text) vs_out_stream(o, j->from.in->text, strlen(j->from.in->text));
+    while (st == VS_OK && w->n < j->most) {
         int32_t id;
-        st = one_step(err, s, NULL, &now, kv, how, &state, V, &id);
-        if (st != VS_OK || id == eos) break;
-        if (kv) done = in->tokens.n + w->n;
-        all[in->tokens.n + w->n] = id;
+        st = next_token(err, j, w, &state, &id);
+        if (st != VS_OK || id == j->eos) break;
         w->id[w->n++] = id;
         size_t seen = w->text.len;
-        st = show_new(err, w, w->n == most, o);
+        st = show_new(err, w, w->n == j->most, o);
         if (st == VS_OK && vs_interrupted()) break; /* what is written stays */
         if (stops(&w->text, seen, stop)) break;
     }
-    vs_kv_free(kv);
-    vs_free(all);
+    vs_out_stream(o, "\n", 1);
     return st;
+}
+
+/* ---- several lines at once ---- */
+
+static vs_status beam_logits(vs_err *err, void *self, size_t beams, const int32_t *ids, size_t n, const size_t *from,
+                             float *logits) {
+    job *j = self;
+    if (n) VS_TRY(vs_continuing_fork(err, &j->from, from, beams));
+    for (size_t b = 0; b < beams; b++)
+        VS_TRY(vs_continuing_logits(err, &j->from, b, ids + b * n, n, logits + b * j->from.V));
+    return VS_OK;
+}
+
+static vs_status search(vs_err *err, job *j, vs_out *o) {
+    const char *end = vs_text(j->a, "early-stop");
+    vs_beam_rules how = {.beams = j->beams,
+                         .most = j->most,
+                         .V = j->from.V,
+                         .length_penalty = (float)vs_real(j->a, "length-penalty"),
+                         .end = !strcmp(end, "never")     ? VS_BEAM_NEVER
+                                : !strcmp(end, "at-once") ? VS_BEAM_AT_ONCE
+                                                          : VS_BEAM_LIKELY,
+                         .eos = j->eos,
+                         .repetition = j->repetition,
+                         .prompt = j->from.in->tokens.id,
+                         .n_prompt = j->from.in->tokens.n};
+    vs_beams found;
+    VS_TRY(vs_beam_search(err, &how, beam_logits, j, &found));
+    if (found.n < j->num) j->num = found.n;
+    vs_status st = VS_OK;
+    for (size_t i = 0; st == VS_OK && i < j->num; i++) {
+        writing *w = &j->w[i];
+        const vs_beam_line *l = &found.line[i];
+        char score[48];
+        w->score = (double)l->score;
+        w->n = l->n - (l->n && l->ids[l->n - 1] == j->eos);
+        memcpy(w->id, l->ids, w->n * sizeof *w->id);
+        if (j->num > 1) vs_out_stream(o, score, (size_t)snprintf(score, sizeof score, "%8.4f  ", w->score));
+        if (j->from.in->text) vs_out_stream(o, j->from.in->text, strlen(j->from.in->text));
+        st = show_new(err, w, true, o);
+        vs_out_stream(o, "\n", 1);
+    }
+    vs_beams_free(&found);
+    return st;
+}
+
+/* ---- the answer ---- */
+
+static vs_status text_of(vs_err *err, writing *w, const char **text) {
+    vs_buf_clear(&w->part);
+    VS_TRY(vs_detokenize(err, w->tok, w->id, w->n, true, &w->part));
+    *text = w->part.s ? w->part.s : "";
+    return VS_OK;
+}
+
+static char *ids_json(const writing *w) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < w->n; i++) json_array_append_new(list, json_integer(w->id[i]));
+    char *text = json_dumps(list, JSON_COMPACT);
+    json_decref(list);
+    return text;
+}
+
+static vs_status show_samples(vs_err *err, job *j, vs_out *o) {
+    static const vs_col cols[] = {{"ids", VS_COL_JSON, 0, VS_COL_JSON_ONLY | VS_COL_NO_CSV, NULL},
+                                  {"text", VS_COL_TEXT, 0, VS_COL_JSON_ONLY, NULL},
+                                  {"score", VS_COL_REAL, 6, VS_COL_JSON_ONLY, NULL}};
+    vs_status st = VS_OK;
+    vs_out_table(o, "samples", cols, j->beams ? 3 : 2);
+    for (size_t i = 0; st == VS_OK && i < j->num; i++) {
+        const char *text = "";
+        char *ids = ids_json(&j->w[i]);
+        st = ids ? text_of(err, &j->w[i], &text) : vs_fail(err, VS_E_NOMEM, "no memory for the ids");
+        vs_out_cell_text(o, ids);
+        vs_out_cell_text(o, text);
+        if (j->beams) vs_out_cell_real(o, j->w[i].score);
+        free(ids);
+    }
+    vs_out_end(o);
+    return st;
+}
+
+/* The first text as the answer; where there are several, all of them as samples. */
+static vs_status show(vs_err *err, job *j, bool several, vs_out *o) {
+    const char *text;
+    VS_TRY(text_of(err, &j->w[0], &text));
+    if (several && j->from.in->text) vs_out_text(o, VS_COL_JSON_ONLY, "prompt", j->from.in->text);
+    vs_out_ints(o, VS_COL_JSON_ONLY, "ids", j->w[0].id, j->w[0].n);
+    vs_out_text(o, VS_COL_JSON_ONLY, "text", text);
+    if (j->beams) vs_out_real(o, VS_COL_JSON_ONLY, "score", j->w[0].score, 6);
+    return j->num > 1 ? show_samples(err, j, o) : VS_OK;
+}
+
+static vs_status open_job(vs_err *err, job *j, const vs_text_input *in) {
+    const vs_args *a = j->a;
+    vs_model *m;
+    VS_TRY(vs_session_model(err, j->s, &m));
+    VS_TRY(vs_model_tokenizer(err, m, &j->tok));
+    j->how = (vs_sampling){.temperature = vs_has(a, "greedy") ? 0 : (float)vs_real(a, "temperature"),
+                           .top_k = (size_t)vs_int(a, "top-k"),
+                           .top_p = (float)vs_real(a, "top-p"),
+                           .min_p = (float)vs_real(a, "min-p"),
+                           .seed = vs_has(a, "seed") ? (uint64_t)vs_int(a, "seed") : vs_session_settings(j->s)->seed};
+    j->repetition = (float)vs_real(a, "repetition");
+    j->eos = vs_has(a, "no-eos") ? -1 : vs_role_id(j->tok, VS_TOK_EOS);
+    VS_TRY(vs_continuing_open(err, j->s, in, j->most, j->beams ? j->beams : 1, &j->from));
+    j->logits = vs_alloc(j->from.V, sizeof *j->logits);
+    j->seen = vs_alloc(in->tokens.n + j->most, sizeof *j->seen);
+    j->w = vs_zalloc(j->num, sizeof *j->w);
+    bool ok = j->logits && j->seen && j->w;
+    for (size_t i = 0; ok && i < j->num; i++) {
+        j->w[i].tok = j->tok;
+        ok = (j->w[i].id = vs_alloc(j->most, sizeof *j->w[i].id)) != NULL;
+    }
+    if (!ok) return vs_fail(err, VS_E_NOMEM, "no memory for the tokens");
+    memcpy(j->seen, in->tokens.id, in->tokens.n * sizeof *j->seen);
+    return VS_OK;
+}
+
+static void close_job(job *j, size_t num) {
+    for (size_t i = 0; j->w && i < num; i++) {
+        vs_buf_free(&j->w[i].text);
+        vs_buf_free(&j->w[i].part);
+        vs_free(j->w[i].id);
+    }
+    vs_free(j->w);
+    vs_free(j->logits);
+    vs_free(j->seen);
+    vs_continuing_close(&j->from);
 }
 
 static vs_status generate_one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several,
                               vs_out *o) {
-    vs_model *m;
-    writing w = {0};
-    VS_TRY(vs_session_model(err, s, &m));
-    VS_TRY(vs_model_tokenizer(err, m, &w.tok));
-    size_t context = vs_model_info_of(m)->context, most = (size_t)vs_int(a, "n");
-    if (in->tokens.n > context || most > context - in->tokens.n)
-        return vs_fail(err, VS_E_RANGE, "generate: %zu tokens and %zu new ones exceed the context of %zu", in->tokens.n,
-                       most, context);
-    vs_sampling how = {.temperature = vs_has(a, "greedy") ? 0 : (float)vs_real(a, "temperature"),
-                       .top_k = (size_t)vs_int(a, "top-k"),
-                       .top_p = (float)vs_real(a, "top-p"),
-                       .seed = vs_has(a, "seed") ? (uint64_t)vs_int(a, "seed") : vs_session_settings(s)->seed};
-    w.id = vs_alloc(most, sizeof *w.id);
-    vs_status st = w.id ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for the tokens");
-    if (st == VS_OK && several && in->text) vs_out_text(o, VS_COL_JSON_ONLY, "prompt", in->text);
-    if (st == VS_OK) st = write_on(err, s, a, in, &how, m, &w, o);
-    vs_buf_clear(&w.part);
-    if (st == VS_OK) st = vs_detokenize(err, w.tok, w.id, w.n, true, &w.part);
-    if (st == VS_OK) {
-        vs_out_stream(o, "\n", 1);
-        vs_out_ints(o, VS_COL_JSON_ONLY, "ids", w.id, w.n);
-        vs_out_text(o, VS_COL_JSON_ONLY, "text", w.part.s ? w.part.s : "");
-    }
-    vs_buf_free(&w.text);
-    vs_buf_free(&w.part);
-    vs_free(w.id);
+    size_t num = (size_t)vs_int(a, "num");
+    job j = {.s = s, .a = a, .most = (size_t)vs_int(a, "n"), .num = num, .beams = (size_t)vs_int(a, "beams")};
+    vs_status st = open_job(err, &j, in);
+    if (st == VS_OK && j.beams) st = search(err, &j, o);
+    for (size_t i = 0; st == VS_OK && !j.beams && i < num && !vs_interrupted(); i++) st = sample(err, &j, i, o);
+    if (st == VS_OK) st = show(err, &j, several, o);
+    close_job(&j, num);
     return st;
 }
 
-static vs_status run_generate(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
-    double top_p = vs_real(a, "top-p");
+static vs_status check_sampling(vs_err *err, const vs_args *a) {
+    double top_p = vs_real(a, "top-p"), min_p = vs_real(a, "min-p");
     if (vs_int(a, "n") < 1) return vs_fail(err, VS_E_USAGE, "generate: -n wants a number from 1");
+    if (vs_int(a, "num") < 1) return vs_fail(err, VS_E_USAGE, "generate: --num wants a number from 1");
     if (!(vs_real(a, "temperature") >= 0) || !(top_p > 0 && top_p <= 1) || vs_int(a, "top-k") < 0)
         return vs_fail(err, VS_E_USAGE,
                        "generate: --temperature is from 0, --top-k from 0, --top-p above 0 and at most 1");
+    if (!(min_p >= 0 && min_p <= 1) || !(vs_real(a, "repetition") > 0))
+        return vs_fail(err, VS_E_USAGE, "generate: --min-p is from 0 to 1, --repetition above 0");
+    bool sure = vs_has(a, "greedy") || !(vs_real(a, "temperature") > 0);
+    if (sure && !vs_has(a, "beams") && vs_int(a, "num") > 1)
+        return vs_fail(err, VS_E_USAGE, "generate: the greedy text is one; --num wants sampling or --beams");
+    return VS_OK;
+}
+
+static vs_status check_beams(vs_err *err, const vs_args *a) {
+    static const char *const drawn[] = {"temperature", "top-k", "top-p", "min-p", "seed", "stop", NULL};
+    const char *end = vs_text(a, "early-stop");
+    if (!vs_has(a, "beams")) return VS_OK;
+    for (size_t i = 0; drawn[i]; i++)
+        if (vs_has(a, drawn[i]))
+            return vs_fail(err, VS_E_USAGE, "generate: --%s has no meaning with --beams, which draws nothing", drawn[i]);
+    if (vs_int(a, "beams") < 1 || vs_int(a, "beams") > 1000)
+        return vs_fail(err, VS_E_USAGE, "generate: --beams wants a number from 1 to 1000");
+    if (vs_int(a, "num") > vs_int(a, "beams"))
+        return vs_fail(err, VS_E_USAGE, "generate: %lld beams cannot give %lld texts", (long long)vs_int(a, "beams"),
+                       (long long)vs_int(a, "num"));
+    if (strcmp(end, "likely") != 0 && strcmp(end, "at-once") != 0 && strcmp(end, "never") != 0)
+        return vs_fail(err, VS_E_USAGE, "generate: --early-stop wants likely, at-once or never, not %s", end);
+    return isfinite(vs_real(a, "length-penalty"))
+               ? VS_OK
+               : vs_fail(err, VS_E_USAGE, "generate: --length-penalty wants a finite number");
+}
+
+static vs_status run_generate(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    VS_TRY(check_sampling(err, a));
+    VS_TRY(check_beams(err, a));
     return vs_each_text(err, s, a, generate_one, o);
 }
-static const char *const generate_examples[] = {"generate \"The white swan\" -n 20 --greedy",
-                                                "generate \"Once upon a time\" -n 30 --temperature 0.8 --seed 7", NULL};
-const vs_cmd vs_cmd_generate = {.name = "generate",
-                                .group = "passes",
-                                .synopsis = "TEXT [-n N] [--greedy]",
-                                .summary = "continue a text, token by token",
-                                .style = VS_ARGS_TEXT,
-                                .min_args = 1,
-                                .opts = opts,
-                                .examples = generate_examples,
-                                .needs = VS_NEEDS_CAUSAL,
-                                .run = run_generate};
-
-/* ---- score ---- */
-
-static vs_status score_one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several,
-                           vs_out *o) {
-    static const vs_col cols[] = {{"token", VS_COL_TOKEN, 0, VS_COL_NO_JSON, NULL},
-                                  {"logprob", VS_COL_REAL, 4, VS_COL_NO_JSON, NULL},
-                                  {"prob", VS_COL_PROB, 4, VS_COL_NO_JSON, NULL}};
-    vs_model *m;
-    const vs_tokenizer *tok;
-    (void)a, (void)several;
-    VS_TRY(vs_session_model(err, s, &m));
-    VS_TRY(vs_model_tokenizer(err, m, &tok));
-    const vs_tokens *t = &in->tokens;
-    size_t V = vs_model_info_of(m)->V;
-    if (t->n < 2) return vs_fail(err, VS_E_RANGE, "score: one token alone has nothing before it to be predicted from");
-    vs_pass *p;
-    vs_request rq = {.logits = VS_LOGITS_ALL};
-    VS_TRY(vs_session_run_text(err, s, in->text, t, &rq, &p));
-    const float *logits = vs_pass_logits(p, NULL);
-    float *lp = vs_alloc(t->n, sizeof *lp);
-    const char **name = vs_alloc(t->n, sizeof *name);
-    vs_arena names = {0};
-    vs_buf b = {0};
-    vs_status st = lp && name ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for the scores");
-    double sum = 0;
-    for (size_t i = 1; st == VS_OK && i < t->n; i++) { /* the first token is given, not predicted */
-        const float *row = logits + (i - 1) * V;
-        lp[i - 1] = row[t->id[i]] - vs_log_sum_exp(row, V);
-        sum += (double)lp[i - 1];
-        vs_buf_clear(&b);
-        vs_piece_text(tok, t->id[i], &b);
-        name[i - 1] = vs_arena_strndup(&names, b.s ? b.s : "", b.len);
-        if (!name[i - 1]) st = vs_fail(err, VS_E_NOMEM, "no memory for the scores");
-    }
-    if (st == VS_OK) {
-        double loss = -sum / (double)(t->n - 1);
-        vs_out_texts(o, VS_COL_JSON_ONLY, "tokens", name, t->n - 1);
-        vs_out_reals(o, VS_COL_JSON_ONLY, "logprobs", lp, t->n - 1);
-        vs_out_table(o, "score", cols, 3);
-        for (size_t i = 0; i + 1 < t->n; i++) {
-            vs_out_cell_text(o, name[i]);
-            vs_out_cell_real(o, (double)lp[i]);
-            vs_out_cell_real(o, exp((double)lp[i]));
-        }
-        vs_out_end(o);
-        vs_out_real(o, 0, "loss", loss, 4);
-        vs_out_real(o, 0, "perplexity", exp(loss), 3);
-    }
-    vs_buf_free(&b);
-    vs_arena_free(&names);
-    vs_free(name);
-    vs_free(lp);
-    vs_pass_free(p);
-    return st;
-}
-
-static vs_status run_score(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
-    return vs_each_text(err, s, a, score_one, o);
-}
-static const char *const score_examples[] = {"score The white swan in the blue water", NULL};
-const vs_cmd vs_cmd_score = {
-    .name = "score",
+static const char *const generate_examples[] = {
+    "generate \"The white swan\" -n 20 --greedy",
+    "generate \"Once upon a time\" -n 30 --temperature 0.8 --seed 7",
+    "generate \"Once upon a time\" -n 12 --num 3 --min-p 0.1 --repetition 1.2",
+    "generate \"The capital of France is\" -n 8 --beams 4 --num 2", NULL};
+const vs_cmd vs_cmd_generate = {
+    .name = "generate",
     .group = "passes",
-    .synopsis = "TEXT",
-    .summary = "log-probability of each token, loss, perplexity",
-    .details =
-        "The first token (the start token of the model) is given; each later one is predicted from those before it.\n"
-        "loss is the mean of -log p in nats, perplexity its exponential.",
+    .synopsis = "TEXT [-n N] [--greedy | --beams B]",
+    .summary = "continue a text, token by token",
+    .details = "A token is drawn: temperature first, then top-k, top-p of what is left, min-p.  The same seed gives the "
+               "same text,\n"
+               "whatever the number of threads; --num N gives N texts, the first of which is that of --num 1.  --beams "
+               "B searches\n"
+               "instead for the text with the highest log-probability over its length, B at a time, by transformers' "
+               "rules; --num\n"
+               "then shows the best N.  --repetition divides the logits of tokens that are there already (multiplies "
+               "those below 0).\n"
+               "Under edits that count positions from the end the whole text is run at each step: they mean another "
+               "place each time.",
     .style = VS_ARGS_TEXT,
     .min_args = 1,
-    .examples = score_examples,
+    .opts = opts,
+    .examples = generate_examples,
     .needs = VS_NEEDS_CAUSAL,
-    .run = run_score};
+    .run = run_generate};

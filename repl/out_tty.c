@@ -149,7 +149,9 @@ static void table_row(const vs_item *t, size_t r, const int *width, const vs_loo
 }
 
 static void table(const vs_item *t, const vs_look *look, vs_buf *b) {
-    size_t rows = t->n_cols ? t->n_cells / t->n_cols : 0;
+    size_t rows = t->n_cols ? t->n_cells / t->n_cols : 0, shown = 0;
+    for (size_t c = 0; c < t->n_cols; c++) shown += is_shown(&t->cols[c]);
+    if (!shown) return;
     vs_arena a = {0};
     vs_buf cell = {0};
     int *width = vs_arena_alloc(&a, t->n_cols + 1, sizeof *width);

@@ -34,6 +34,19 @@ void vs_kv_truncate(vs_kv *kv, size_t rows) {
     if (rows < kv->rows) kv->rows = rows;
 }
 
+vs_status vs_kv_copy(vs_err *err, vs_kv *to, const vs_kv *from) {
+    if (to->m != from->m) return vs_fail(err, VS_E_STATE, "the cache belongs to another model");
+    if (from->rows > to->capacity)
+        return vs_fail(err, VS_E_RANGE, "the cache has room for %zu tokens: %zu do not fit", to->capacity, from->rows);
+    for (size_t l = 0; l < from->L; l++)
+        for (int values = 0; values < 2; values++)
+            memcpy(vs__kv_rows_of(to, (int)l, values), vs__kv_rows_of(from, (int)l, values),
+                   from->rows * from->width * sizeof(float));
+    to->rows = from->rows;
+    to->edits = from->edits;
+    return VS_OK;
+}
+
 vs_status vs__kv_check(vs_err *err, const vs_model *m, const vs_request *rq) {
     const vs_kv *kv = rq->kv;
     if (kv->m != m) return vs_fail(err, VS_E_STATE, "the cache belongs to another model");

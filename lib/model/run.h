@@ -92,6 +92,8 @@ vs_status vs_kv_new(vs_err *err, const vs_model *m, size_t capacity, vs_kv **out
 void vs_kv_free(vs_kv *kv);
 size_t vs_kv_rows(const vs_kv *kv);
 void vs_kv_truncate(vs_kv *kv, size_t rows);
+/* vs_kv_copy() - let `to` hold what `from` does: two lines that begin alike.  VS_E_STATE (another model) | VS_E_RANGE. */
+vs_status vs_kv_copy(vs_err *err, vs_kv *to, const vs_kv *from) VS_MUST_CHECK;
 
 typedef enum vs_logits_rows { VS_LOGITS_NONE, VS_LOGITS_LAST, VS_LOGITS_ALL } vs_logits_rows;
 typedef enum vs_mask { VS_MASK_MODEL, VS_MASK_CAUSAL, VS_MASK_FULL } vs_mask;
@@ -131,19 +133,5 @@ size_t vs_pass_bytes(const vs_pass *p);                  /* memory of its slots 
 
 /* vs_plan_text() - the plan of a request, one operation a line, for `info --plan`; appended to out. */
 vs_status vs_plan_text(vs_err *err, vs_model *m, const vs_request *rq, vs_buf *out) VS_MUST_CHECK;
-
-/* Choosing the next token from logits [V] (Holtzman et al. 2020 for top-p). */
-typedef struct vs_sampling {
-    float temperature; /* 0: greedy */
-    size_t top_k;      /* 0: all */
-    float top_p;       /* 1: all */
-    uint64_t seed;
-} vs_sampling;
-/* vs_sample() - one token; *state is advanced (seed it once with sampling->seed); the same draws on every machine.
- * -1 where no logit is finite, or memory is short. */
-int32_t vs_sample(const vs_sampling *how, const float *logits, size_t V, uint64_t *state);
-
-/* vs_top_k() - the k largest of x[n], best first, ties to the lower index: idx[k].  Returns how many (min(k, n)). */
-size_t vs_top_k(const float *x, size_t n, size_t k, size_t *idx);
 
 #endif

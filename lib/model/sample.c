@@ -4,7 +4,7 @@
 
 #include "../base/alloc.h"
 #include "../tensor/kernels.h"
-#include "run.h"
+#include "sample.h"
 
 /* SplitMix64 (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators"): integers only, so the same
  * draws on every machine. */
@@ -13,6 +13,27 @@ static uint64_t draw(uint64_t *state) {
     z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
     z = (z ^ z >> 27) * 0x94D049BB133111EBu;
     return z ^ z >> 31;
+}
+
+uint64_t vs_sample_state(uint64_t seed, size_t i) {
+    uint64_t state = i; /* two rounds: neighbouring seeds and samples have nothing in common */
+    if (!i) return seed;
+    state = draw(&state) ^ seed;
+    return draw(&state);
+}
+
+vs_status vs_penalise(vs_err *err, float *x, size_t V, const int32_t *ids, size_t n, float penalty) {
+    if (penalty == 1) return VS_OK;
+    bool *seen = vs_zalloc(V, sizeof *seen);
+    if (!seen) return vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", V);
+    for (size_t i = 0; i < n; i++) {
+        if (ids[i] < 0 || (size_t)ids[i] >= V || seen[ids[i]]) continue;
+        seen[ids[i]] = true;
+        float *y = &x[ids[i]];
+        *y = *y < 0 ? *y * penalty : *y / penalty;
+    }
+    vs_free(seen);
+    return VS_OK;
 }
 
 /* a comes before b in the order of preference: NaN last, ties to the lower index. */
@@ -62,8 +83,9 @@ static size_t nucleus(const float *p, const size_t *idx, size_t k, double mass, 
     return n;
 }
 
-/* The tokens to choose among: the top_k best, and of those the fewest that make up top_p of their probability.  Without
- * top_k the best are sorted a few at a time, until they suffice: a nucleus is small beside a vocabulary. */
+/* The tokens to choose among: the top_k best, of those the fewest that make up top_p of their probability, and of those
+ * the ones not far behind the best.  Without top_k the best are sorted a few at a time, until they suffice: a nucleus is
+ * small beside a vocabulary. */
 static size_t *shortlist(const vs_sampling *how, const float *p, size_t V, size_t *n, double *sum) {
     double mass = how->top_p > 0 && how->top_p < 1 ? (double)how->top_p : 1;
     for (size_t k = how->top_k && how->top_k < V ? how->top_k : V < 256 ? V : 256;; k = k > V / 8 ? V : k * 8) {
@@ -73,7 +95,11 @@ static size_t *shortlist(const vs_sampling *how, const float *p, size_t V, size_
         double whole = 1;
         if (how->top_k) nucleus(p, idx, k, 2, &whole);
         *n = nucleus(p, idx, k, mass * whole, sum);
-        if (how->top_k || k == V || *sum >= mass) return idx;
+        float least = how->min_p * p[idx[0]];
+        bool far = p[idx[*n - 1]] < least; /* the last one is too far behind: so are all after it */
+        while (p[idx[*n - 1]] < least) --*n;
+        if (far) nucleus(p, idx, *n, 2, sum);
+        if (how->top_k || k == V || far || *sum >= mass) return idx;
         vs_free(idx);
     }
 }
@@ -85,7 +111,7 @@ int32_t vs_sample(const vs_sampling *how, const float *logits, size_t V, uint64_
     float *p = vs_alloc(V, sizeof *p);
     if (!p) return -1;
     for (size_t i = 0; i < V; i++) p[i] = (logits[i] - logits[best]) / how->temperature;
-    bool all = how->top_k == 0 && !(how->top_p > 0 && how->top_p < 1);
+    bool all = how->top_k == 0 && !(how->top_p > 0 && how->top_p < 1) && !(how->min_p > 0);
     size_t n = V, *idx = NULL;
     double sum = 0, at = 0;
     bool ok = vs_softmax(p, V);

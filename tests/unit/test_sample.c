@@ -1,4 +1,4 @@
-/* Choosing tokens: order, ties, and frequencies that are those of the distribution. */
+/* Choosing tokens: order, ties, frequencies that are those of the distribution; beam search against trying every text. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "model/run.h"
+#include "model/sample.h"
 
 static void best_first(void **state) {
     (void)state;
@@ -92,6 +92,11 @@ static void as_often_as_the_model_says(void **state) {
     /* top-p counts what top-k left: of {4/7, 3/7}, 0.5 is the first alone */
     const double first[] = {0, 1, 0, 0, 0};
     frequencies((vs_sampling){.temperature = 1, .top_k = 2, .top_p = 0.5f, .seed = 6}, x, 5, first, 1000);
+    /* min-p: at least half as likely as the likeliest; a share of what is left, top-p before it counts more */
+    frequencies((vs_sampling){.temperature = 1, .top_p = 1, .min_p = 0.49f, .seed = 8}, x, 5, three, 20000);
+    frequencies((vs_sampling){.temperature = 1, .top_p = 0.65f, .min_p = 0.5f, .seed = 9}, x, 5, two, 20000);
+    frequencies((vs_sampling){.temperature = 1, .top_k = 3, .top_p = 1, .min_p = 0.7f, .seed = 10}, x, 5, two, 20000);
+    frequencies((vs_sampling){.temperature = 1, .top_p = 1, .min_p = 1, .seed = 11}, x, 5, first, 1000);
     /* temperature 0.5 squares the probabilities */
     const double cold[] = {0.01 / 0.3, 0.16 / 0.3, 0.04 / 0.3, 0.09 / 0.3, 0};
     frequencies((vs_sampling){.temperature = 0.5f, .top_p = 1, .seed = 7}, x, 5, cold, 20000);
@@ -132,6 +137,147 @@ static void the_same_draws(void **state) {
     assert_true(different > 10);
 }
 
+/* Each sample of a seed has draws of its own, and so has each seed. */
+static void samples_differ(void **state) {
+    (void)state;
+    assert_true(vs_sample_state(42, 0) == 42);
+    uint64_t seen[64];
+    for (size_t seed = 0; seed < 8; seed++)
+        for (size_t i = 0; i < 8; i++) {
+            uint64_t s = seen[seed * 8 + i] = vs_sample_state(seed, i + 1);
+            for (size_t j = 0; j < seed * 8 + i; j++) {
+                uint64_t apart = s - seen[j];
+                assert_true(apart != 0);
+                for (int steps = 1; steps < 2000; steps++) /* neither is some steps after the other */
+                    assert_true(apart != (uint64_t)steps * 0x9E3779B97F4A7C15u &&
+                                0 - apart != (uint64_t)steps * 0x9E3779B97F4A7C15u);
+            }
+        }
+}
+
+static void penalty(void **state) {
+    (void)state;
+    float x[] = {2, -2, 3, 0, -INFINITY, 5};
+    const int32_t ids[] = {0, 1, 0, 4, 3, 99, -1};
+    const float want[] = {2 / 1.25f, -2 * 1.25f, 3, 0, -INFINITY, 5};
+    assert_int_equal(vs_penalise(NULL, x, 6, ids, 7, 1.25f), VS_OK); /* 0 is there twice and lowered once */
+    assert_memory_equal(x, want, sizeof want);
+    assert_int_equal(vs_penalise(NULL, x, 6, ids, 7, 1), VS_OK);
+    assert_memory_equal(x, want, sizeof want);
+    vs_alloc_fail_at(1);
+    assert_int_equal(vs_penalise(NULL, x, 6, ids, 7, 2), VS_E_NOMEM);
+    vs_alloc_fail_at(0);
+}
+
+/* ---- beams: a made-up language of five tokens, 4 its end ---- */
+
+enum { WORDS = 5, END = 4 };
+static const float after[WORDS + 1][WORDS] = {
+    {0.10f, 0.45f, 0.20f, 0.15f, 0.10f}, /* after 0, … */
+    {0.30f, 0.10f, 0.25f, 0.30f, 0.05f},
+    {0.02f, 0.03f, 0.05f, 0.05f, 0.85f},
+    {0.20f, 0.25f, 0.15f, 0.20f, 0.20f},
+    {0.20f, 0.20f, 0.20f, 0.20f, 0.20f},
+    {0.40f, 0.25f, 0.30f, 0.04f, 0.01f}, /* at the beginning */
+};
+static vs_status speak(vs_err *err, void *calls, size_t beams, const int32_t *ids, size_t n, const size_t *from, float *logits) {
+    (void)err;
+    ++*(int *)calls;
+    for (size_t b = 0; b < beams; b++) {
+        assert_in_range(from[b], 0, 3);
+        for (size_t v = 0; v < WORDS; v++)
+            logits[b * WORDS + v] = logf(after[n ? ids[b * n + n - 1] : WORDS][v]) + 7; /* not normalised */
+    }
+    return VS_OK;
+}
+
+/* The best of all texts of at most `most` tokens, by trying them. */
+static double best_text(size_t most, double power, int32_t *best, size_t *length) {
+    double top = -INFINITY;
+    int32_t ids[8];
+    size_t all = 1;
+    for (size_t i = 0; i < most; i++) all *= WORDS;
+    for (size_t code = 0; code < all; code++) {
+        double sum = 0;
+        size_t c = code, n = 0;
+        int32_t last = WORDS;
+        for (; n < most && last != END; n++, c /= WORDS) {
+            ids[n] = (int32_t)(c % WORDS);
+            sum += log((double)after[last][ids[n]]);
+            last = ids[n];
+        }
+        double score = sum / pow((double)n, power);
+        if (score <= top + 1e-9) continue;
+        top = score;
+        memcpy(best, ids, n * sizeof *ids);
+        *length = n;
+    }
+    return top;
+}
+
+static void beams_find_the_best(void **state) {
+    (void)state;
+    int calls = 0;
+    vs_beams found;
+    for (size_t most = 1; most <= 5; most++)
+        for (int power = 0; power <= 1; power++) {
+            /* two beams are as many as five words allow; of this language they miss nothing */
+            vs_beam_rules how = {.beams = 2, .most = most, .V = WORDS, .length_penalty = (float)power, .end = VS_BEAM_NEVER, .eos = END, .repetition = 1};
+            int32_t want[8];
+            size_t n = 0;
+            double score = best_text(most, power, want, &n);
+            assert_int_equal(vs_beam_search(NULL, &how, speak, &calls, &found), VS_OK);
+            assert_int_equal(found.n, 2);
+            assert_int_equal(found.line[0].n, n);
+            assert_memory_equal(found.line[0].ids, want, n * sizeof *want);
+            assert_true(fabs((double)found.line[0].score - score) < 1e-5);
+            assert_true(found.line[1].score <= found.line[0].score);
+            vs_beams_free(&found);
+        }
+}
+
+/* How many steps a search takes before it ends by itself. */
+static int steps_until(vs_beam_end end, float power) {
+    int calls = 0;
+    vs_beams found;
+    vs_beam_rules how = {.beams = 2, .most = 40, .V = WORDS, .length_penalty = power, .end = end, .eos = END, .repetition = 1};
+    assert_int_equal(vs_beam_search(NULL, &how, speak, &calls, &found), VS_OK);
+    vs_beams_free(&found);
+    return calls;
+}
+
+static void beams_end_in_time(void **state) {
+    (void)state;
+    /* both beams have ended after three words and no line that runs is as likely; at 40 words it might be, as a mean */
+    assert_int_equal(steps_until(VS_BEAM_AT_ONCE, 1), 3);
+    assert_int_equal(steps_until(VS_BEAM_LIKELY, 1), 3);
+    assert_in_range(steps_until(VS_BEAM_NEVER, 1), 20, 39);
+    assert_int_equal(steps_until(VS_BEAM_NEVER, 0), steps_until(VS_BEAM_LIKELY, 0)); /* a sum only falls */
+}
+
+static void beams_refuse(void **state) {
+    (void)state;
+    int calls = 0;
+    vs_beams found;
+    vs_beam_rules how = {.beams = 3, .most = 4, .V = WORDS, .eos = END, .repetition = 1};
+    assert_int_equal(vs_beam_search(NULL, &how, speak, &calls, &found), VS_E_USAGE);
+    how.beams = 0;
+    assert_int_equal(vs_beam_search(NULL, &how, speak, &calls, &found), VS_E_USAGE);
+    how.beams = 2, how.most = 0;
+    assert_int_equal(vs_beam_search(NULL, &how, speak, &calls, &found), VS_E_USAGE);
+    assert_int_equal(calls, 0);
+    how.most = 4, how.repetition = 1.5f;
+    for (size_t n = 1; n < 100; n++) { /* memory that runs out, anywhere */
+        vs_alloc_fail_at(n);
+        vs_status st = vs_beam_search(NULL, &how, speak, &calls, &found);
+        vs_alloc_fail_at(0);
+        vs_beams_free(&found);
+        if (st == VS_OK) return;
+        assert_int_equal(st, VS_E_NOMEM);
+    }
+    fail();
+}
+
 static void nothing_to_choose(void **state) {
     (void)state;
     const float nan3[] = {nanf(""), nanf(""), nanf("")}, none[] = {-INFINITY, -INFINITY};
@@ -152,6 +298,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(best_first),     cmocka_unit_test(as_a_sort),      cmocka_unit_test(greedy), cmocka_unit_test(as_often_as_the_model_says),
         cmocka_unit_test(wide_nucleus),   cmocka_unit_test(the_same_draws), cmocka_unit_test(nothing_to_choose),
+        cmocka_unit_test(samples_differ), cmocka_unit_test(penalty),        cmocka_unit_test(beams_find_the_best), cmocka_unit_test(beams_end_in_time), cmocka_unit_test(beams_refuse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,107 @@
+/* continuing.c - see continuing.h. */
+#include "continuing.h"
+
+#include <string.h>
+
+/* A copy of the prompt's tokens with room for more; a new token stands in no text. */
+static vs_status grow_prompt(vs_err *err, const vs_tokens *t, size_t room, vs_tokens *out) {
+    size_t n = t->n + room;
+    *out = (vs_tokens){.n = t->n,
+                       .id = vs_zalloc(n, sizeof *out->id),
+                       .begin = vs_zalloc(n, sizeof *out->begin),
+                       .end = vs_zalloc(n, sizeof *out->end),
+                       .type = vs_zalloc(n, 1),
+                       .text = vs_zalloc(n, 1),
+                       .special = vs_zalloc(n, 1)};
+    if (!out->id || !out->begin || !out->end || !out->type || !out->text || !out->special)
+        return vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", n);
+    memcpy(out->id, t->id, t->n * sizeof *t->id);
+    memcpy(out->begin, t->begin, t->n * sizeof *t->begin);
+    memcpy(out->end, t->end, t->n * sizeof *t->end);
+    memcpy(out->type, t->type, t->n);
+    memcpy(out->text, t->text, t->n);
+    memcpy(out->special, t->special, t->n);
+    memset(out->special + t->n, 1, room);
+    return VS_OK;
+}
+
+/* One pass over what is there, or what a cache has not seen of it. */
+static vs_status pass(vs_err *err, vs_continuing *c, vs_kv *kv, float *logits) {
+    vs_pass *p;
+    vs_request rq = {.logits = VS_LOGITS_LAST, .kv = kv};
+    VS_TRY(vs_session_run_grown(err, c->s, c->in->text, &c->grown, c->in->tokens.n, &rq, &p));
+    memcpy(logits, vs_pass_logits(p, NULL), c->V * sizeof *logits);
+    vs_pass_free(p);
+    return VS_OK;
+}
+
+vs_status vs_continuing_open(vs_err *err, vs_session *s, const vs_text_input *in, size_t room, size_t lines,
+                             vs_continuing *c) {
+    vs_model *m;
+    *c = (vs_continuing){.s = s, .in = in, .room = room};
+    VS_TRY(vs_session_model(err, s, &m));
+    const vs_model_info *info = vs_model_info_of(m);
+    if (in->tokens.n > info->context || room > info->context - in->tokens.n)
+        return vs_fail(err, VS_E_RANGE, "generate: %zu tokens and %zu new ones exceed the context of %zu", in->tokens.n,
+                       room, info->context);
+    c->V = info->V;
+    c->first = vs_alloc(c->V, sizeof *c->first);
+    c->kv = vs_zalloc(lines, sizeof(vs_kv *));
+    c->moved = vs_zalloc(lines, sizeof(vs_kv *));
+    if (!c->first || !c->kv || !c->moved) return vs_fail(err, VS_E_NOMEM, "no memory to continue a text");
+    VS_TRY(grow_prompt(err, &in->tokens, room, &c->grown));
+    while (vs_session_edits_fixed(s) && c->n_kv < lines) {
+        VS_TRY(vs_kv_new(err, m, in->tokens.n + room, &c->kv[c->n_kv]));
+        c->n_kv++;
+    }
+    VS_TRY(pass(err, c, c->n_kv ? c->kv[0] : NULL, c->first));
+    return VS_OK;
+}
+
+void vs_continuing_close(vs_continuing *c) {
+    for (size_t i = 0; i < c->n_kv; i++) vs_kv_free(c->kv[i]);
+    vs_free(c->kv);
+    vs_free(c->moved);
+    vs_free(c->first);
+    vs_tokens_free(&c->grown);
+}
+
+vs_status vs_continuing_logits(vs_err *err, vs_continuing *c, size_t line, const int32_t *ids, size_t n, float *logits) {
+    vs_kv *kv = c->n_kv ? c->kv[line] : NULL;
+    size_t own = c->in->tokens.n;
+    if (n > c->room) return vs_fail(err, VS_E_RANGE, "%zu new tokens, there is room for %zu", n, c->room);
+    if (!n) {
+        memcpy(logits, c->first, c->V * sizeof *logits);
+        return VS_OK;
+    }
+    memcpy(c->grown.id + own, ids, n * sizeof *ids);
+    c->grown.n = own + n;
+    if (kv) vs_kv_truncate(kv, own + n - 1);
+    return pass(err, c, kv, logits);
+}
+
+/* A cache that one line goes on with is handed over; for each further one, a cache that no line needs is made its copy. */
+vs_status vs_continuing_fork(vs_err *err, vs_continuing *c, const size_t *from, size_t n) {
+    if (!c->n_kv) return VS_OK;
+    memset(c->moved, 0, c->n_kv * sizeof *c->moved);
+    for (size_t i = 0; i < n; i++) {
+        bool first = true;
+        for (size_t j = 0; j < i; j++) first &= from[j] != from[i];
+        if (!first) continue;
+        c->moved[i] = c->kv[from[i]];
+        c->kv[from[i]] = NULL;
+    }
+    for (size_t i = 0, spare = 0; i < c->n_kv; i++) {
+        if (c->moved[i]) continue;
+        while (!c->kv[spare]) spare++;
+        c->moved[i] = c->kv[spare];
+        c->kv[spare] = NULL;
+    }
+    memcpy(c->kv, c->moved, c->n_kv * sizeof *c->kv);
+    for (size_t i = 0; i < n; i++) {
+        size_t first = 0;
+        while (from[first] != from[i]) first++;
+        if (first != i) VS_TRY(vs_kv_copy(err, c->kv[i], c->kv[first]));
+    }
+    return VS_OK;
+}

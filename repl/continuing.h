@@ -1,0 +1,31 @@
+/* continuing.h - a text that is being continued: the logits after it and any new tokens, each row computed once where
+ * that serves. */
+#ifndef VS_REPL_CONTINUING_H
+#define VS_REPL_CONTINUING_H
+
+#include "../lib/command.h"
+
+typedef struct vs_continuing {
+    vs_session *s;
+    const vs_text_input *in; /* borrowed */
+    size_t V, room, n_kv;    /* room: new tokens at most */
+    vs_tokens grown;         /* the prompt with that room */
+    vs_kv **kv, **moved;     /* [n_kv] a cache for each line; none where edits in force move with the end of the text */
+    float *first;            /* [V] the logits after the prompt alone */
+} vs_continuing;
+
+/* vs_continuing_open() - read the prompt; at most `room` new tokens, `lines` going on side by side.  Close in any case.
+ * VS_OK | VS_E_RANGE (the context) | VS_E_NOMEM | errors of a pass. */
+vs_status vs_continuing_open(vs_err *err, vs_session *s, const vs_text_input *in, size_t room, size_t lines,
+                             vs_continuing *out) VS_MUST_CHECK;
+void vs_continuing_close(vs_continuing *c);
+
+/* vs_continuing_logits() - logits [V] after the prompt and ids [n] in `line`, which had ids [n - 1] at its last call (or
+ * any number of the same: it goes back by itself). */
+vs_status vs_continuing_logits(vs_err *err, vs_continuing *c, size_t line, const int32_t *ids, size_t n,
+                               float *logits) VS_MUST_CHECK;
+
+/* vs_continuing_fork() - line i goes on from where line from[i] is, for all i < n at once. */
+vs_status vs_continuing_fork(vs_err *err, vs_continuing *c, const size_t *from, size_t n) VS_MUST_CHECK;
+
+#endif
