@@ -1,8 +1,8 @@
-/* kernels_table.h - what one instruction set provides; private to this room.  Meanings as in kernels.h. */
+/* kernels_table.h - what one instruction set provides; private to this room.  Meanings as in kernels.h and reverse.h. */
 #ifndef VS_TENSOR_KERNELS_TABLE_H
 #define VS_TENSOR_KERNELS_TABLE_H
 
-#include "kernels.h"
+#include "reverse.h"
 
 /* Rows of W, `stride` bytes apart, the first at p. */
 typedef struct vs__weights {
@@ -42,6 +42,17 @@ typedef struct vs__kernels {
                        float step, float add, float floor, uint16_t *reach);
     void (*sums_above)(const float *x, const float *m, size_t ld, const uint32_t *row, size_t rows, size_t n,
                        const float *floor, bool *above);
+    /* b: columns [col, col + n) of its rows; c points at the first of them */
+    void (*outer)(const float *a, size_t m, size_t rs, size_t ks, vs__weights b, size_t k, size_t col, size_t n, float *c,
+                  size_t ldc, bool more);
+    void (*add_rows)(const float *x, size_t rows, size_t ldx, size_t n, float *y);
+    void (*layer_norm_back)(const float *x, const float *g, float eps, const float *dy, float *dx, float stats[2], size_t n);
+    void (*rms_norm_back)(const float *x, const float *g, float eps, const float *dy, float *dx, float stats[2], size_t n);
+    void (*norm_gain_back)(const float *x, const float *dy, const float *stats, size_t rows, size_t ld, size_t n, float *dg,
+                           float *db);
+    void (*softmax_back)(const float *p, const float *dp, float *ds, size_t n);
+    void (*activate_back)(vs_act act, const float *x, const float *dy, float *dx, size_t n);
+    void (*rope_back)(float *x, size_t H, size_t dh, size_t n, const float *cos, const float *sin);
 } vs__kernels;
 
 /* vs__kernels_in_use() - the table chosen by cpu.c. */

@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/parallel.h"
 #include "tensor/cpu.h"
-#include "tensor/kernels.h"
+#include "tensor/reverse.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -52,57 +52,78 @@ typedef struct shape {
     const char *what;
     vs_dtype t;
     size_t rows, in, out;
+    bool back; /* of this product: dx = dy W, and for f32 weights dW = dy^T x */
 } shape;
 
 static const shape shapes[] = {
-    {"Gemma head", VS_Q8_0, 1, 640, 262144},
-    {"Gemma ffn up", VS_Q5_0, 1, 640, 2048},
-    {"Gemma ffn down", VS_Q6_K, 1, 2048, 640},
-    {"Gemma attn out", VS_Q4_K, 1, 1024, 640},
-    {"row", VS_Q5_0, 1, 640, 65536},
-    {"row", VS_Q4_0, 1, 2048, 32768},
-    {"row", VS_Q4_K, 1, 2048, 32768},
-    {"row", VS_Q5_K, 1, 2048, 32768},
-    {"row", VS_Q6_K, 1, 2048, 32768},
-    {"row", VS_F16, 1, 2048, 32768},
-    {"row", VS_F32, 1, 768, 50257},
-    {"Gemma ffn up", VS_Q5_0, 512, 640, 2048},
-    {"Gemma ffn down", VS_Q6_K, 512, 2048, 640},
-    {"Gemma attn out", VS_Q4_K, 512, 1024, 640},
-    {"batch", VS_Q8_0, 512, 640, 2048},
-    {"batch", VS_F32, 2, 768, 3072},
-    {"batch", VS_F32, 12, 768, 768},
-    {"batch", VS_F32, 12, 768, 3072},
-    {"batch", VS_F32, 64, 768, 3072},
-    {"batch", VS_F32, 512, 768, 3072},
-    {"batch", VS_F32, 12, 3072, 768},
-    {"batch", VS_F32, 512, 3072, 768},
+    {"Gemma head", VS_Q8_0, 1, 640, 262144, false},
+    {"Gemma ffn up", VS_Q5_0, 1, 640, 2048, false},
+    {"Gemma ffn down", VS_Q6_K, 1, 2048, 640, false},
+    {"Gemma attn out", VS_Q4_K, 1, 1024, 640, false},
+    {"row", VS_Q5_0, 1, 640, 65536, false},
+    {"row", VS_Q4_0, 1, 2048, 32768, false},
+    {"row", VS_Q4_K, 1, 2048, 32768, false},
+    {"row", VS_Q5_K, 1, 2048, 32768, false},
+    {"row", VS_Q6_K, 1, 2048, 32768, false},
+    {"row", VS_F16, 1, 2048, 32768, false},
+    {"row", VS_F32, 1, 768, 50257, false},
+    {"Gemma ffn up", VS_Q5_0, 512, 640, 2048, false},
+    {"Gemma ffn down", VS_Q6_K, 512, 2048, 640, false},
+    {"Gemma attn out", VS_Q4_K, 512, 1024, 640, false},
+    {"batch", VS_Q8_0, 512, 640, 2048, false},
+    {"batch", VS_F32, 2, 768, 3072, false},
+    {"batch", VS_F32, 12, 768, 768, false},
+    {"batch", VS_F32, 12, 768, 3072, false},
+    {"batch", VS_F32, 64, 768, 3072, false},
+    {"batch", VS_F32, 512, 768, 3072, false},
+    {"batch", VS_F32, 12, 3072, 768, false},
+    {"batch", VS_F32, 512, 3072, 768, false},
+    {"back", VS_F32, 12, 768, 3072, true},
+    {"back", VS_F32, 512, 768, 3072, true},
+    {"back", VS_F32, 512, 3072, 768, true},
+    {"back", VS_F32, 512, 768, 768, true},
+    {"back", VS_F32, 512, 768, 50257, true},
+    {"back", VS_Q8_0, 512, 640, 2048, true},
+    {"back", VS_Q4_K, 12, 1024, 640, true},
+    {"back", VS_Q4_K, 512, 1024, 640, true},
 };
 
-static int measure(const shape *s, const unsigned char *w, const float *x, float *y) {
+/* The product of a shape, or (weights: that of the weights) of its derivatives. */
+static vs_status product(const shape *s, const vs_tensor *w, float *x, float *y, float *dw, bool weights) {
+    size_t rows = s->rows, in = s->in, out = s->out, of_x[2] = {rows, in};
+    vs_tensor t;
+    if (!s->back) return vs_matmul(NULL, x, rows, in, in, w, NULL, y, out, out);
+    if (!weights) return vs_outer(NULL, y, rows, out, 1, w, out, in, x, in, false);
+    if (vs_tensor_over(NULL, x, VS_F32, 2, of_x, &t, NULL) != VS_OK) return VS_E_SHAPE;
+    return vs_outer(NULL, y, out, 1, out, &t, rows, in, dw, in, true);
+}
+
+static int measure(const shape *s, unsigned char *w, float *x, float *y, bool weights) {
     size_t wanted[2] = {s->out, s->in}, bytes;
     vs_tensor t;
     if (vs_tensor_over(NULL, w, s->t, 2, wanted, &t, &bytes) != VS_OK) return 1;
     double best = 1e9, spent = 0, flops = 2.0 * (double)s->rows * (double)s->in * (double)s->out;
     for (int i = 0; i < 5 || (spent < 0.15 && i < 2000); i++) {
         double start = vs_seconds();
-        if (vs_matmul(NULL, x, s->rows, s->in, s->in, &t, NULL, y, s->out, s->out) != VS_OK) return 1;
+        if (product(s, &t, x, y, (float *)(void *)w, weights) != VS_OK) return 1;
         double took = vs_seconds() - start;
         spent += took;
         if (took < best) best = took;
     }
-    printf("%-15s %-5s %4zu x [%6zu, %4zu]  %-7s %9.3f ms %8.1f GFLOP/s %7.1f GB/s\n", s->what, vs_dtype_of(s->t)->name,
-           s->rows, s->out, s->in, vs_isa_name(), best * 1e3, flops / best * 1e-9, (double)bytes / best * 1e-9);
-    return 0;
+    printf("%-15s %-5s %4zu x [%6zu, %4zu]  %-7s %9.3f ms %8.1f GFLOP/s %7.1f GB/s\n", weights ? "back, weights" : s->what,
+           vs_dtype_of(s->t)->name, s->rows, s->out, s->in, vs_isa_name(), best * 1e3, flops / best * 1e-9,
+           (double)bytes / best * 1e-9);
+    return s->back && !weights && s->t == VS_F32 ? measure(s, w, x, y, true) : 0;
 }
 
 int main(int argc, char **argv) {
-    const size_t weights = (size_t)180 << 20, most = 512 * 3072;
+    const size_t weights = (size_t)180 << 20, most = 512 * 50257;
     unsigned char *w = vs_alloc(weights, 1);
     float *x = vs_alloc(most, sizeof *x), *y = vs_alloc(most, sizeof *y);
     int failed = !w || !x || !y;
     if (failed) goto done;
     fill(VS_F32, (unsigned char *)x, most * sizeof *x);
+    memset(y, 0, most * sizeof *y);
     memset(w, 1, weights);
 
     double best = 1e9;
@@ -122,7 +143,7 @@ int main(int argc, char **argv) {
         for (size_t k = 0; (name = vs_isa_list(k, &available)); k++) {
             if (argc > 1 ? strcmp(name, argv[1]) != 0 : strcmp(name, "scalar") == 0) continue;
             if (!available) continue;
-            if (vs_isa_set(NULL, name) != VS_OK || measure(&shapes[i], w, x, y)) failed = 1;
+            if (vs_isa_set(NULL, name) != VS_OK || measure(&shapes[i], w, x, y, false)) failed = 1;
         }
     }
 done:

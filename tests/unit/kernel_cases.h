@@ -5,56 +5,15 @@
 #ifndef VS_TESTS_KERNEL_CASES_H
 #define VS_TESTS_KERNEL_CASES_H
 
-#include "tensor/kernels.h"
+#include "case_values.h"
+#include "tensor/reverse.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 typedef void case_fn(void *arg, const char *what, const float *y, size_t n);
 
 enum { CASES_MOST = 64 * 2048 };
-
-static uint32_t case_state;
-static uint32_t case_bits(void) {
-    case_state = case_state * 1664525u + 1013904223u;
-    return case_state ^ case_state >> 16;
-}
-static float case_float(void) { return (float)(case_bits() >> 8) * 0x1p-23f - 1.0f; }
-static void case_floats(float *x, size_t n) {
-    for (size_t i = 0; i < n; i++) x[i] = case_float();
-}
-
-/* The last byte of each f16 in a block, 0: none. */
-static const unsigned char case_factors[VS_DTYPE_COUNT][2] = {
-    [VS_Q4_0] = {1},      [VS_Q4_1] = {1, 3}, [VS_Q5_0] = {1},   [VS_Q5_1] = {1, 3}, [VS_Q8_0] = {1},
-    [VS_Q2_K] = {81, 83}, [VS_Q3_K] = {109},  [VS_Q4_K] = {1, 3}, [VS_Q5_K] = {1, 3}, [VS_Q6_K] = {209},
-    [VS_IQ4_NL] = {1},    [VS_IQ4_XS] = {1},  [VS_TQ1_0] = {53}, [VS_TQ2_0] = {65},
-};
-
-/* n weights of type t: numbers, or blocks whose factors are finite. */
-static void case_weights(vs_dtype t, unsigned char *p, size_t n) {
-    const vs_dtype_info *info = vs_dtype_of(t);
-    size_t bytes = n / info->block * info->block_bytes;
-    for (size_t i = 0; i < bytes; i++) p[i] = (unsigned char)(case_bits() >> 7);
-    for (size_t at = 0; at < bytes; at += info->block_bytes) {
-        if (t == VS_F32 || t == VS_F64) {
-            float f = case_float();
-            double d = (double)f;
-            memcpy(p + at, t == VS_F32 ? (const void *)&f : (const void *)&d, info->block_bytes);
-        } else if (t == VS_F16) {
-            p[at + 1] &= 0xbf; /* below 2 */
-        } else if (t == VS_BF16) {
-            p[at + 1] = (unsigned char)((p[at + 1] & 0x80) | 0x3f);
-        } else if (info->block > 1) {
-            for (size_t k = 0; k < 2; k++)
-                if (case_factors[t][k]) p[at + case_factors[t][k]] &= 0xbb;
-            if (t == VS_MXFP4) p[at] = (unsigned char)(120 + p[at] % 8);
-            if (t == VS_NVFP4) p[at] &= 0x3f, p[at + 1] &= 0x3f, p[at + 2] &= 0x3f, p[at + 3] &= 0x3f;
-        }
-    }
-}
 
 /* Values that functions trip over. */
 static const float case_hard[] = {
@@ -106,6 +65,65 @@ static void case_products(const cases *c, case_fn *emit, void *arg) {
                     emit(arg, what, c->y, rows[r] * out);
             }
         }
+}
+
+/* C = A B and C += A^T B over every type, also where a block is cut by the end of a span. */
+static void case_outer(const cases *c, case_fn *emit, void *arg) {
+    static const size_t sizes[][3] = {/* m, k, n */ {1, 1, 1},    {2, 3, 17},  {5, 16, 64},   {6, 300, 65}, {7, 8, 256},
+                                      {13, 257, 31}, {200, 20, 96}, {12, 0, 16}, {193, 2, 512}, {3, 300, 256}};
+    char what[96];
+    for (int t = 0; t < VS_DTYPE_COUNT; t++)
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+            size_t m = sizes[i][0], k = sizes[i][1], n = sizes[i][2], shape[2] = {k, n};
+            if (n % vs_dtype_of((vs_dtype)t)->block) continue;
+            vs_tensor b;
+            case_floats(c->x, m * k + 1);
+            case_weights((vs_dtype)t, c->w, k * n);
+            for (int turned = 0; turned < 2; turned++) {
+                snprintf(what, sizeof what, "outer %s [%zu, %zu, %zu]%s", vs_dtype_of((vs_dtype)t)->name, m, k, n,
+                         turned ? " turned, more" : "");
+                case_floats(c->y, m * n);
+                if (vs_tensor_over(NULL, c->w, (vs_dtype)t, 2, shape, &b, NULL) != VS_OK ||
+                    vs_outer(NULL, c->x, m, turned ? 1 : k, turned ? m : 1, &b, k, n, c->y, n, turned) != VS_OK)
+                    emit(arg, what, NULL, 0);
+                else
+                    emit(arg, what, c->y, m * n);
+            }
+        }
+}
+
+static void case_derivatives(const cases *c, size_t n, case_fn *emit, void *arg) {
+    float *x = c->x, *y = c->y, *z = c->z, stats[18];
+    char what[64];
+#define EMIT(name, p, count)                                                                                           \
+    do {                                                                                                               \
+        snprintf(what, sizeof what, "%s of %zu", name, (size_t)(n));                                                   \
+        emit(arg, what, p, count);                                                                                     \
+    } while (0)
+    case_floats(x, 9 * n);
+    case_floats(z, 9 * n);
+    case_floats(y, 3 * n);
+    vs_add_rows(x, 9, n, n, y);
+    for (size_t r = 0; r < 9; r++) {
+        if (r % 2)
+            vs_layer_norm_back(x + r * n, z, 1e-5f, z + r * n, y + (3 + r) * n, stats + 2 * r, n);
+        else
+            vs_rms_norm_back(x + r * n, r ? z : NULL, 1e-6f, z + r * n, y + (3 + r) * n, stats + 2 * r, n);
+    }
+    vs_norm_gain_back(x, z, stats, 9, n, n, y + n, y + 2 * n);
+    EMIT("add_rows, norms back", y, 12 * n);
+    EMIT("statistics of norms", stats, 18);
+    vs_softmax_back(x, z, y, n);
+    EMIT("softmax back", y, n);
+    memcpy(y, x, 9 * n * sizeof *y);
+    vs_rope_back(y, 9, n, n / 2 * 2, z, z + n);
+    EMIT("rope back", y, 9 * n);
+    for (int act = VS_ACT_RELU; act <= VS_ACT_GELU_TANH; act++) {
+        for (size_t i = 0; i < n; i++) z[i] = i < CASES_HARD ? case_hard[(i + n) % CASES_HARD] : x[i] * 12;
+        vs_activate_back((vs_act)act, z, x, y, n);
+        EMIT("activate back", y, n);
+    }
+#undef EMIT
 }
 
 static void case_vectors(const cases *c, size_t n, case_fn *emit, void *arg) {
@@ -181,6 +199,8 @@ static bool run_cases(case_fn *emit, void *arg) {
         case_widen(&c, emit, arg);
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) case_vectors(&c, sizes[i], emit, arg);
         case_products(&c, emit, arg);
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) case_derivatives(&c, sizes[i], emit, arg);
+        case_outer(&c, emit, arg);
     }
     free(c.x), free(c.y), free(c.z), free(c.w);
     return ok;

@@ -207,8 +207,8 @@ static float log_sum_exp(const float *x, size_t n) {
 
 /* ---- norms ---- */
 
-static void layer_norm(const float *x, const float *g, const float *b, float eps, float *y, size_t n) {
-    float mean = sum(x, n) / (float)n;
+/* sum of (x - mean)^2 */
+static float squares_about(const float *x, float mean, size_t n) {
     v16 m = v_set(mean), s = v_zero();
     size_t i = 0;
     for (; i + 16 <= n; i += 16) {
@@ -219,7 +219,12 @@ static void layer_norm(const float *x, const float *g, const float *b, float eps
         v16 c = v_sub(v_load_part(x + i, n - i, mean), m);
         s = v_fma(c, c, s);
     }
-    v16 k = v_set(1.0f / sqrtf(v_total(s) / (float)n + eps));
+    return v_total(s);
+}
+
+static void layer_norm(const float *x, const float *g, const float *b, float eps, float *y, size_t n) {
+    float mean = sum(x, n) / (float)n;
+    v16 m = v_set(mean), k = v_set(1.0f / sqrtf(squares_about(x, mean, n) / (float)n + eps));
 #define LOAD(load, i)                                                                                                  \
     v16 a = v_mul(v_sub(load(x + i), m), k);                                                                           \
     if (g) a = v_mul(a, load(g + i));                                                                                  \
@@ -237,21 +242,29 @@ static void rms_norm(const float *x, const float *g, float plus, float eps, floa
 #undef LOAD
 }
 
-static void rope(float *x, size_t H, size_t dh, size_t n, const float *cosine, const float *sine) {
+/* `back`: by the negative angles. */
+INLINE void turn(bool back, float *x, size_t H, size_t dh, size_t n, const float *cosine, const float *sine) {
     size_t half = n / 2;
     for (size_t h = 0; h < H; h++, x += dh) {
         size_t i = 0;
         for (; i + 16 <= half; i += 16) {
             v16 a = v_load(x + i), b = v_load(x + half + i), c = v_load(cosine + i), s = v_load(sine + i);
+            if (back) s = v_sub(v_zero(), s);
             v_store(x + i, v_sub(v_mul(a, c), v_mul(b, s)));
             v_store(x + half + i, v_add(v_mul(b, c), v_mul(a, s)));
         }
         for (; i < half; i++) {
-            float a = x[i], b = x[half + i], c = cosine[i], s = sine[i];
+            float a = x[i], b = x[half + i], c = cosine[i], s = back ? 0 - sine[i] : sine[i];
             x[i] = a * c - b * s;
             x[half + i] = b * c + a * s;
         }
     }
+}
+static void rope(float *x, size_t H, size_t dh, size_t n, const float *cosine, const float *sine) {
+    turn(false, x, H, dh, n, cosine, sine);
+}
+static void rope_back(float *x, size_t H, size_t dh, size_t n, const float *cosine, const float *sine) {
+    turn(true, x, H, dh, n, cosine, sine);
 }
 
 static size_t argmax(const float *x, size_t n) {
@@ -314,6 +327,9 @@ static void widen(vs_dtype t, const void *src, float *dst, size_t n) {
 #include "product.h"
 #include "product_t.h"
 
+#include "backward.h"
+#include "outer.h"
+
 #define TABLE_(name) vs__kernels_##name
 #define TABLE(name) TABLE_(name)
 #define TEXT_(name) #name
@@ -341,4 +357,12 @@ const vs__kernels TABLE(ISA_NAME) = {
     .argmax = argmax,
     .scan_codes = scan_codes,
     .sums_above = sums_above,
+    .outer = outer,
+    .add_rows = add_rows,
+    .layer_norm_back = layer_norm_back,
+    .rms_norm_back = rms_norm_back,
+    .norm_gain_back = norm_gain_back,
+    .softmax_back = softmax_back,
+    .activate_back = activate_back,
+    .rope_back = rope_back,
 };
