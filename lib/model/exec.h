@@ -58,6 +58,11 @@ const float *vs__rope_at(const vs_exec *x, const vs_node *n, size_t pos);
 /* vs__pass_destroy() - free a pass that holds no plan any more. */
 void vs__pass_destroy(vs_pass *p);
 
+/* finite.c: vs__pass_finite() - VS_E_NUMERIC where a finished pass keeps a NaN or an infinity (one sum over what it keeps).
+ * vs__blame_weight() - after such a failure: the message names the weight that holds one, where there is such a weight. */
+vs_status vs__pass_finite(vs_err *err, const vs_pass *p) VS_MUST_CHECK;
+void vs__blame_weight(vs_err *err, const vs_model *m);
+
 /* edit.c */
 uint64_t vs__edits_hash(const vs_request *rq);
 

@@ -179,6 +179,8 @@ vs_status vs_run(vs_err *err, vs_model *m, const vs_request *rq, vs_pass **out) 
     vs_exec x = {.m = m, .rq = rq, .plan = plan, .pass = pass, .cache = c, .prior = rq->kv ? rq->kv->rows : 0};
     vs_status s = prepare(err, &x);
     if (s == VS_OK) s = run_nodes(err, &x);
+    if (s == VS_OK) s = vs__pass_finite(err, pass);
+    if (s == VS_E_NUMERIC) vs__blame_weight(err, m);
     if (c->work_cap * sizeof(float) > KEEP_WORK) {
         vs_free(c->work);
         c->work = NULL;

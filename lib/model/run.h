@@ -117,7 +117,8 @@ typedef struct vs_pass vs_pass;
 /* vs_run() - plan (or find the plan again) and run.  One pass at a time on a model; passes may outlive each other, and are
  * freed before the model is closed.  VS_OK | VS_E_RANGE (an id, position or row beyond the context) |
  * VS_E_STATE (an edit that hits nothing, a site not computed, a foreign cache) | VS_E_SHAPE (the width of an edit's vector) |
- * VS_E_USAGE | VS_E_UNSUPPORTED (no such head) | VS_E_NUMERIC (a row with every key masked) | VS_E_NOMEM |
+ * VS_E_USAGE | VS_E_UNSUPPORTED (no such head) | VS_E_NUMERIC (a row with every key masked; a NaN or an
+ * infinity in what is kept or the logits: names the weight that holds one) | VS_E_NOMEM |
  * VS_E_STOPPED. */
 vs_status vs_run(vs_err *err, vs_model *m, const vs_request *rq, vs_pass **out) VS_MUST_CHECK;
 void vs_pass_free(vs_pass *p);

@@ -202,7 +202,7 @@ static vs_status read_all(vs_err *err, vs_tokenizer *t, const json_t *root) {
 vs_status vs_tokenizer_from_json(vs_err *err, const char *json, size_t n, vs_tokenizer **out) {
     *out = NULL;
     json_error_t why;
-    json_t *root = json_loadb(json, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
+    json_t *root = json_loadb(n ? json : "", n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
     if (!root) return vs_fail(err, VS_E_FORMAT, "line %d, column %d: %.160s", why.line, why.column, why.text);
     vs_tokenizer *t = vs__tokenizer_new();
     vs_status s = t ? read_all(err, t, root) : vs__json_no_memory(err);
