@@ -17,7 +17,7 @@ vs_status vs_session_new(vs_err *err, const char *db, vs_session **out) {
         return vs_fail(err, VS_E_NOMEM, "no memory for a session");
     }
     s->db = path;
-    s->settings = (vs_settings){.k = 10, .seed = 1};
+    s->settings = (vs_settings){.k = 10, .seed = 1, .effects = true};
     *out = s;
     return VS_OK;
 }
@@ -42,7 +42,7 @@ void vs_session_free(vs_session *s) {
     vs_free(s->model);
     vs_free(s->space);
     vs_buf_free(&s->edits_text);
-    vs_free(s->effect);
+    vs__last_free(&s->last);
     vs_free(s->db);
     vs_free(s);
 }

@@ -16,6 +16,7 @@ typedef struct vs_settings {
     int threads;
     int k; /* how many neighbours unless -k says */
     uint64_t seed;
+    bool effects; /* with: say what each edit did */
 } vs_settings;
 
 /* vs_session_new() - db: path of the store, NULL or ":memory:" for none on disk; opened on first need.
@@ -72,14 +73,20 @@ vs_status vs_session_near(vs_err *err, vs_session *s, const vs_value *v, const c
 /* Tokens of a text by the current model, with special tokens. */
 vs_status vs_session_tokenize(vs_err *err, vs_session *s, const char *text, size_t n, vs_tokens *out) VS_MUST_CHECK;
 
-/* ---- edits in force (`with {…}`) ---- */
-/* vs_session_push_edits() - parse "EDIT; EDIT" and put them in force on top of those there; vs_session_pop_edits()
- * takes the last pushed away.  Site names and vectors are resolved now, positions named by a word at each pass. VS_OK |
- * VS_E_SYNTAX | VS_E_UNKNOWN. */
+/* ---- edits in force (`with {…}`, `edits add`) ---- */
+/* vs_session_push_edits() - parse "EDIT; EDIT" (session_edits.c has the language) and put them in force on top of those
+ * there, for the current model alone; vs_session_pop_edits() takes the last pushed away.  Sites and vectors are resolved
+ * now, on the model as it is; positions named by a word at each pass.  VS_OK | VS_E_SYNTAX | VS_E_UNKNOWN | errors of a
+ * pass; VS_E_STOPPED. */
 vs_status vs_session_push_edits(vs_err *err, vs_session *s, const char *text, size_t n) VS_MUST_CHECK;
 void vs_session_pop_edits(vs_session *s);
+/* Those of the current model: how many; edit i as typed, the oldest first (NULL: there is none); all, "; " between, ""
+ * when none.  Texts are borrowed until the edits change. */
 size_t vs_session_edit_count(const vs_session *s);
-const char *vs_session_edits_text(const vs_session *s); /* "" when none; as typed, "; " between */
+const char *vs_session_edit_text(vs_session *s, size_t i);
+const char *vs_session_edits_text(vs_session *s);
+/* vs_session_drop_edit() - take edit i away.  VS_OK | VS_E_RANGE. */
+vs_status vs_session_drop_edit(vs_err *err, vs_session *s, size_t i) VS_MUST_CHECK;
 /* vs_session_edits_hash() - of the vectors that the edits carry, 0 where none does: their text may name ($v) or compute
  * them. */
 uint64_t vs_session_edits_hash(const vs_session *s);
@@ -97,8 +104,15 @@ vs_status vs_session_run_text(vs_err *err, vs_session *s, const char *text, cons
 vs_status vs_session_run_grown(vs_err *err, vs_session *s, const char *text, const vs_tokens *tokens, size_t own,
                                vs_request *rq, vs_pass **out) VS_MUST_CHECK;
 bool vs_session_edits_fixed(const vs_session *s);
-/* What each edit in force did in the last pass. */
-const vs_edit_effect *vs_session_effects(const vs_session *s, size_t *n);
+/* vs_session_effect() - what edit i did in the last pass (of a text that grows in a cache: in all of it); false where no
+ * pass has been run under it.
+ * vs_session_edited_passes() - how many passes have been run under edits so far. */
+bool vs_session_effect(vs_session *s, size_t i, vs_edit_effect *out);
+uint64_t vs_session_edited_passes(const vs_session *s);
+/* vs_session_divergences() - how far the edits moved the last pass's prediction: KL(clean ‖ edited) in nats of each one
+ * alone, kl [vs_session_edit_count()], and of all together.  Of the next token in a decoder; in an encoder the mean over
+ * its [MASK] tokens, or over all.  Runs n + 2 passes.  VS_OK | VS_E_STATE (no such pass) | VS_E_UNSUPPORTED (no head). */
+vs_status vs_session_divergences(vs_err *err, vs_session *s, double *kl, double *together) VS_MUST_CHECK;
 
 /* vs_position_find() - the position(s) that `[pos]` names in a text: a number (negative from the end), `a..b`, a whole
  * word (its last occurrence; #1 the first; its last piece in a decoder, all its pieces in an encoder), "mean" (all).

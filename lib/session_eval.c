@@ -41,8 +41,8 @@ static vs_status resolve_key(vs_err *err, vs_session *s, const vs_addr *a, vs_va
 
 /* ---- "text"@site[pos] ---- */
 
-/* The last block that a site needs: what comes later need not be computed. */
-static size_t layers_for(const vs_site *site) {
+/* What comes later need not be computed. */
+size_t vs__layers_for(const vs_site *site) {
     if (site->layer < 0)
         return site->kind == VS_SITE_FINAL_NORM || site->kind == VS_SITE_LOGITS || site->kind == VS_SITE_POOLED ||
                        site->kind == VS_SITE_NSP
@@ -84,7 +84,8 @@ static vs_status resolve_site(vs_err *err, vs_session *s, const vs_addr *a, vs_v
     vs_pass *pass = NULL;
     size_t from = 0, to = 0;
     vs_tensor t;
-    vs_request rq = {.keep = &site, .n_keep = 1, .stop_layer = layers_for(&site)};
+    vs_request rq = {.keep = &site, .n_keep = 1}; /* under edits the whole pass: each of them is to hit */
+    if (!vs_session_edit_count(s)) rq.stop_layer = vs__layers_for(&site);
     char *text = vs_strndup(a->text, a->text_len);
     vs_status st = text ? vs_session_tokenize(err, s, text, a->text_len, &tok) : no_memory(err);
     if (st == VS_OK && site.kind == VS_SITE_LOGITS) rq.logits = VS_LOGITS_ALL;

@@ -17,18 +17,36 @@ typedef struct vs__open_space {
     char *source; /* what it was opened by */
 } vs__open_space;
 
-/* Edits pushed together.  The vectors they carry live in the arena; positions stay text until a pass knows its words.
- */
+/* Edits put in force together, of the model that was current then.  The vectors they carry live in the arena; positions
+ * stay text until a pass knows its words. */
 typedef struct vs__edit_spec {
     vs_edit edit;
     const char *at, *keys; /* position texts, NULL: all */
+    const char *text;      /* as typed */
+    size_t rows;           /* of edit.vec, where it has one for each position */
+    vs_edit_effect effect; /* in the last pass, if one ran */
+    bool ran;
 } vs__edit_spec;
 typedef struct vs__edit_set {
     struct vs__edit_set *below;
+    const vs_model *m;
     vs__edit_spec *spec;
-    size_t n, text_before; /* length of edits_text without these */
+    size_t n;
     vs_arena arena;
 } vs__edit_set;
+
+/* The text of a pass under edits. */
+typedef struct vs__last {
+    vs_model *m;
+    vs_tokens tokens; /* over what follows */
+    size_t own;
+    vs_mask mask;
+    char *text; /* NULL: ids alone */
+    int32_t *id;
+    uint8_t *type;
+    uint32_t *span; /* [2 n] begin and end, and behind them [2 n] bytes of the tokens' marks */
+} vs__last;
+void vs__last_free(vs__last *x);
 
 struct vs_session {
     vs_settings settings;
@@ -44,9 +62,12 @@ struct vs_session {
     bool space_chosen; /* by the user: opening a model leaves it */
     vs__edit_set *edits;
     vs_buf edits_text;
-    vs_edit_effect *effect;
-    size_t n_effects;
+    uint64_t edited_passes;
+    vs__last last;
 };
+
+/* vs__layers_for() - how many blocks a pass needs for a site; 0: all of it. */
+size_t vs__layers_for(const vs_site *site);
 
 /* vs__space_of_table() - a model's embedding (which 0) or unembedding (1) as a space; kept with the model. */
 vs_status vs__space_of_table(vs_err *err, vs__open_model *m, int which, vs_space **out) VS_MUST_CHECK;

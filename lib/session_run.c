@@ -1,12 +1,12 @@
-/* session_run.c - passes of the current model under the edits in force, and the edits themselves (`with {…}`). */
+/* session_run.c - passes of the current model under the edits in force, what those did, and what [pos] names. */
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/dict.h"
 #include "session_impl.h"
+#include "tensor/kernels.h"
 
 /* ---- positions ---- */
 
@@ -119,6 +119,8 @@ vs_status vs_session_tokenize(vs_err *err, vs_session *s, const char *text, size
     return vs_tokenize(err, tok, text, n, NULL, 0, true, out);
 }
 
+/* ---- edits, placed in a text ---- */
+
 static vs_status place(vs_err *err, const vs_model *m, const char *text, const vs_tokens *t, const char *pos,
                        vs_positions *out) {
     *out = (vs_positions){.all = true};
@@ -129,56 +131,110 @@ static vs_status place(vs_err *err, const vs_model *m, const char *text, const v
     return VS_OK;
 }
 
-static bool from_end(const char *pos) {
-    const char *dots = pos ? strstr(pos, "..") : NULL;
-    return pos && ((pos[0] == '-' && isdigit((unsigned char)pos[1])) ||
-                   (dots && dots[2] == '-' && isdigit((unsigned char)dots[3])));
+/* An edit's positions in a text of which the first `own` tokens are its own.  A vector for each position wants as many. */
+static vs_status place_edit(vs_err *err, const vs_model *m, const char *text, const vs_tokens *t, size_t own,
+                            const vs__edit_spec *e, vs_edit *out) {
+    *out = e->edit;
+    VS_TRY(place(err, m, text, t, e->at, &out->at));
+    VS_TRY(place(err, m, text, t, e->keys, &out->keys));
+    if (!out->per_row) return VS_OK;
+    size_t n = out->at.all ? own : (size_t)(out->at.to - out->at.from) + 1;
+    if (n != e->rows)
+        return vs_fail(err, VS_E_SHAPE, "%s: %zu positions, and vectors for %zu; [a..b] after the site and after the text says which",
+                       e->text, n, e->rows);
+    if (out->at.all) out->at = (vs_positions){.from = 0, .to = (int32_t)own - 1};
+    return VS_OK;
 }
 
-bool vs_session_edits_fixed(const vs_session *s) {
-    for (const vs__edit_set *e = s->edits; e; e = e->below)
+/* The edits in force, the oldest first, as this text has them: [vs_session_edit_count()] of the caller's. */
+static vs_status place_all(vs_err *err, const vs_session *s, const vs_model *m, const vs__last *x, vs_edit *out) {
+    size_t left = vs_session_edit_count(s);
+    for (const vs__edit_set *e = s->edits; e; e = e->below) {
+        if (e->m != m) continue;
+        left -= e->n;
         for (size_t i = 0; i < e->n; i++)
-            if (from_end(e->spec[i].at) || from_end(e->spec[i].keys)) return false;
-    return true;
+            VS_TRY(place_edit(err, m, x->text, &x->tokens, x->own, &e->spec[i], &out[left + i]));
+    }
+    return VS_OK;
+}
+
+/* ---- passes ---- */
+
+void vs__last_free(vs__last *x) {
+    vs_free(x->text);
+    vs_free(x->id);
+    vs_free(x->type);
+    vs_free(x->span);
+    *x = (vs__last){0};
+}
+
+static void *copied(const void *p, size_t n, bool *ok) {
+    void *to = p ? vs_alloc(n, 1) : NULL;
+    if (to && n) memcpy(to, p, n);
+    *ok &= to || !p;
+    return to;
+}
+
+/* Remember the text of a pass under edits, so that what they did can be asked for later. */
+static vs_status remember(vs_err *err, vs_session *s, const vs__last *now) {
+    const vs_tokens *t = &now->tokens;
+    size_t n = t->n;
+    bool ok = true;
+    vs__last_free(&s->last);
+    vs__last *x = &s->last;
+    *x = *now;
+    x->text = copied(now->text, now->text ? strlen(now->text) + 1 : 0, &ok);
+    x->id = copied(t->id, n * sizeof *t->id, &ok);
+    x->type = copied(t->type, n, &ok);
+    x->span = vs_zalloc(n, 2 * sizeof *t->begin + 2);
+    if (!ok || !x->span) {
+        vs__last_free(x);
+        return vs_fail(err, VS_E_NOMEM, "no memory for the %zu tokens of a text", n);
+    }
+    uint8_t *bytes = (uint8_t *)(x->span + 2 * n);
+    if (t->begin) memcpy(x->span, t->begin, n * sizeof *t->begin);
+    if (t->end) memcpy(x->span + n, t->end, n * sizeof *t->end);
+    if (t->text) memcpy(bytes, t->text, n);
+    if (t->special) memcpy(bytes + n, t->special, n);
+    x->tokens = (vs_tokens){.n = n, .id = x->id, .begin = x->span, .end = x->span + n, .type = x->type, .text = bytes, .special = bytes + n};
+    return VS_OK;
+}
+
+/* What the pass did, beside what the same edits did to the rows before these: a text that grows in a cache is one. */
+static void note_effects(vs_session *s, const vs_model *m, const vs_edit_effect *now, bool more) {
+    size_t left = vs_session_edit_count(s);
+    s->edited_passes += left > 0;
+    for (vs__edit_set *set = s->edits; set; set = set->below) {
+        if (set->m != m) continue;
+        left -= set->n;
+        for (size_t i = 0; i < set->n; i++) {
+            const vs_edit_effect e = now[left + i];
+            vs__edit_spec *spec = &set->spec[i];
+            spec->effect.hits = e.hits + (more ? spec->effect.hits : 0);
+            spec->effect.change = more ? hypot(e.change, spec->effect.change) : e.change;
+            spec->ran = true;
+        }
+    }
 }
 
 vs_status vs_session_run_grown(vs_err *err, vs_session *s, const char *text, const vs_tokens *t, size_t own,
                                vs_request *rq, vs_pass **out) {
     vs_model *m;
     *out = NULL;
-    (void)own;
     VS_TRY(vs_session_model(err, s, &m));
-    size_t n = vs_session_edit_count(s), k = 0, before = rq->kv ? vs_kv_rows(rq->kv) : 0;
+    size_t n = vs_session_edit_count(s), before = rq->kv ? vs_kv_rows(rq->kv) : 0;
+    const vs__last now = {.m = m, .tokens = *t, .own = own, .mask = rq->mask, .text = (char *)(uintptr_t)text};
     if (before >= t->n) return vs_fail(err, VS_E_RANGE, "no token: the cache has all %zu of the text", t->n);
-    vs_edit *edits = vs_alloc(n, sizeof *edits);
-    vs_edit_effect *effect = vs_grow(s->effect, s->n_effects, n, sizeof *effect);
-    if (effect) s->effect = effect;
-    if (!edits || !effect) {
-        vs_free(edits);
-        return vs_fail(err, VS_E_NOMEM, "no memory for %zu edits", n);
-    }
-    vs_status st = VS_OK;
-    size_t left = n;
-    for (vs__edit_set *e = s->edits; e; e = e->below) { /* the oldest set comes first */
-        left -= e->n;
-        for (size_t i = 0; st == VS_OK && i < e->n; i++) {
-            edits[left + i] = e->spec[i].edit;
-            st = place(err, m, text, t, e->spec[i].at, &edits[left + i].at);
-            if (st == VS_OK) st = place(err, m, text, t, e->spec[i].keys, &edits[left + i].keys);
-            k++;
-        }
-    }
+    vs_edit *edits = vs_zalloc(n, sizeof *edits);
+    vs_status st = edits ? place_all(err, s, m, &now, edits) : vs_fail(err, VS_E_NOMEM, "no memory for %zu edits", n);
     rq->in = (vs_input){.ids = t->id + before, .types = t->type ? t->type + before : NULL, .rows = t->n - before, .n_seqs = 1};
     rq->edits = edits;
-    rq->n_edits = k;
+    rq->n_edits = n;
+    for (size_t i = 0; i < n && st == VS_OK; i++) /* an edit of the logits asks for them */
+        if (edits[i].site.kind == VS_SITE_LOGITS && rq->logits == VS_LOGITS_NONE && !rq->stop_layer) rq->logits = VS_LOGITS_LAST;
+    if (st == VS_OK && n) st = remember(err, s, &now);
     if (st == VS_OK) st = vs_run(err, m, rq, out);
-    for (size_t i = 0; st == VS_OK && i < n; i++) { /* a text that grows in a cache is one, a piece at a time */
-        vs_edit_effect e = vs_pass_effects(*out)[i];
-        bool more = before && i < s->n_effects;
-        s->effect[i].hits = e.hits + (more ? s->effect[i].hits : 0);
-        s->effect[i].change = more ? hypot(e.change, s->effect[i].change) : e.change;
-    }
-    s->n_effects = st == VS_OK ? n : 0;
+    if (st == VS_OK) note_effects(s, m, vs_pass_effects(*out), before > 0);
     rq->edits = NULL;
     rq->n_edits = 0;
     vs_free(edits);
@@ -191,174 +247,81 @@ vs_status vs_session_run_text(vs_err *err, vs_session *s, const char *text, cons
 }
 
 vs_status vs_session_run(vs_err *err, vs_session *s, const vs_tokens *t, vs_request *rq, vs_pass **out) {
-    return vs_session_run_text(err, s, NULL, t, rq, out);
+    return vs_session_run_grown(err, s, NULL, t, t->n, rq, out);
 }
 
-const vs_edit_effect *vs_session_effects(const vs_session *s, size_t *n) {
-    *n = s->n_effects;
-    return s->effect;
+/* ---- what the edits did ---- */
+
+uint64_t vs_session_edited_passes(const vs_session *s) { return s->edited_passes; }
+
+/* A pass over the remembered text with these edits alone: its logits are borrowed from *p. */
+static vs_status run_again(vs_err *err, vs_session *s, const vs_edit *edits, size_t n, bool all, vs_pass **p) {
+    vs__last *x = &s->last;
+    vs_request rq = {.in = {.ids = x->id, .types = x->type, .rows = x->tokens.n, .n_seqs = 1},
+                     .edits = edits,
+                     .n_edits = n,
+                     .logits = all ? VS_LOGITS_ALL : VS_LOGITS_LAST,
+                     .mask = x->mask};
+    return vs_run(err, x->m, &rq, p);
 }
 
-/* ---- edits ---- */
+/* log(sum exp x): in double, for the difference of two of them may be small. */
+static double log_sum(const float *x, size_t V) {
+    double top = (double)x[vs_argmax(x, V)], sum = 0;
+    for (size_t v = 0; v < V; v++) sum += exp((double)x[v] - top);
+    return top + log(sum);
+}
 
-/* The next blank-separated word of *p, with "…" and […] kept whole. */
-static vs_span next_word(const char **p, const char *end) {
-    while (*p < end && isspace((unsigned char)**p)) ++*p;
-    vs_span w = {.s = *p};
-    for (int square = 0, quote = 0; *p < end && (square || quote || !isspace((unsigned char)**p)); ++*p) {
-        if (**p == '"') quote = !quote;
-        if (!quote) square += (**p == '[') - (**p == ']');
+/* KL(clean ‖ edited) in nats of one row of logits. */
+static double divergence(const float *clean, const float *edited, size_t V) {
+    double a = log_sum(clean, V), b = log_sum(edited, V), sum = 0;
+    for (size_t v = 0; v < V; v++) {
+        double p = exp((double)clean[v] - a);
+        if (p > 0) sum += p * (((double)clean[v] - a) - ((double)edited[v] - b));
     }
-    w.n = (size_t)(*p - w.s);
-    return w;
+    return sum > 0 ? sum : 0; /* rounding may bring it just below */
 }
 
-static bool is(vs_span w, const char *name) { return w.n == strlen(name) && !memcmp(w.s, name, w.n); }
+/* The mean over the rows that count: a decoder's last, an encoder's masks or, without any, all. */
+static double mean_divergence(const vs__last *x, const vs_pass *clean, const vs_pass *edited, int32_t mask, size_t V) {
+    size_t rows, n = 0, masks = 0;
+    const float *a = vs_pass_logits(clean, &rows), *b = vs_pass_logits(edited, NULL);
+    double sum = 0;
+    for (size_t r = 0; r < rows && rows > 1; r++) masks += x->id[r] == mask;
+    for (size_t r = 0; r < rows; r++) {
+        if (masks && x->id[r] != mask) continue;
+        sum += divergence(a + r * V, b + r * V, V);
+        n++;
+    }
+    return sum / (double)n;
+}
 
-/* SITE[pos]: the site into e, the text between the brackets into the arena. */
-static vs_status site_of(vs_err *err, vs_session *s, vs_span w, vs_arena *a, vs__edit_spec *e) {
+vs_status vs_session_divergences(vs_err *err, vs_session *s, double *kl, double *together) {
     vs_model *m;
+    vs__last *x = &s->last;
+    const vs_tokenizer *tok;
+    vs_pass *clean = NULL, *p = NULL;
+    size_t n = vs_session_edit_count(s);
+    vs_edit_effect effect;
     VS_TRY(vs_session_model(err, s, &m));
-    const char *open = memchr(w.s, '[', w.n);
-    size_t n = open ? (size_t)(open - w.s) : w.n;
-    if (open) {
-        if (w.s[w.n - 1] != ']') return vs_fail(err, VS_E_SYNTAX, "edit %.*s: the [ is never closed", (int)w.n, w.s);
-        e->at = vs_arena_strndup(a, open + 1, w.n - n - 2);
-        if (!e->at) return vs_fail(err, VS_E_NOMEM, "no memory for an edit");
-        if (!strcmp(e->at, "mean")) e->at = NULL; /* every position */
-    }
-    return vs_site_parse(err, m, w.s, n, &e->edit.site);
-}
-
-static vs_status vector_of(vs_err *err, vs_session *s, vs_span w, vs_arena *a, vs_edit *e) {
-    vs_value v;
-    if (!w.n) return vs_fail(err, VS_E_SYNTAX, "the edit wants a vector after its site");
-    VS_TRY(vs_session_eval(err, s, w.s, w.n, &v));
-    float *copy = vs_arena_alloc(a, v.dim, sizeof *copy);
-    if (copy) memcpy(copy, v.vec, v.dim * sizeof *copy);
-    e->vec = copy;
-    e->width = v.dim;
-    vs_value_free(&v);
-    return copy ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for an edit");
-}
-
-/* cut L.attn[.hN] FROM -> TO */
-static vs_status cut_of(vs_err *err, const char *p, const char *end, vs_arena *a, vs__edit_spec *e) {
-    vs_span from = next_word(&p, end), arrow = next_word(&p, end), to = next_word(&p, end), more = next_word(&p, end);
-    if (!(is(arrow, "->") || is(arrow, "→")) || !to.n || more.n)
-        return vs_fail(err, VS_E_SYNTAX, "cut wants SITE FROM -> TO: cut 1.attn -1 -> -3");
-    e->at = vs_arena_strndup(a, from.s, from.n);
-    e->keys = vs_arena_strndup(a, to.s, to.n);
-    return e->at && e->keys ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for an edit");
-}
-
-static vs_status edit_of(vs_err *err, vs_session *s, vs_span text, vs_arena *a, vs__edit_spec *e) {
-    const char *p = text.s, *end = text.s + text.n;
-    vs_span verb = next_word(&p, end), site = next_word(&p, end);
-    while (p < end && isspace((unsigned char)*p)) p++;
-    while (end > p && isspace((unsigned char)end[-1])) end--;
-    vs_span rest = {p, (size_t)(end - p)};
-    *e = (vs__edit_spec){.edit = {.factor = 1}};
-    static const struct {
-        const char *name;
-        vs_edit_kind kind;
-    } verbs[] = {{"zero", VS_EDIT_SET},    {"set", VS_EDIT_SET},         {"add", VS_EDIT_ADD},
-                 {"scale", VS_EDIT_SCALE}, {"project", VS_EDIT_PROJECT}, {"cut", VS_EDIT_CUT}};
-    size_t v = 0;
-    while (v < 6 && !is(verb, verbs[v].name)) v++;
-    if (v == 6)
-        return vs_fail(err, VS_E_SYNTAX, "no edit is called %.*s; there are zero scale add set project cut",
-                       (int)verb.n, verb.s);
-    if (!site.n)
-        return vs_fail(err, VS_E_SYNTAX, "%s wants a site after it: %s 1.mlp_out", verbs[v].name, verbs[v].name);
-    e->edit.kind = verbs[v].kind;
-    VS_TRY(site_of(err, s, site, a, e));
-    if (e->edit.kind == VS_EDIT_CUT) return cut_of(err, p, end, a, e);
-    if (e->edit.kind == VS_EDIT_SCALE) {
-        char number[64], *stop;
-        while (rest.n && (*rest.s == '*' || isspace((unsigned char)*rest.s))) rest.s++, rest.n--;
-        snprintf(number, sizeof number, "%.*s", (int)(rest.n < 63 ? rest.n : 63), rest.s);
-        e->edit.factor = strtof(number, &stop);
-        return stop != number && !*stop ? VS_OK
-                                        : vs_fail(err, VS_E_SYNTAX, "scale wants SITE * NUMBER: scale 1.mlp_out * 0.5");
-    }
-    if (v == 0)
-        return rest.n ? vs_fail(err, VS_E_SYNTAX, "zero wants a site alone, but there is %.*s", (int)rest.n, rest.s)
-                      : VS_OK;
-    return vector_of(err, s, rest, a, &e->edit);
-}
-
-static size_t split_edits(const char *text, size_t n, vs_span *part, size_t cap) {
-    size_t count = 0, from = 0;
-    bool quote = false;
-    for (size_t i = 0; i <= n; i++) {
-        if (i < n && text[i] == '"') quote = !quote;
-        if (i < n && (quote || (text[i] != ';' && text[i] != '\n'))) continue;
-        while (from < i && isspace((unsigned char)text[from])) from++;
-        if (from < i) {
-            if (count < cap) part[count] = (vs_span){text + from, i - from};
-            count++;
+    const vs_model_info *in = vs_model_info_of(m);
+    if (!x->id || x->m != m || !n || !vs_session_effect(s, n - 1, &effect))
+        return vs_fail(err, VS_E_STATE, "no pass under these edits has been run");
+    if (!in->has_logits) return vs_fail(err, VS_E_UNSUPPORTED, "%s has no head that gives words", in->name);
+    VS_TRY(vs_model_tokenizer(err, m, &tok));
+    vs_edit *edits = vs_zalloc(n, sizeof *edits);
+    vs_status st = edits ? place_all(err, s, m, x, edits) : vs_fail(err, VS_E_NOMEM, "no memory for %zu edits", n);
+    if (st == VS_OK) st = run_again(err, s, NULL, 0, in->masked, &clean);
+    for (size_t i = 0; st == VS_OK && i <= n; i++) { /* each alone, then all */
+        if (i == n && n == 1) {
+            *together = kl[0];
+            break;
         }
-        from = i + 1;
+        st = run_again(err, s, edits + (i < n ? i : 0), i < n ? 1 : n, in->masked, &p);
+        if (st == VS_OK) *(i < n ? &kl[i] : together) = mean_divergence(x, clean, p, vs_role_id(tok, VS_TOK_MASK), in->V);
+        vs_pass_free(p);
     }
-    return count;
-}
-
-vs_status vs_session_push_edits(vs_err *err, vs_session *s, const char *text, size_t n) {
-    size_t count = split_edits(text, n, NULL, 0);
-    if (!count) return vs_fail(err, VS_E_SYNTAX, "there is no edit in { }; for example {zero 1.mlp_out}");
-    vs__edit_set *set = vs_zalloc(1, sizeof *set);
-    vs_span *part = vs_alloc(count, sizeof *part);
-    vs_status st = set && part ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for %zu edits", count);
-    if (st == VS_OK && !(set->spec = vs_arena_alloc(&set->arena, count, sizeof *set->spec)))
-        st = vs_fail(err, VS_E_NOMEM, "no memory for %zu edits", count);
-    if (st == VS_OK) split_edits(text, n, part, count);
-    for (size_t i = 0; st == VS_OK && i < count; i++) {
-        st = edit_of(err, s, part[i], &set->arena, &set->spec[i]);
-        set->n += st == VS_OK;
-    }
-    if (st == VS_OK) {
-        set->text_before = s->edits_text.len;
-        for (size_t i = 0; i < count; i++) {
-            if (s->edits_text.len) vs_buf_puts(&s->edits_text, "; ");
-            vs_buf_put(&s->edits_text, part[i].s, part[i].n);
-        }
-        set->below = s->edits;
-        s->edits = set;
-    } else if (set) {
-        vs_arena_free(&set->arena);
-        vs_free(set);
-    }
-    vs_free(part);
+    vs_pass_free(clean);
+    vs_free(edits);
     return st;
-}
-
-void vs_session_pop_edits(vs_session *s) {
-    vs__edit_set *set = s->edits;
-    if (!set) return;
-    s->edits = set->below;
-    s->edits_text.len = set->text_before;
-    if (s->edits_text.s) s->edits_text.s[set->text_before] = '\0';
-    vs_arena_free(&set->arena);
-    vs_free(set);
-}
-
-size_t vs_session_edit_count(const vs_session *s) {
-    size_t n = 0;
-    for (const vs__edit_set *e = s->edits; e; e = e->below) n += e->n;
-    return n;
-}
-
-const char *vs_session_edits_text(const vs_session *s) { return s->edits_text.len ? s->edits_text.s : ""; }
-
-uint64_t vs_session_edits_hash(const vs_session *s) {
-    uint64_t h[2] = {0};
-    for (const vs__edit_set *set = s->edits; set; set = set->below)
-        for (size_t i = 0; i < set->n; i++) {
-            const vs_edit *e = &set->spec[i].edit;
-            if (!e->vec) continue;
-            h[1] = vs_hash(e->vec, e->width * sizeof *e->vec);
-            h[0] = vs_hash(h, sizeof h);
-        }
-    return h[0];
 }

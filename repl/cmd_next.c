@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "continuing.h"
 
 /* The text of one token, NUL-ended, in b. */
 static const char *text_of(const vs_tokenizer *tok, int32_t id, vs_buf *b) {
@@ -98,15 +99,15 @@ const vs_cmd vs_cmd_next = {.name = "next",
 /* ---- test ---- */
 
 /* Log-probability and rank of each token of the answer, given the prompt and the answer's earlier tokens. */
-static vs_status test_rows(vs_err *err, vs_session *s, const vs_tokenizer *tok, size_t V, const vs_tokens *all,
-                           size_t from, vs_out *o) {
+static vs_status test_rows(vs_err *err, vs_session *s, const vs_tokenizer *tok, size_t V, const char *prompt,
+                           const vs_tokens *all, size_t from, vs_out *o) {
     static const vs_col cols[] = {
         {"token", VS_COL_TOKEN, 0, 0, NULL},      {"rank", VS_COL_INT, 0, 0, NULL},
         {"prob", VS_COL_PROB, 4, 0, NULL},        {"logit", VS_COL_REAL, 3, 0, NULL},
         {"first", VS_COL_TOKEN, 0, 0, "instead"}, {"first_prob", VS_COL_REAL, 4, 0, "its prob"}};
     vs_pass *p = NULL;
     vs_request rq = {.logits = VS_LOGITS_ALL};
-    VS_TRY(vs_session_run(err, s, all, &rq, &p));
+    VS_TRY(vs_session_run_grown(err, s, prompt, all, from, &rq, &p));
     const float *logits = vs_pass_logits(p, NULL);
     vs_buf b = {0};
     double joint = 0;
@@ -140,24 +141,19 @@ static vs_status run_test(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     const vs_tokenizer *tok;
     VS_TRY(head_of(err, s, "test", &m, &tok));
     const char *prompt = vs_arg(a, 0), *answer = vs_arg(a, 1);
-    vs_tokens all, tail;
-    VS_TRY(vs_session_tokenize(err, s, prompt, strlen(prompt), &all));
+    vs_tokens given, tail, all = {0};
+    VS_TRY(vs_session_tokenize(err, s, prompt, strlen(prompt), &given));
     vs_status st = vs_tokenize(err, tok, answer, strlen(answer), NULL, 0, false, &tail);
     if (st == VS_OK && !tail.n) st = vs_fail(err, VS_E_RANGE, "test: the answer is empty");
-    size_t n = all.n;
+    if (st == VS_OK) st = vs_tokens_grow(err, &given, tail.n, &all);
     if (st == VS_OK) {
-        int32_t *id = vs_grow(all.id, all.n, all.n + tail.n, sizeof *id);
-        if (id) {
-            memcpy(id + all.n, tail.id, tail.n * sizeof *id);
-            all.id = id;
-            vs_tokens joined = {.n = n + tail.n, .id = id};
-            st = test_rows(err, s, tok, vs_model_info_of(m)->V, &joined, n, o);
-        } else {
-            st = vs_fail(err, VS_E_NOMEM, "no memory for the tokens");
-        }
-        vs_tokens_free(&tail);
+        memcpy(all.id + given.n, tail.id, tail.n * sizeof *all.id);
+        all.n += tail.n;
+        st = test_rows(err, s, tok, vs_model_info_of(m)->V, prompt, &all, given.n, o);
     }
     vs_tokens_free(&all);
+    vs_tokens_free(&tail);
+    vs_tokens_free(&given);
     return st;
 }
 static const char *const test_examples[] = {"test \"Michael Jordan plays the sport of\" \" basketball\"", NULL};

@@ -183,6 +183,8 @@ static vs_status set_one(vs_err *err, vs_session *s, const char *name, const cha
         set->seed = (uint64_t)n;
     } else if (!strcmp(name, "exact-key")) {
         set->exact_key = !strcmp(value, "on");
+    } else if (!strcmp(name, "effects")) {
+        set->effects = !strcmp(value, "on");
     } else if (!strcmp(name, "output")) {
         if (!strcmp(value, "table"))
             vs_out_mode(o, VS_MODE_TTY);
@@ -193,7 +195,7 @@ static vs_status set_one(vs_err *err, vs_session *s, const char *name, const cha
         else
             return vs_fail(err, VS_E_USAGE, "set output wants table, json or csv, not %s", value);
     } else {
-        return vs_fail(err, VS_E_USAGE, "there is no setting %s; there are k threads seed exact-key output", name);
+        return vs_fail(err, VS_E_USAGE, "there is no setting %s; there are k threads seed exact-key effects output", name);
     }
     return VS_OK;
 }
@@ -207,6 +209,7 @@ static vs_status run_set(vs_err *err, vs_session *s, const vs_args *a, vs_out *o
     vs_out_int(o, flags, "threads", vs_threads());
     vs_out_int(o, flags, "seed", (int64_t)set->seed);
     vs_out_bool(o, flags, "exact-key", set->exact_key);
+    vs_out_bool(o, flags, "effects", set->effects);
     return VS_OK;
 }
 static const char *const set_examples[] = {"set k 5", "set", NULL};
@@ -217,7 +220,8 @@ const vs_cmd vs_cmd_set = {
     .summary = "show or change the settings",
     .details =
         "k N          how many neighbours are shown\nthreads N    cores to use (0: all)\nseed N       for sampling\n"
-        "exact-key on|off   refuse keys that are not written exactly so\noutput table|json|csv",
+        "exact-key on|off   refuse keys that are not written exactly so\n"
+        "effects on|off     with: say what each edit did, and how far it moved the prediction\noutput table|json|csv",
     .style = VS_ARGS_WORDS,
     .max_args = 2,
     .examples = set_examples,
@@ -286,51 +290,3 @@ const vs_cmd vs_cmd_quit = {.name = "quit",
                             .summary = "leave (so does Ctrl-D)",
                             .style = VS_ARGS_NONE,
                             .run = run_quit};
-
-/* ---- with ---- */
-
-/* What each edit did, once the command has run a pass; said by the outermost of several `with`. */
-static void say_effects(vs_session *s, vs_out *o) {
-    size_t n;
-    const vs_edit_effect *e = vs_session_effects(s, &n);
-    if (!n) return;
-    static const vs_col cols[] = {{"edit", VS_COL_INT, 0, VS_COL_NO_CSV, NULL},
-                                  {"hits", VS_COL_INT, 0, VS_COL_NO_CSV, NULL},
-                                  {"change", VS_COL_REAL, 4, VS_COL_NO_CSV, "‖change‖"}};
-    vs_out_table(o, "edits", cols, 3);
-    for (size_t i = 0; i < n; i++) {
-        vs_out_cell_int(o, (int64_t)i + 1);
-        vs_out_cell_int(o, (int64_t)e[i].hits);
-        vs_out_cell_real(o, e[i].change);
-    }
-    vs_out_end(o);
-}
-
-static vs_status run_with(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
-    bool outermost = vs_session_edit_count(s) == 0;
-    VS_TRY(vs_session_push_edits(err, s, vs_arg(a, 0), strlen(vs_arg(a, 0))));
-    vs_status st = vs_args_run_rest(err, s, a, o);
-    if (st == VS_OK && outermost) say_effects(s, o);
-    vs_session_pop_edits(s);
-    return st;
-}
-static const char *const with_examples[] = {
-    "with {zero 1.mlp_out} next \"The Eiffel Tower is in the city of\"",
-    "with {scale 5.attn.z.h2 * 0; cut 3.attn -1 -> -3} next \"The capital of France is\"", NULL};
-const vs_cmd vs_cmd_with = {
-    .name = "with",
-    .group = "passes",
-    .synopsis = "{EDIT; …} COMMAND",
-    .summary = "run a command with the model changed",
-    .details =
-        "EDIT is one of\n"
-        "  zero SITE             set SITE EXPR         add SITE EXPR\n"
-        "  scale SITE * NUMBER   project SITE EXPR     cut L.attn[.hN] FROM -> TO\n"
-        "SITE is a hook point, with [pos] for some positions: 3.mlp_out, 5.attn.z.h2[-1], 4.resid_pre[bank]; pos is a\n"
-        "number (negative from the end), a..b, or a word of the text; without it every position is meant.",
-    .style = VS_ARGS_BLOCK,
-    .min_args = 1,
-    .examples = with_examples,
-    .needs = VS_NEEDS_MODEL,
-    .complete = VS_COMPLETE_SITE,
-    .run = run_with};

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* A copy of the prompt's tokens with room for more; a new token stands in no text. */
-static vs_status grow_prompt(vs_err *err, const vs_tokens *t, size_t room, vs_tokens *out) {
+vs_status vs_tokens_grow(vs_err *err, const vs_tokens *t, size_t room, vs_tokens *out) {
     size_t n = t->n + room;
     *out = (vs_tokens){.n = t->n,
                        .id = vs_zalloc(n, sizeof *out->id),
@@ -49,7 +48,7 @@ vs_status vs_continuing_open(vs_err *err, vs_session *s, const vs_text_input *in
     c->kv = vs_zalloc(lines, sizeof(vs_kv *));
     c->moved = vs_zalloc(lines, sizeof(vs_kv *));
     if (!c->first || !c->kv || !c->moved) return vs_fail(err, VS_E_NOMEM, "no memory to continue a text");
-    VS_TRY(grow_prompt(err, &in->tokens, room, &c->grown));
+    VS_TRY(vs_tokens_grow(err, &in->tokens, room, &c->grown));
     while (vs_session_edits_fixed(s) && c->n_kv < lines) {
         VS_TRY(vs_kv_new(err, m, in->tokens.n + room, &c->kv[c->n_kv]));
         c->n_kv++;

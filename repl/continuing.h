@@ -14,6 +14,10 @@ typedef struct vs_continuing {
     float *first;            /* [V] the logits after the prompt alone */
 } vs_continuing;
 
+/* vs_tokens_grow() - a copy of a text's tokens with room for more, all of its arrays there; a new token is of no place in
+ * the text.  vs_tokens_free() it in any case.  VS_E_NOMEM. */
+vs_status vs_tokens_grow(vs_err *err, const vs_tokens *t, size_t room, vs_tokens *out) VS_MUST_CHECK;
+
 /* vs_continuing_open() - read the prompt; at most `room` new tokens, `lines` going on side by side.  Close in any case.
  * VS_OK | VS_E_RANGE (the context) | VS_E_NOMEM | errors of a pass. */
 vs_status vs_continuing_open(vs_err *err, vs_session *s, const vs_text_input *in, size_t room, size_t lines,

@@ -78,19 +78,21 @@ static void greet(vs_session *s, const char *history) {
         "\nhelp lists the commands, help CMD explains one; Tab completes; Ctrl-C stops a command, Ctrl-D leaves.\n\n");
 }
 
-/* "gemma3-270m> ", with the edits in force before the angle. */
+/* "gemma3-270m[2 edits]> ": the model, and how many edits are in force. */
 static void prompt_text(vs_session *s, const vs_look *look, char *buf, size_t size) {
     vs_model *m = NULL;
     const char *name = "vecscope";
+    char edits[32] = "";
     if (vs_session_model(NULL, s, &m) == VS_OK) {
         for (size_t i = 0; i < vs_session_models(s); i++) {
             const char *n;
             if (vs_session_model_at(s, i, &n) == m) name = n;
         }
     }
-    const char *edits = vs_session_edits_text(s);
+    size_t n = vs_session_edit_count(s);
+    if (n) snprintf(edits, sizeof edits, "[%zu edit%s]", n, n == 1 ? "" : "s");
     const char *on = look->color ? "\001\033[1m\002" : "", *off = look->color ? "\001\033[0m\002" : "";
-    snprintf(buf, size, "%s%s%s%s%s%s> ", on, name, off, *edits ? " {" : "", edits, *edits ? "}" : "");
+    snprintf(buf, size, "%s%s%s%s> ", on, name, off, edits);
 }
 
 static void say(const vs_err *err, vs_status st) {
