@@ -73,25 +73,6 @@ static vs_status pass_of(vs_err *err, dump *d, size_t text, vs_pass **p) {
     return vs_session_run_text(err, d->s, in->text, &in->tokens, &rq, p);
 }
 
-/* The shape of a site for a text of T tokens, from the letters of sites.def; returns its axes. */
-static int shape_of(const vs_model_info *in, vs_site s, size_t T, size_t *shape) {
-    const vs_stack_info *k = &in->stack[s.stack < in->n_stacks ? s.stack : 0];
-    int n = 0;
-    for (const char *c = vs_site_shape(s.kind); *c; c++) {
-        if (s.head >= 0 && (*c == 'H' || *c == 'K')) continue; /* one head: its axis is gone */
-        if (*c == '1') continue;                               /* no batch axis */
-        shape[n++] = *c == 'T'   ? T
-                     : *c == 'd' ? k->d
-                     : *c == 'H' ? k->H
-                     : *c == 'K' ? k->KV
-                     : *c == 'h' ? k->dh
-                     : *c == 'f' ? k->f
-                     : *c == 'V' ? in->V
-                                 : 2;
-    }
-    return n;
-}
-
 /* ---- files ---- */
 
 static vs_status declare(vs_err *err, dump *d, vs_writer *w) {
@@ -99,7 +80,8 @@ static vs_status declare(vs_err *err, dump *d, vs_writer *w) {
         for (size_t i = 0; i < d->n_sites; i++) {
             char name[96];
             size_t shape[VS_MAX_DIMS];
-            int n = shape_of(vs_model_info_of(d->m), d->keep[i], d->texts.item[t].tokens.n, shape);
+            size_t T = d->texts.item[t].tokens.n;
+            int n = vs_site_dims(d->m, d->keep[i], T, T, shape);
             snprintf(name, sizeof name, d->texts.n > 1 ? "%zu.%s" : "%.0zu%s", d->texts.n > 1 ? t : 0, d->site[i].name);
             VS_TRY(vs_writer_declare(err, w, name, VS_F32, n, shape));
         }

@@ -2,7 +2,7 @@
  * branch, grouped attention with normed queries and keys, and five windowed layers to one that sees everything.
  *
  * The hub stores a norm's gain as g and applies 1 + g; GGUF files hold 1 + g already. */
-#include "arch_list.h"
+#include "arch_rows.h"
 
 static const vs_hp_row hps[] = {
     {VS_HP_D, {"hidden_size"}, 2304, {"%s.embedding_length"}, VS_HP_NEEDED},
@@ -32,9 +32,12 @@ static const vs_hp_row hps[] = {
      {"%s.attention.sliding_window_pattern"},
      6},
     {VS_HP_QUERY_SCALE, {"query_pre_attn_scalar"}, 256, {NULL}, VS_HP_DERIVED},
+    {VS_HP_WINDOW_USED, {NULL}, 1, {NULL}, 1},
+    {VS_HP_EMBED_SCALED, {NULL}, 1, {NULL}, 1},
+    {VS_HP_SCORE_CAP, {"attn_logit_softcapping"}, 0, {"%s.attn_logit_softcapping"}, 0},
     {VS_HP_LOGIT_CAP, {"final_logit_softcapping"}, 0, {"%s.final_logit_softcapping"}, 0},
     {VS_HP_TIED, {"tie_word_embeddings"}, 1, {NULL}, VS_HP_DERIVED},
-    {VS_HP_COUNT, {NULL}, 0, {NULL}, 0},
+    END_OF_HPS,
 };
 
 /* The 27B model scales by d / H = 168 where the others scale by the head width; its GGUF files do not say so. */
@@ -44,63 +47,61 @@ static const vs_hp_case cases[] = {
 };
 
 static const vs_only hub_only[] = {
-    {"attn_logit_softcapping", {NULL}},
     {"use_bidirectional_attention", {NULL}},
     {"rope_parameters.full_attention.rope_type", {"default", "linear"}},
     {"rope_parameters.sliding_attention.rope_type", {"default"}},
     {"rope_scaling.rope_type", {"default", "linear"}},
     {"rope_scaling.type", {"default", "linear"}},
-    {NULL, {NULL}},
+    END_OF_ONLY,
 };
 
 static const vs_only gguf_only[] = {
-    {"%s.attn_logit_softcapping", {NULL}},
     {"%s.rope.scaling.type", {"none", "linear"}},
-    {NULL, {NULL}},
+    END_OF_ONLY,
 };
 
 static const vs_bind hub[] = {
-    {VS_ROLE_EMBED, "embed_tokens.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_ATTN_NORM, "layers.%d.input_layernorm.weight", VS_PART_BODY, VS_PLUS_ONE, NULL},
-    {VS_ROLE_WQ, "layers.%d.self_attn.q_proj.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_BQ, "layers.%d.self_attn.q_proj.bias", VS_PART_OPTIONAL, VS_AS_IS, NULL},
-    {VS_ROLE_WK, "layers.%d.self_attn.k_proj.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_BK, "layers.%d.self_attn.k_proj.bias", VS_PART_OPTIONAL, VS_AS_IS, NULL},
-    {VS_ROLE_WV, "layers.%d.self_attn.v_proj.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_BV, "layers.%d.self_attn.v_proj.bias", VS_PART_OPTIONAL, VS_AS_IS, NULL},
-    {VS_ROLE_Q_NORM, "layers.%d.self_attn.q_norm.weight", VS_PART_BODY, VS_PLUS_ONE, NULL},
-    {VS_ROLE_K_NORM, "layers.%d.self_attn.k_norm.weight", VS_PART_BODY, VS_PLUS_ONE, NULL},
-    {VS_ROLE_WO, "layers.%d.self_attn.o_proj.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_BO, "layers.%d.self_attn.o_proj.bias", VS_PART_OPTIONAL, VS_AS_IS, NULL},
-    {VS_ROLE_ATTN_BRANCH, "layers.%d.post_attention_layernorm.weight", VS_PART_BODY, VS_PLUS_ONE, NULL},
-    {VS_ROLE_MLP_NORM, "layers.%d.pre_feedforward_layernorm.weight", VS_PART_BODY, VS_PLUS_ONE, NULL},
-    {VS_ROLE_W_GATE, "layers.%d.mlp.gate_proj.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_W_UP, "layers.%d.mlp.up_proj.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_W_DOWN, "layers.%d.mlp.down_proj.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_MLP_BRANCH, "layers.%d.post_feedforward_layernorm.weight", VS_PART_BODY, VS_PLUS_ONE, NULL},
-    {VS_ROLE_FINAL_NORM, "norm.weight", VS_PART_BODY, VS_PLUS_ONE, NULL},
-    {VS_ROLE_UNEMBED, "lm_head.weight", VS_PART_OPTIONAL, VS_AS_IS, NULL},
-    {VS_ROLE_COUNT, NULL, VS_PART_BODY, VS_AS_IS, NULL},
+    WEIGHT(EMBED, "embed_tokens.weight"),
+    PLUS_ONE(ATTN_NORM, "layers.%d.input_layernorm.weight"),
+    WEIGHT(WQ, "layers.%d.self_attn.q_proj.weight"),
+    MAY_HAVE(BQ, "layers.%d.self_attn.q_proj.bias"),
+    WEIGHT(WK, "layers.%d.self_attn.k_proj.weight"),
+    MAY_HAVE(BK, "layers.%d.self_attn.k_proj.bias"),
+    WEIGHT(WV, "layers.%d.self_attn.v_proj.weight"),
+    MAY_HAVE(BV, "layers.%d.self_attn.v_proj.bias"),
+    PLUS_ONE(Q_NORM, "layers.%d.self_attn.q_norm.weight"),
+    PLUS_ONE(K_NORM, "layers.%d.self_attn.k_norm.weight"),
+    WEIGHT(WO, "layers.%d.self_attn.o_proj.weight"),
+    MAY_HAVE(BO, "layers.%d.self_attn.o_proj.bias"),
+    PLUS_ONE(ATTN_BRANCH, "layers.%d.post_attention_layernorm.weight"),
+    PLUS_ONE(MLP_NORM, "layers.%d.pre_feedforward_layernorm.weight"),
+    WEIGHT(W_GATE, "layers.%d.mlp.gate_proj.weight"),
+    WEIGHT(W_UP, "layers.%d.mlp.up_proj.weight"),
+    WEIGHT(W_DOWN, "layers.%d.mlp.down_proj.weight"),
+    PLUS_ONE(MLP_BRANCH, "layers.%d.post_feedforward_layernorm.weight"),
+    PLUS_ONE(FINAL_NORM, "norm.weight"),
+    MAY_HAVE(UNEMBED, "lm_head.weight"),
+    END_OF_ROWS,
 };
 
 static const vs_bind gguf[] = {
-    {VS_ROLE_EMBED, "token_embd.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_ATTN_NORM, "blk.%d.attn_norm.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_WQ, "blk.%d.attn_q.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_WK, "blk.%d.attn_k.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_WV, "blk.%d.attn_v.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_Q_NORM, "blk.%d.attn_q_norm.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_K_NORM, "blk.%d.attn_k_norm.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_WO, "blk.%d.attn_output.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_ATTN_BRANCH, "blk.%d.post_attention_norm.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_MLP_NORM, "blk.%d.ffn_norm.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_W_GATE, "blk.%d.ffn_gate.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_W_UP, "blk.%d.ffn_up.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_W_DOWN, "blk.%d.ffn_down.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_MLP_BRANCH, "blk.%d.post_ffw_norm.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_FINAL_NORM, "output_norm.weight", VS_PART_BODY, VS_AS_IS, NULL},
-    {VS_ROLE_UNEMBED, "output.weight", VS_PART_OPTIONAL, VS_AS_IS, NULL},
-    {VS_ROLE_COUNT, NULL, VS_PART_BODY, VS_AS_IS, NULL},
+    WEIGHT(EMBED, "token_embd.weight"),
+    WEIGHT(ATTN_NORM, "blk.%d.attn_norm.weight"),
+    WEIGHT(WQ, "blk.%d.attn_q.weight"),
+    WEIGHT(WK, "blk.%d.attn_k.weight"),
+    WEIGHT(WV, "blk.%d.attn_v.weight"),
+    WEIGHT(Q_NORM, "blk.%d.attn_q_norm.weight"),
+    WEIGHT(K_NORM, "blk.%d.attn_k_norm.weight"),
+    WEIGHT(WO, "blk.%d.attn_output.weight"),
+    WEIGHT(ATTN_BRANCH, "blk.%d.post_attention_norm.weight"),
+    WEIGHT(MLP_NORM, "blk.%d.ffn_norm.weight"),
+    WEIGHT(W_GATE, "blk.%d.ffn_gate.weight"),
+    WEIGHT(W_UP, "blk.%d.ffn_up.weight"),
+    WEIGHT(W_DOWN, "blk.%d.ffn_down.weight"),
+    WEIGHT(MLP_BRANCH, "blk.%d.post_ffw_norm.weight"),
+    WEIGHT(FINAL_NORM, "output_norm.weight"),
+    MAY_HAVE(UNEMBED, "output.weight"),
+    END_OF_ROWS,
 };
 
 const vs_arch vs_arch_gemma3 = {
@@ -123,9 +124,7 @@ const vs_arch vs_arch_gemma3 = {
         .norm = VS_NORM_RMS,
         .act = VS_ACT_GELU_TANH,
         .causal = true,
-        .gated = true,
         .qk_norm = true,
-        .embed_scale = true,
         .final_norm = true,
         .pos = VS_POS_ROPE,
         .local = true,

@@ -12,7 +12,7 @@
 
 typedef enum vs_sub_kind { VS_SUB_NONE, VS_SUB_SELF, VS_SUB_CROSS, VS_SUB_MLP } vs_sub_kind;
 typedef enum vs_norm_kind { VS_NORM_LAYER, VS_NORM_RMS } vs_norm_kind;
-typedef enum vs_pos_kind { VS_POS_NONE, VS_POS_LEARNED, VS_POS_ROPE, VS_POS_SINUSOID, VS_POS_BUCKETS } vs_pos_kind;
+typedef enum vs_pos_kind { VS_POS_NONE, VS_POS_LEARNED, VS_POS_ROPE, VS_POS_SINUSOID } vs_pos_kind;
 
 typedef struct vs_sub {
     vs_sub_kind kind;
@@ -28,7 +28,8 @@ typedef enum vs_hp {
     VS_HP_COUNT
 } vs_hp;
 #define VS_HP_NEEDED (-2)  /* fallback: the file must say it */
-#define VS_HP_DERIVED (-1) /* fallback: KV = H, DH = d / H, V = rows of the embedding, QUERY_SCALE = DH, TIED = no tensor */
+#define VS_HP_DERIVED (-1) /* fallback: KV = H, DH = d / H, F = 4 d, V = rows of the embedding, QUERY_SCALE = DH, TIED = no tensor,
+                            * HEAD_SCALED = TIED, E = d, L2 H2 F2 (second stack) = L H F */
 typedef struct vs_hp_row {
     vs_hp hp;
     const char *hub[3]; /* config.json keys, dotted paths for nested ones */
@@ -54,12 +55,23 @@ typedef struct vs_only {
 typedef enum vs_transform { VS_AS_IS, VS_PLUS_ONE /* a norm stored as g, applied as 1 + g */ } vs_transform;
 /* Which tensors must be there: all of a part or none of it. */
 typedef enum vs_part { VS_PART_BODY, VS_PART_OPTIONAL, VS_PART_HEAD, VS_PART_POOLER, VS_PART_NSP, VS_PART_COUNT } vs_part;
+/* Where in its tensor a weight lies.  It is read there through a view: nothing is copied.  Biases alike. */
+typedef enum vs_lie {
+    VS_LIE_WHOLE,
+    VS_LIE_IN_OUT,     /* stored [in, out] (GPT-2's Conv1D) */
+    VS_LIE_QKV,        /* rows of all queries, then keys, then values; the role says which */
+    VS_LIE_QKV_IN_OUT, /* the same, stored [in, out] */
+    VS_LIE_QKV_HEADS,  /* head by head: its queries, keys, values (GPT-NeoX) */
+    VS_LIE_GATE_UP,    /* rows of the gate, then of the linear half (Phi-3) */
+    VS_LIE_PAIRS       /* each head's halves interleaved, for a rotation of neighbours (GGUF files of LLaMA) */
+} vs_lie;
 typedef struct vs_bind {
     vs_role role;
     const char *name; /* %d: layer; without the prefix */
     vs_part part;
     vs_transform transform;
     const char *older; /* a spelling of earlier files, or NULL */
+    vs_lie lie;
 } vs_bind;
 
 typedef struct vs_stack {
@@ -67,10 +79,13 @@ typedef struct vs_stack {
     vs_sub sub[3];
     vs_norm_kind norm;
     vs_act act; /* unless the file names another */
-    bool causal, gated, qk_norm, embed_norm, embed_scale, final_norm;
+    bool causal, qk_norm, embed_norm, final_norm;
     vs_pos_kind pos;
-    int pos_offset; /* RoBERTa: 2 */
-    bool local;     /* some layers see only a window (HP_WINDOW, HP_WINDOW_PATTERN), with their own theta */
+    int pos_offset;      /* rows of the learned positions before the first (RoBERTa: 2) … */
+    bool pos_beyond;     /* … which the table has beyond the context (BART); else the context's number counts them */
+    bool sinus_pairs;    /* sinusoids: sine and cosine alternate (Vaswani et al. 2017); else a half of each */
+    bool buckets;        /* scores get a bias by bucketed distance (T5), beside any other positions */
+    bool local;          /* some layers see only a window (HP_WINDOW, HP_WINDOW_PATTERN), with their own theta */
     const vs_bind *hub, *gguf; /* ended by a NULL name; NULL: the format is not known for this family */
 } vs_stack;
 
@@ -79,7 +94,7 @@ typedef struct vs_arch {
     const char *hub_types[4];  /* config.json "model_type" */
     const char *hub_nested;    /* object of config.json that holds the text model's settings, where there is one */
     const char *hub_prefix[6]; /* tensors may carry or lack these prefixes: "bert.", ""; ended by NULL */
-    const char *hub_ignore[6]; /* tensors that are no weights of ours; * matches anything; ended by NULL */
+    const char *hub_ignore[8]; /* tensors that are no weights of ours; * matches anything; ended by NULL */
     const char *hub_act[2];    /* config.json keys of the non-linearity's name */
     const char *hub_layer_types; /* key of the list that says which layers have a window */
     const vs_only *hub_only;   /* ended by a NULL key; or NULL */
@@ -90,6 +105,7 @@ typedef struct vs_arch {
     int n_stacks;
     vs_stack stack[2];
     bool masked_head; /* its head fills masks rather than continues */
+    bool head_gelu;   /* the masked-word head has a GELU whatever the blocks have */
 } vs_arch;
 
 /* All of them, ended by NULL. */

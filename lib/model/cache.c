@@ -15,9 +15,12 @@ static void shape_of(vs_buf *b, const vs_request *rq) {
     bool open = false;
     size_t n_seqs = rq->in.starts ? rq->in.n_seqs : 1;
     vs_buf_clear(b);
-    put_size(b, rq->in.rows);
     put_size(b, n_seqs);
-    if (rq->in.starts) put(b, rq->in.starts, n_seqs * sizeof *rq->in.starts);
+    for (int i = 0; i < 2; i++) {
+        const vs_input *in = i ? &rq->decoder : &rq->in;
+        put_size(b, in->rows);
+        if (in->starts) put(b, in->starts, n_seqs * sizeof *in->starts);
+    }
     put_size(b, rq->n_keep);
     for (size_t i = 0; i < rq->n_keep; i++) {
         put_site(b, rq->keep[i]);
@@ -33,7 +36,7 @@ static void shape_of(vs_buf *b, const vs_request *rq) {
     put_size(b, rq->logits);
     put_size(b, rq->mask);
     put_size(b, rq->stop_layer);
-    put_size(b, rq->kv != NULL);
+    put_size(b, rq->kv ? 1 + (rq->decoder.rows && vs_kv_rows(rq->kv)) : 0); /* the first stack runs once */
     put_size(b, open && rq->kv ? vs_kv_rows(rq->kv) : 0);
 }
 
@@ -79,9 +82,11 @@ void vs__plan_release(vs_plan *p) {
     vs_free(p->node);
     vs_free(p->slot);
     vs_free(p->mark);
-    vs_free(p->starts);
-    vs_free(p->edges);
-    vs_free(p->block);
+    for (int i = 0; i < 2; i++) {
+        vs_free(p->of[i].starts);
+        vs_free(p->of[i].block);
+    }
+    for (int i = 0; i < VS_EDGES_KINDS; i++) vs_free(p->edges[i]);
     vs_free(p);
 }
 
@@ -90,6 +95,7 @@ void vs__plans_free(vs_plan_cache *c) {
     for (size_t i = 0; i < VS_PLANS; i++) vs__plan_release(c->plan[i]);
     for (size_t i = 0; i < c->n_rope; i++) vs_free(c->rope[i].cs);
     vs_free(c->rope);
+    vs_free(c->sinus);
     vs_free(c->work);
     vs_free(c->scratch);
     vs_buf_free(&c->key);

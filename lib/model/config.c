@@ -79,7 +79,7 @@ static fact find(const vs_config *c, const char *key) {
         return fact_of_meta(vs_file_meta(c->gguf, vs__fill(key, c->arch ? c->arch->gguf_name : "", full, sizeof full)));
     }
     fact f = fact_of_json(at_path(c->top, key));
-    return f.kind == FACT_NONE && c->top != c->root ? fact_of_json(at_path(c->root, key)) : f;
+    return !f.json && c->top != c->root ? fact_of_json(at_path(c->root, key)) : f;
 }
 
 /* Which settings a family is built for; the first that differs is named. */
@@ -144,7 +144,7 @@ void vs__config_close(vs_config *c) {
     *c = (vs_config){0};
 }
 
-typedef enum hp_kind { HP_COUNT, HP_POSITIVE, HP_EPSILON, HP_CAP, HP_FLAG } hp_kind;
+typedef enum hp_kind { HP_COUNT, HP_LIMIT, HP_POSITIVE, HP_EPSILON, HP_CAP, HP_FLAG } hp_kind;
 static const struct {
     hp_kind kind;
     const char *words;
@@ -159,6 +159,7 @@ static const char *wrong_number(hp_kind kind, double x) {
     const double most = 2147483647; /* sizes of one axis: far above any model, far below overflow */
     switch (kind) {
     case HP_COUNT: return x >= 1 && x <= most && x == floor(x) ? NULL : "a whole number from 1 to 2147483647";
+    case HP_LIMIT: return x >= 0 && x <= most && x == floor(x) ? NULL : "a whole number up to 2147483647";
     case HP_POSITIVE: return x > 0 && x <= 1e30 ? NULL : "a positive number";
     case HP_EPSILON: return x >= 0 && x < 1 ? NULL : "a number from 0 to 1";
     case HP_CAP: return x >= 0 && x <= 1e30 ? NULL : "a number of at least 0";
@@ -173,8 +174,12 @@ static vs_status read_number(vs_err *err, const vs_config *c, const vs_hp_row *r
     const char *words = hp_rows[row->hp].words;
     for (size_t i = 0; i < n_keys && keys[i]; i++) {
         fact f = find(c, keys[i]);
-        if (f.kind == FACT_NONE || (f.kind == FACT_LIST && row->hp == VS_HP_WINDOW_PATTERN)) continue;
         hp_kind kind = hp_rows[row->hp].kind;
+        if (f.json && json_is_null(f.json) && (kind == HP_LIMIT || kind == HP_CAP)) {
+            *out = 0;
+            return VS_OK;
+        }
+        if (f.kind == FACT_NONE || (f.kind == FACT_LIST && row->hp == VS_HP_WINDOW_PATTERN)) continue;
         const char *want = f.kind == (kind == HP_FLAG ? FACT_FLAG : FACT_NUMBER) ? wrong_number(kind, f.num)
                            : kind == HP_FLAG                                     ? "true or false"
                                                                                  : "a number";
@@ -209,7 +214,8 @@ static const struct {
 } acts[] = {
     {"gelu_tanh", VS_ACT_GELU_TANH}, {"gelu_pytorch_tanh", VS_ACT_GELU_TANH}, {"gelu_new", VS_ACT_GELU_TANH},
     {"gelu", VS_ACT_GELU},           {"relu", VS_ACT_RELU},                   {"silu", VS_ACT_SILU},
-    {"swish", VS_ACT_SILU},          {"tanh", VS_ACT_TANH},
+    {"swish", VS_ACT_SILU},          {"tanh", VS_ACT_TANH},                   {"gelu_fast", VS_ACT_GELU_TANH},
+    {"gated-gelu", VS_ACT_GELU_TANH}, {"gated-silu", VS_ACT_SILU},            {"gated-relu", VS_ACT_RELU}, /* T5's names */
 };
 
 const char *vs__act_name(vs_act a) {
@@ -245,11 +251,11 @@ static fact window_list(const vs_config *c) {
     return key ? find(c, key) : (fact){0};
 }
 
-vs_status vs__config_windowed(vs_err *err, const vs_config *c, size_t L, double pattern, bool *windowed) {
+vs_status vs__config_windowed(vs_err *err, const vs_config *c, size_t L, double pattern, double from, bool *windowed) {
     fact list = window_list(c);
     if (list.kind != FACT_LIST) {
-        size_t every = pattern >= 1 ? (size_t)pattern : 1;
-        for (size_t l = 0; l < L; l++) windowed[l] = (l + 1) % every != 0;
+        size_t every = (size_t)pattern;
+        for (size_t l = 0; l < L; l++) windowed[l] = (double)l >= from && (!every || (l + 1) % every != 0);
         return VS_OK;
     }
     if (list.n != L)

@@ -28,12 +28,13 @@ vs_status vs__config_numbers(vs_err *err, const vs_config *c, double hp[VS_HP_CO
 /* vs__config_act() - the non-linearity: the file's, else the stack's own.  VS_OK | VS_E_UNSUPPORTED. */
 vs_status vs__config_act(vs_err *err, const vs_config *c, const vs_stack *s, vs_act *out) VS_MUST_CHECK;
 
-/* vs__config_windowed() - whether each of L layers sees only a window: the list in the file, else every
- * `pattern`-th sees everything.  VS_OK | VS_E_FORMAT (a list of another length or with other words). */
-vs_status vs__config_windowed(vs_err *err, const vs_config *c, size_t L, double pattern, bool *windowed) VS_MUST_CHECK;
+/* vs__config_windowed() - whether each of L layers sees only a window: the list in the file, else those from layer `from`
+ * on, but every `pattern`-th (0: none of them) sees everything.  VS_OK | VS_E_FORMAT (a list of another length or with
+ * other words). */
+vs_status vs__config_windowed(vs_err *err, const vs_config *c, size_t L, double pattern, double from, bool *windowed) VS_MUST_CHECK;
 
-/* vs__model_bind() (load.c) - fill m from its description and its tensors, which must outlive it.
- * vs__model_over() - the same for the GGUF file in m->file; m->info has its name.  Errors as vs_model_open(). */
+/* vs__model_bind() (bind.c) - fill m from its description and its tensors, which must outlive it.
+ * vs__model_over() (load.c) - the same for the GGUF file in m->file; m->info has its name.  Errors as vs_model_open(). */
 vs_status vs__model_bind(vs_err *err, vs_model *m, const vs_config *c, const vs_file *file) VS_MUST_CHECK;
 vs_status vs__model_over(vs_err *err, vs_model *m) VS_MUST_CHECK;
 

@@ -15,13 +15,16 @@ typedef struct view {
 
 static view view_of(const vs_exec *x, int slot, size_t seq) {
     const vs_slot *s = &x->plan->slot[slot];
+    const vs_rows *r = &x->plan->of[s->stack];
     float *base = vs__slot(x, slot);
-    size_t T = vs__seq_rows(x, seq), S = T + x->prior, row = s->heads * s->width;
-    if (s->kind == VS_ROWS_EDGES)
-        return (view){base + s->heads * x->plan->edges[seq], S, T * S, s->heads, S, x->prior, T};
-    if (s->kind == VS_ROWS_ALL)
-        return (view){base + x->plan->starts[seq] * row, row, s->width, s->heads, s->width, x->prior, T};
-    return (view){base + seq * row, row, s->width, s->heads, s->width, s->kind == VS_ROWS_LAST ? S - 1 : 0, 1};
+    size_t T = vs__seq_rows(x, s->stack, seq), prior = x->prior[s->stack], row = s->heads * s->width;
+    if (s->kind == VS_ROWS_EDGES) {
+        const size_t *edges = x->plan->edges[s->edges];
+        size_t S = (edges[seq + 1] - edges[seq]) / T;
+        return (view){base + s->heads * edges[seq], S, T * S, s->heads, S, prior, T};
+    }
+    if (s->kind == VS_ROWS_ALL) return (view){base + r->starts[seq] * row, row, s->width, s->heads, s->width, prior, T};
+    return (view){base + seq * row, row, s->width, s->heads, s->width, s->kind == VS_ROWS_LAST ? T + prior - 1 : 0, 1};
 }
 
 /* Positions [*from, *to) of a text of S that `at` names; false when there are none. */
@@ -81,7 +84,7 @@ static vs_status vector_for(vs_err *err, const vs_exec *x, const vs_edit *e, con
         return vs_fail(err, VS_E_SHAPE, "%s: the vector of an edit has %zu numbers, want %zu",
                        vs_site_name(x->m, e->site, true, name, sizeof name), e->vec ? e->width : 0, width);
     if (!e->per_row) return VS_OK;
-    if (!resolve(e->at, vs__seq_rows(x, 0) + x->prior, &from, &to) || j >= to - from)
+    if (!resolve(e->at, vs__seq_positions(x, e->site.stack, 0), &from, &to) || j >= to - from)
         return vs_fail(err, VS_E_SHAPE, "%s: an edit with a vector for each position has none for position %zu of a longer text",
                        vs_site_name(x->m, e->site, true, name, sizeof name), j);
     *vec = e->vec + j * width;
@@ -98,8 +101,8 @@ vs_status vs__forward_edit(vs_err *err, const vs_exec *x, const vs_node *n) {
     for (size_t seq = 0; seq < x->plan->n_seqs; seq++) {
         view v = view_of(x, n->out, seq);
         size_t from, to;
-        if (!resolve(e->at, vs__seq_rows(x, seq) + x->prior, &from, &to)) continue;
-        before |= from < x->prior;
+        if (!resolve(e->at, vs__seq_positions(x, e->site.stack, seq), &from, &to)) continue;
+        before |= from < x->prior[e->site.stack];
         for (size_t pos = from < v.first ? v.first : from; pos < to && pos < v.first + v.count; pos++) {
             const float *vec;
             VS_TRY(vector_for(err, x, e, &v, pos - from, &vec));
@@ -144,8 +147,8 @@ vs_status vs__forward_cut(vs_err *err, const vs_exec *x, const vs_node *n) {
         view v = view_of(x, n->out, seq);
         size_t S = v.width, from, to, k0, k1;
         size_t h0 = e->site.head < 0 ? 0 : (size_t)e->site.head, h1 = e->site.head < 0 ? v.heads : h0 + 1;
-        if (!resolve(e->at, S, &from, &to) || !resolve(e->keys, S, &k0, &k1)) continue;
-        before |= from < x->prior;
+        if (!resolve(e->at, vs__seq_positions(x, e->site.stack, seq), &from, &to) || !resolve(e->keys, S, &k0, &k1)) continue;
+        before |= from < x->prior[e->site.stack];
         for (size_t pos = from < v.first ? v.first : from; pos < to; pos++) {
             size_t lo, hi;
             vs__visible(n, pos, S, &lo, &hi);

@@ -13,9 +13,12 @@ struct vs_pass {
 
 struct vs_kv {
     const vs_model *m;
-    size_t L, width, capacity, rows; /* width: KV * dh */
+    size_t L, width, capacity, rows; /* of the last stack; width: KV * dh */
     uint64_t edits;                  /* the edits its rows were made under */
     float *mem;                      /* [L][keys, values][capacity][width] */
+    uint64_t source;                 /* two stacks: the ids that the first has read … */
+    size_t source_rows;
+    float *cross;                    /* … and [L][keys, values][source_rows][width] of cross-attention */
 };
 
 typedef struct vs_exec {
@@ -24,7 +27,7 @@ typedef struct vs_exec {
     const vs_plan *plan;
     vs_pass *pass;
     vs_plan_cache *cache;
-    size_t prior;        /* rows of the text before these, in the cache of keys and values */
+    size_t prior[2];     /* by stack: rows of the text before these, in the cache of keys and values */
     size_t scratch_each; /* floats of scratch for each worker: a block's scores, or a weight's row */
 } vs_exec;
 
@@ -43,8 +46,17 @@ static inline float *vs__scratch(const vs_exec *x, int worker) {
     return x->cache->scratch + (size_t)worker * x->scratch_each;
 }
 
-/* Rows and cached-plus-own positions of text i. */
-static inline size_t vs__seq_rows(const vs_exec *x, size_t i) { return x->plan->starts[i + 1] - x->plan->starts[i]; }
+/* Rows of text i in a stack; its positions, the cached ones counted. */
+static inline size_t vs__seq_rows(const vs_exec *x, int stack, size_t i) {
+    const size_t *starts = x->plan->of[stack].starts;
+    return starts[i + 1] - starts[i];
+}
+static inline size_t vs__seq_positions(const vs_exec *x, int stack, size_t i) {
+    return vs__seq_rows(x, stack, i) + x->prior[stack];
+}
+
+/* The tokens that a stack reads: the last stack of two reads the decoder's. */
+static inline const vs_input *vs__input(const vs_exec *x, int stack) { return stack ? &x->rq->decoder : &x->rq->in; }
 
 /* vs__visible() - the keys [*lo, *hi) of S that the query at a position may see. */
 static inline void vs__visible(const vs_node *n, size_t pos, size_t S, size_t *lo, size_t *hi) {
@@ -52,7 +64,9 @@ static inline void vs__visible(const vs_node *n, size_t pos, size_t S, size_t *l
     *hi = n->causal ? pos + 1 : n->n && S - pos > n->n ? pos + n->n : S;
 }
 
-/* vs__rope_at() - cos [n/2] then sin [n/2] of a position for a ROPE node; the tables are ready before a pass runs. */
+/* vs__sinus_at() - [d] the sinusoid of a position; ready before a pass runs.
+ * vs__rope_at() - cos [n/2] then sin [n/2] of a position for a ROPE node; the tables are ready before a pass runs. */
+const float *vs__sinus_at(const vs_exec *x, size_t pos);
 const float *vs__rope_at(const vs_exec *x, const vs_node *n, size_t pos);
 
 /* vs__pass_destroy() - free a pass that holds no plan any more. */
@@ -68,9 +82,11 @@ uint64_t vs__edits_hash(const vs_request *rq);
 
 /* kv.c */
 vs_status vs__kv_check(vs_err *err, const vs_model *m, const vs_request *rq) VS_MUST_CHECK;
+vs_status vs__kv_begin(vs_err *err, const vs_request *rq) VS_MUST_CHECK; /* room for what a pass will store */
 void vs__kv_advance(vs_kv *kv, const vs_request *rq);
-static inline float *vs__kv_rows_of(const vs_kv *kv, int layer, bool values) {
-    return kv->mem + ((size_t)layer * 2 + values) * kv->capacity * kv->width;
+static inline float *vs__kv_rows_of(const vs_kv *kv, vs_site at, bool values) {
+    size_t which = (size_t)at.layer * 2 + values;
+    return at.cross ? kv->cross + which * kv->source_rows * kv->width : kv->mem + which * kv->capacity * kv->width;
 }
 
 #endif

@@ -1,13 +1,17 @@
 /* kv.c - keys and values of the rows that a causal model has seen. */
+#include "../base/dict.h"
 #include "exec.h"
 
 #include <string.h>
 
+/* The last stack is the one whose rows grow. */
+static const vs_stack_info *grows(const vs_model *m) { return &m->info.stack[m->arch->n_stacks - 1]; }
+
 vs_status vs_kv_new(vs_err *err, const vs_model *m, size_t capacity, vs_kv **out) {
-    const vs_stack_info *si = &m->info.stack[0];
+    const vs_stack_info *si = grows(m);
     size_t n;
     *out = NULL;
-    if (m->arch->n_stacks > 1 || !si->causal)
+    if (!si->causal)
         return vs_fail(err, VS_E_UNSUPPORTED, "%s reads the whole text at once: it has no use for a cache", m->info.name);
     if (!capacity || (m->info.context && capacity > m->info.context))
         return vs_fail(err, VS_E_RANGE, "a cache of %zu tokens: want 1 to the context of %zu", capacity, m->info.context);
@@ -24,7 +28,7 @@ vs_status vs_kv_new(vs_err *err, const vs_model *m, size_t capacity, vs_kv **out
 }
 
 void vs_kv_free(vs_kv *kv) {
-    if (kv) vs_free(kv->mem);
+    if (kv) vs_free(kv->mem), vs_free(kv->cross);
     vs_free(kv);
 }
 
@@ -34,21 +38,40 @@ void vs_kv_truncate(vs_kv *kv, size_t rows) {
     if (rows < kv->rows) kv->rows = rows;
 }
 
+/* Room for what the decoder asks of `rows` rows of the encoder. */
+static vs_status make_cross(vs_err *err, vs_kv *kv, size_t rows) {
+    size_t n;
+    vs_free(kv->cross);
+    kv->cross = NULL;
+    kv->source_rows = rows;
+    if (vs_mul(kv->L * 2, rows, &n) && vs_mul(n, kv->width, &n)) kv->cross = vs_alloc(n, sizeof *kv->cross);
+    return kv->cross ? VS_OK : vs_fail(err, VS_E_NOMEM, "a cache of %zu tokens", rows);
+}
+
 vs_status vs_kv_copy(vs_err *err, vs_kv *to, const vs_kv *from) {
     if (to->m != from->m) return vs_fail(err, VS_E_STATE, "the cache belongs to another model");
     if (from->rows > to->capacity)
         return vs_fail(err, VS_E_RANGE, "the cache has room for %zu tokens: %zu do not fit", to->capacity, from->rows);
     for (size_t l = 0; l < from->L; l++)
-        for (int values = 0; values < 2; values++)
-            memcpy(vs__kv_rows_of(to, (int)l, values), vs__kv_rows_of(from, (int)l, values),
-                   from->rows * from->width * sizeof(float));
+        for (int values = 0; values < 2; values++) {
+            vs_site at = {.layer = (int16_t)l};
+            memcpy(vs__kv_rows_of(to, at, values), vs__kv_rows_of(from, at, values), from->rows * from->width * sizeof(float));
+        }
+    if (from->cross && (!to->cross || to->source != from->source || to->edits != from->edits)) {
+        VS_TRY(make_cross(err, to, from->source_rows));
+        memcpy(to->cross, from->cross, from->L * 2 * from->source_rows * from->width * sizeof(float));
+    }
+    to->source = from->source;
     to->rows = from->rows;
     to->edits = from->edits;
     return VS_OK;
 }
 
+static uint64_t hash_of(const vs_input *in) { return vs_hash(in->ids, in->rows * sizeof *in->ids); }
+
 vs_status vs__kv_check(vs_err *err, const vs_model *m, const vs_request *rq) {
     const vs_kv *kv = rq->kv;
+    size_t rows = m->arch->n_stacks > 1 ? rq->decoder.rows : rq->in.rows;
     if (kv->m != m) return vs_fail(err, VS_E_STATE, "the cache belongs to another model");
     if (rq->in.starts && rq->in.n_seqs != 1)
         return vs_fail(err, VS_E_UNSUPPORTED, "a cache holds one text, the pass has %zu", rq->in.n_seqs);
@@ -57,24 +80,33 @@ vs_status vs__kv_check(vs_err *err, const vs_model *m, const vs_request *rq) {
     for (size_t i = 0; i < rq->n_edits; i++)
         if (rq->edits[i].per_row && (rq->edits[i].at.all || rq->edits[i].at.from < 0 || rq->edits[i].at.to < 0))
             return vs_fail(err, VS_E_UNSUPPORTED, "edit %zu: vectors for single positions of a growing text need fixed positions", i);
-    if (rq->in.rows > kv->capacity - kv->rows)
+    if (rows > kv->capacity - kv->rows)
         return vs_fail(err, VS_E_RANGE, "the cache has room for %zu tokens, %zu of them taken: %zu more do not fit",
-                       kv->capacity, kv->rows, rq->in.rows);
+                       kv->capacity, kv->rows, rows);
     if (kv->rows && kv->edits != vs__edits_hash(rq))
         return vs_fail(err, VS_E_STATE, "the cache was made under other edits: it does not serve this pass");
+    if (kv->rows && m->arch->n_stacks > 1 && kv->source != hash_of(&rq->in))
+        return vs_fail(err, VS_E_STATE, "the cache was made for another text in the encoder");
     return VS_OK;
+}
+
+vs_status vs__kv_begin(vs_err *err, const vs_request *rq) {
+    if (!rq->decoder.rows || rq->kv->rows) return VS_OK;
+    rq->kv->source = hash_of(&rq->in);
+    return make_cross(err, rq->kv, rq->in.rows);
 }
 
 void vs__kv_advance(vs_kv *kv, const vs_request *rq) {
     if (!kv->rows) kv->edits = vs__edits_hash(rq);
-    kv->rows += rq->in.rows;
+    kv->rows += rq->decoder.rows ? rq->decoder.rows : rq->in.rows;
 }
 
 vs_status vs__forward_store(vs_err *err, const vs_exec *x, const vs_node *n) {
     (void)err;
     vs_kv *kv = x->rq->kv;
+    size_t rows = x->plan->of[n->site.cross ? 0 : n->site.stack].rows, prior = n->site.cross ? 0 : x->prior[n->site.stack];
     for (int values = 0; values < 2; values++)
-        memcpy(vs__kv_rows_of(kv, n->site.layer, values) + x->prior * kv->width, vs__slot(x, n->in[values]),
-               x->plan->rows * kv->width * sizeof(float));
+        memcpy(vs__kv_rows_of(kv, n->site, values) + prior * kv->width, vs__slot(x, n->in[values]),
+               rows * kv->width * sizeof(float));
     return VS_OK;
 }

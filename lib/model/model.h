@@ -21,7 +21,7 @@ typedef enum vs_role {
 typedef struct vs_stack_info {
     const char *name;           /* "decoder", "encoder" */
     size_t L, d, H, KV, dh, f;  /* layers, width, heads, key/value heads, head width, MLP width */
-    bool causal, gated, post_norm, rms, rope;
+    bool causal, gated, post_norm, rms, rope, cross; /* cross: it reads the encoder's output too */
     const char *act;            /* "gelu_tanh" */
     const char *positions;      /* "rope", "learned", … */
 } vs_stack_info;
@@ -39,6 +39,7 @@ typedef struct vs_model_info {
     bool has_nsp;
     float embed_scale;          /* 1, or sqrt(d) */
     float logit_cap;            /* 0: none */
+    int32_t start;              /* two stacks: the token that the decoder begins with, else -1 */
     size_t params, file_bytes;
     uint64_t header_hash;       /* identifies the file without reading its tensors */
 } vs_model_info;

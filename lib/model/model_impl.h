@@ -10,15 +10,15 @@
 struct vs_hub; /* io/hub.h */
 
 /* A weight in its place.  One-axis weights (norm gains, biases) are also kept as f32, as they are applied (1 + g done):
- * they are small, and every pass needs them so.  Matrices stay where they lie. */
+ * they are small, and every pass needs them so.  Matrices stay where they lie, also as a part of a fused tensor. */
 typedef struct vs_weight {
     vs_tensor t;  /* data NULL: the model has none */
-    float *vec;   /* [cols] for one-axis weights, else NULL; in the model's arena */
+    float *vec;   /* all its elements for one-axis weights and DISTANCE, else NULL; in the model's arena */
 } vs_weight;
 
 typedef struct vs_layer {
     size_t window;      /* 0: sees everything it may */
-    float rope_theta, rope_factor; /* angles are divided by the factor (linear scaling); 1: none */
+    const float *turn;  /* [rope_dims / 2] radians that each pair of a head turns from one position to the next; NULL: none */
     vs_weight w[VS_ROLE_COUNT]; /* the per-layer roles */
 } vs_layer;
 
@@ -29,7 +29,13 @@ typedef struct vs_stack_state {
     vs_weight w[VS_ROLE_COUNT]; /* the roles of the whole stack */
     vs_act act;
     float eps, score_scale, embed_scale;
-    size_t rope_dims;
+    float score_cap;  /* 0: none */
+    float head_scale; /* the unembedding reads x times this */
+    bool gated;       /* its MLPs have a gate */
+    bool parallel;    /* sub-layers that may read the block's input do */
+    size_t rope_dims; /* elements of a head that rotate */
+    uint16_t *bucket; /* [2 far + 1] of each distance key - query; NULL: none */
+    size_t far;
 } vs_stack_state;
 
 struct vs_model {
@@ -44,6 +50,11 @@ struct vs_model {
     vs_arena arena;
     struct vs_plan_cache *plans; /* plan.c */
 };
+
+/* vs__head_act() - the non-linearity of the masked-word head. */
+static inline vs_act vs__head_act(const vs_model *m) {
+    return m->arch->head_gelu ? VS_ACT_GELU : m->stack[m->arch->n_stacks - 1].act;
+}
 
 /* vs__plans_free() - the plans kept for this model (plan.c). */
 void vs__plans_free(struct vs_plan_cache *c);

@@ -22,31 +22,41 @@ static void start_from(const vs_exec *x, const vs_node *n) {
 /* ---- embeddings ---- */
 
 vs_status vs__forward_embed(vs_err *err, const vs_exec *x, const vs_node *n) {
-    size_t d = slot_of(x, n->out)->width;
+    const vs_slot *s = slot_of(x, n->out);
+    const int32_t *ids = vs__input(x, s->stack)->ids;
     float *y = vs__slot(x, n->out);
-    for (size_t t = 0; t < x->plan->rows; t++, y += d) {
-        VS_TRY(vs_tensor_row_f32(err, &n->w->t, (size_t)x->rq->in.ids[t], y));
-        if (n->f != 1.0f) vs_scale_by(y, n->f, d);
+    for (size_t t = 0; t < s->rows; t++, y += s->width) {
+        VS_TRY(vs_tensor_row_f32(err, &n->w->t, (size_t)ids[t], y));
+        if (n->f != 1.0f) vs_scale_by(y, n->f, s->width);
     }
     return VS_OK;
 }
 
 vs_status vs__forward_pos(vs_err *err, const vs_exec *x, const vs_node *n) {
-    size_t d = slot_of(x, n->out)->width;
+    const vs_slot *s = slot_of(x, n->out);
     for (size_t i = 0; i < x->plan->n_seqs; i++) {
-        float *y = vs__slot(x, n->out) + x->plan->starts[i] * d;
-        for (size_t t = 0; t < vs__seq_rows(x, i); t++)
-            VS_TRY(vs_tensor_row_f32(err, &n->w->t, x->prior + t + n->n, y + t * d));
+        float *y = vs__slot(x, n->out) + x->plan->of[s->stack].starts[i] * s->width;
+        for (size_t t = 0; t < vs__seq_rows(x, s->stack, i); t++)
+            VS_TRY(vs_tensor_row_f32(err, &n->w->t, x->prior[s->stack] + t + n->n, y + t * s->width));
     }
     return VS_OK;
 }
 
+vs_status vs__forward_sinus(vs_err *err, const vs_exec *x, const vs_node *n) {
+    const vs_slot *s = slot_of(x, n->out);
+    (void)err;
+    for (size_t i = 0; i < x->plan->n_seqs; i++)
+        memcpy(vs__slot(x, n->out) + x->plan->of[s->stack].starts[i] * s->width, vs__sinus_at(x, x->prior[s->stack]),
+               vs__seq_rows(x, s->stack, i) * s->width * sizeof(float));
+    return VS_OK;
+}
+
 vs_status vs__forward_type(vs_err *err, const vs_exec *x, const vs_node *n) {
-    size_t d = slot_of(x, n->out)->width;
-    const uint8_t *types = x->rq->in.types;
+    const vs_slot *s = slot_of(x, n->out);
+    const uint8_t *types = vs__input(x, s->stack)->types;
     float *y = vs__slot(x, n->out);
-    for (size_t t = 0; t < x->plan->rows; t++)
-        VS_TRY(vs_tensor_row_f32(err, &n->w->t, types ? types[t] : 0, y + t * d));
+    for (size_t t = 0; t < s->rows; t++)
+        VS_TRY(vs_tensor_row_f32(err, &n->w->t, types ? types[t] : 0, y + t * s->width));
     return VS_OK;
 }
 
@@ -101,14 +111,31 @@ vs_status vs__forward_act(vs_err *err, const vs_exec *x, const vs_node *n) {
     return VS_OK;
 }
 
+static void scale_span(void *arg, size_t i, size_t end, int worker) {
+    span_args *s = arg;
+    (void)worker;
+    if (s->a != s->y) memcpy(s->y + i, s->a + i, (end - i) * sizeof *s->y);
+    vs_scale_by(s->y + i, s->n->f, end - i);
+}
+vs_status vs__forward_scale(vs_err *err, const vs_exec *x, const vs_node *n) {
+    (void)err;
+    span_args s = args_of(x, n);
+    vs_parallel_for(slot_of(x, n->out)->size, GRAIN, scale_span, &s);
+    return VS_OK;
+}
+
+/* cap * tanh(y / cap), in place. */
+static void soft_cap(float *y, float cap, size_t n) {
+    vs_scale_by(y, 1 / cap, n);
+    vs_activate(VS_ACT_TANH, y, y, n);
+    vs_scale_by(y, cap, n);
+}
+
 static void cap_span(void *arg, size_t i, size_t end, int worker) {
     span_args *s = arg;
-    float cap = s->n->f, *y = s->y;
     (void)worker;
-    if (s->a != y) memcpy(y + i, s->a + i, (end - i) * sizeof *y);
-    vs_scale_by(y + i, 1 / cap, end - i);
-    vs_activate(VS_ACT_TANH, y + i, y + i, end - i);
-    vs_scale_by(y + i, cap, end - i);
+    if (s->a != s->y) memcpy(s->y + i, s->a + i, (end - i) * sizeof *s->y);
+    soft_cap(s->y + i, s->n->f, end - i);
 }
 vs_status vs__forward_cap(vs_err *err, const vs_exec *x, const vs_node *n) {
     (void)err;
@@ -163,20 +190,20 @@ vs_status vs__forward_rope(vs_err *err, const vs_exec *x, const vs_node *n) {
     start_from(x, n);
     for (size_t i = 0; i < x->plan->n_seqs; i++) {
         bool last = s->kind == VS_ROWS_LAST;
-        size_t T = vs__seq_rows(x, i);
-        rope_args a = {x, n, vs__slot(x, n->out) + (last ? i : x->plan->starts[i]) * row_width(s),
-                       vs__rope_at(x, n, x->prior + (last ? T - 1 : 0))};
+        size_t T = vs__seq_rows(x, s->stack, i);
+        rope_args a = {x, n, vs__slot(x, n->out) + (last ? i : x->plan->of[s->stack].starts[i]) * row_width(s),
+                       vs__rope_at(x, n, x->prior[s->stack] + (last ? T - 1 : 0))};
         vs_parallel_for(last ? 1 : T, rows_a_grain(row_width(s)), rope_span, &a);
     }
     return VS_OK;
 }
 
 static vs_status pick_rows(const vs_exec *x, const vs_node *n) {
-    size_t w = row_width(slot_of(x, n->out));
+    size_t w = row_width(slot_of(x, n->out)), *starts = x->plan->of[slot_of(x, n->out)->stack].starts;
     const float *a = vs__slot(x, n->in[0]);
     float *y = vs__slot(x, n->out);
     for (size_t i = 0; i < x->plan->n_seqs; i++)
-        memcpy(y + i * w, a + (n->op == VS_OP_FIRST ? x->plan->starts[i] : x->plan->starts[i + 1] - 1) * w, w * sizeof *y);
+        memcpy(y + i * w, a + (n->op == VS_OP_FIRST ? starts[i] : starts[i + 1] - 1) * w, w * sizeof *y);
     return VS_OK;
 }
 vs_status vs__forward_last(vs_err *err, const vs_exec *x, const vs_node *n) {
@@ -198,6 +225,9 @@ typedef struct attend_args {
     const float *in;  /* queries, scores or pattern */
     float *y;
     size_t H, KV, dh;
+    int asks, asked;       /* stacks of the queries and of the keys */
+    const vs_rows *q_rows; /* of the queries' stack */
+    const size_t *edges;
     vs_slot_rows kind; /* of the queries */
     atomic_bool bad;   /* a row that has no softmax: every key masked, or not a number */
 } attend_args;
@@ -210,19 +240,19 @@ typedef struct queries {
     size_t lo, hi;         /* the keys that any of them sees */
 } queries;
 
-static size_t items(const attend_args *a) { return a->H * (a->kind == VS_ROWS_LAST ? a->x->plan->n_seqs : a->x->plan->n_blocks); }
+static size_t items(const attend_args *a) { return a->H * (a->kind == VS_ROWS_LAST ? a->x->plan->n_seqs : a->q_rows->n_blocks); }
 
 static queries item(const attend_args *a, size_t i) {
-    const vs_plan *p = a->x->plan;
+    const vs_rows *r = a->q_rows;
     bool last = a->kind == VS_ROWS_LAST;
-    queries q = {.seq = last ? i / a->H : p->block[i / a->H].seq, .head = i % a->H};
+    queries q = {.seq = last ? i / a->H : r->block[i / a->H].seq, .head = i % a->H};
     size_t lo, hi;
-    q.T = vs__seq_rows(a->x, q.seq);
-    q.S = q.T + a->x->prior;
-    q.t0 = last ? q.T - 1 : p->block[i / a->H].t0;
+    q.T = vs__seq_rows(a->x, a->asks, q.seq);
+    q.S = a->asked == a->asks ? vs__seq_positions(a->x, a->asked, q.seq) : vs__seq_rows(a->x, a->asked, q.seq);
+    q.t0 = last ? q.T - 1 : r->block[i / a->H].t0;
     q.count = q.T - q.t0 < VS_QUERIES ? q.T - q.t0 : VS_QUERIES;
-    q.pos = a->x->prior + q.t0;
-    q.row = last ? q.seq : p->starts[q.seq] + q.t0;
+    q.pos = a->x->prior[a->asks] + q.t0;
+    q.row = last ? q.seq : r->starts[q.seq] + q.t0;
     vs__visible(a->n, q.pos, q.S, &q.lo, &hi);
     vs__visible(a->n, q.pos + q.count - 1, q.S, &lo, &q.hi);
     return q;
@@ -231,15 +261,27 @@ static queries item(const attend_args *a, size_t i) {
 /* Where a block's rows are: of queries or mixes; of scores or pattern. */
 static size_t row_at(const attend_args *a, const queries *q) { return (q->row * a->H + q->head) * a->dh; }
 static size_t edges_at(const attend_args *a, const queries *q) {
-    return a->H * a->x->plan->edges[q->seq] + (q->head * q->T + q->t0) * q->S;
+    return a->H * a->edges[q->seq] + (q->head * q->T + q->t0) * q->S;
 }
 
 /* Row 0 of a text's keys or values for the KV head that serves the queries' head. */
 static const float *source(const attend_args *a, const queries *q, int slot, bool values) {
     size_t width = a->KV * a->dh;
-    const float *base = a->x->rq->kv ? vs__kv_rows_of(a->x->rq->kv, a->n->site.layer, values)
-                                     : vs__slot(a->x, slot) + a->x->plan->starts[q->seq] * width;
+    bool cached = a->x->rq->kv && a->asks == a->x->m->arch->n_stacks - 1;
+    const float *base = cached ? vs__kv_rows_of(a->x->rq->kv, a->n->site, values)
+                               : vs__slot(a->x, slot) + a->x->plan->of[a->asked].starts[q->seq] * width;
     return base + q->head / (a->H / a->KV) * a->dh;
+}
+
+/* Add to the scores of a query at `pos` what its distance to each key says (Raffel et al. 2020). */
+static void add_distance(const attend_args *a, const queries *q, size_t pos, size_t lo, size_t hi, float *s) {
+    const vs_stack_state *st = &a->x->m->stack[a->asks];
+    const float *bias = a->n->w->vec + q->head;
+    for (size_t k = lo; k < hi; k++) {
+        size_t ahead = k > pos ? k - pos : 0, behind = pos > k ? pos - k : 0;
+        size_t i = ahead ? st->far + (ahead < st->far ? ahead : st->far) : behind < st->far ? st->far - behind : 0;
+        s[k - lo] += bias[st->bucket[i] * a->H];
+    }
 }
 
 /* Scores [count, hi - lo] of a block against keys [lo, hi); row stride ld. */
@@ -248,7 +290,11 @@ static void score(const attend_args *a, const queries *q, size_t lo, size_t hi, 
     vs_tensor keys = {.data = source(a, q, a->n->in[1], false) + lo * step, .dtype = VS_F32, .ndim = 2, .shape = {hi - lo, a->dh},
                       .stride = {step * sizeof(float), sizeof(float)}};
     vs_matmul_span(vs__slot(a->x, a->n->in[0]) + row_at(a, q), q->count, a->dh, a->H * a->dh, &keys, NULL, 0, hi - lo, s, ld);
-    for (size_t t = 0; t < q->count; t++) vs_scale_by(s + t * ld, a->n->f, hi - lo);
+    for (size_t t = 0; t < q->count; t++, s += ld) {
+        vs_scale_by(s, a->n->f, hi - lo);
+        if (a->n->w) add_distance(a, q, q->pos + t, lo, hi, s);
+        if (a->n->cap > 0) soft_cap(s, a->n->cap, hi - lo);
+    }
 }
 
 /* Softmax of each row over what it may see, zeros elsewhere; s[t] are the scores of keys [lo, hi). */
@@ -311,11 +357,15 @@ static void mix_span(void *arg, size_t i, size_t end, int worker) {
 
 /* A node of attention: heads and blocks shared out, in pieces worth a thread. */
 static vs_status attend(vs_err *err, const vs_exec *x, const vs_node *n, vs_span_fn *fn) {
-    const vs_stack_info *si = &x->m->info.stack[n->site.stack];
+    int asks = n->site.stack, asked = n->site.cross ? 0 : asks;
+    const vs_stack_info *si = &x->m->info.stack[asks];
+    const vs_plan *p = x->plan;
     attend_args a = {.x = x, .n = n, .in = vs__slot(x, n->in[0]), .y = vs__slot(x, n->out), .H = si->H, .KV = si->KV,
-                     .dh = si->dh, .kind = slot_of(x, n->in[0])->kind};
-    size_t each = a.kind == VS_ROWS_LAST ? 1 : VS_QUERIES < x->plan->longest ? VS_QUERIES : x->plan->longest;
-    size_t work = each * (x->plan->longest + x->prior) * a.dh;
+                     .dh = si->dh, .asks = asks, .asked = asked, .q_rows = &p->of[asks],
+                     .edges = p->edges[n->site.cross ? VS_EDGES_CROSS : asks ? VS_EDGES_SECOND : VS_EDGES_FIRST],
+                     .kind = slot_of(x, n->in[0])->kind};
+    size_t each = a.kind == VS_ROWS_LAST ? 1 : VS_QUERIES < a.q_rows->longest ? VS_QUERIES : a.q_rows->longest;
+    size_t work = each * (p->of[asked].longest + x->prior[asked]) * a.dh;
     vs_parallel_for(items(&a), work < GRAIN ? GRAIN / work + 1 : 1, fn, &a);
     if (!atomic_load(&a.bad)) return VS_OK;
     return vs_fail(err, VS_E_NUMERIC, "attention in layer %d: a position has every key masked, or scores that are no numbers",
@@ -336,7 +386,7 @@ static void heads_span(void *arg, size_t i, size_t end, int worker) {
     const vs_tensor *w = &s->n->w->t;
     float *row = vs__scratch(x, worker);
     for (; i < end; i++) {
-        vs_widen(w->dtype, vs_tensor_row(w, i), row, row_width(z));
+        vs_tensor_widen_row(w, i, row);
         for (size_t r = 0; r < z->rows * z->heads; r++)
             s->y[r * s->width + i] = vs_dot(s->a + r * z->width, row + r % z->heads * z->width, z->width);
     }

@@ -29,7 +29,9 @@ typedef struct builder {
     const vs_stack_state *st;
     const vs_stack_info *si;
     uint8_t stack;
-    int layer; /* -1 outside the blocks */
+    bool cross;     /* in cross-attention */
+    int layer;      /* -1 outside the blocks */
+    int memory;     /* the first stack's output, for the second */
     bool last_rows; /* of the last block, only the texts' last rows are needed */
     bool *edit_placed, *keep_placed;
 } builder;
@@ -55,7 +57,7 @@ static int new_slot(builder *b, vs_slot s) {
     if (!grow(b, &array, p->n_slots, &p->cap_slots, sizeof *p->slot)) return VS_NONE;
     p->slot = array;
     bool sized = s.kind == VS_ROWS_EDGES
-                     ? vs_mul(s.heads, p->edges[p->n_seqs], &s.size)
+                     ? vs_mul(s.heads, p->edges[s.edges][p->n_seqs], &s.size)
                      : vs_mul(s.heads, s.width, &s.size) && vs_mul(s.size, s.rows, &s.size);
     if (!sized || s.size > SIZE_MAX / 64) {
         b->status = vs_fail(b->err, VS_E_NOMEM, "a slot of %zu rows overflows", s.rows);
@@ -79,6 +81,7 @@ static int emit(builder *b, vs_node n, vs_slot shape) {
     n.out = new_slot(b, shape);
     if (n.out == VS_NONE) return VS_NONE;
     n.site.stack = b->stack;
+    n.site.cross = b->cross;
     n.site.layer = (int16_t)b->layer;
     p->node[p->n_nodes++] = n;
     return n.out;
@@ -87,10 +90,10 @@ static int emit(builder *b, vs_node n, vs_slot shape) {
 static vs_slot shape_of(const builder *b, int slot) {
     if (slot == VS_NONE) return (vs_slot){0};
     const vs_slot *s = &b->p->slot[slot];
-    return (vs_slot){.kind = s->kind, .rows = s->rows, .heads = s->heads, .width = s->width};
+    return (vs_slot){.kind = s->kind, .stack = s->stack, .edges = s->edges, .rows = s->rows, .heads = s->heads, .width = s->width};
 }
 static vs_slot rows_of(const builder *b, size_t heads, size_t width) {
-    return (vs_slot){.kind = VS_ROWS_ALL, .rows = b->p->rows, .heads = heads, .width = width};
+    return (vs_slot){.kind = VS_ROWS_ALL, .stack = b->stack, .rows = b->p->of[b->stack].rows, .heads = heads, .width = width};
 }
 static vs_slot like(const builder *b, int slot, size_t heads, size_t width) {
     vs_slot s = shape_of(b, slot);
@@ -143,6 +146,12 @@ static int act(builder *b, int x, vs_act kind) {
     return emit(b, n, shape_of(b, x));
 }
 
+static int scale(builder *b, int x, float by) {
+    vs_node n = node(VS_OP_SCALE, x, VS_NONE, VS_NONE);
+    n.f = by;
+    return emit(b, n, shape_of(b, x));
+}
+
 static int rows_picked(builder *b, int x, vs_op op) {
     vs_slot s = shape_of(b, x);
     s.kind = op == VS_OP_LAST ? VS_ROWS_LAST : VS_ROWS_FIRST;
@@ -153,7 +162,7 @@ static int rows_picked(builder *b, int x, vs_op op) {
 /* ---- sites ---- */
 
 static vs_site site_at(const builder *b, vs_site_kind kind, int layer) {
-    return (vs_site){.kind = kind, .layer = (int16_t)layer, .head = -1, .stack = b->stack};
+    return (vs_site){.kind = kind, .layer = (int16_t)layer, .head = -1, .stack = b->stack, .cross = b->cross};
 }
 static bool same_site(vs_site a, vs_site b) {
     return a.kind == b.kind && a.layer == b.layer && a.stack == b.stack && a.cross == b.cross;
@@ -239,84 +248,120 @@ static int mark_attention(builder *b, int slot, vs_site_kind kind, const vs_node
 
 /* ---- the parts of a transformer ---- */
 
+/* Positions that are added to the embeddings; VS_NONE where there are none. */
+static int positions(builder *b) {
+    vs_pos_kind pos = b->spec->pos;
+    if (pos != VS_POS_LEARNED && pos != VS_POS_SINUSOID) return VS_NONE;
+    bool stored = pos == VS_POS_LEARNED || optional(b, VS_ROLE_POS); /* some files of sinusoid models hold their table */
+    vs_node n = node(stored ? VS_OP_POS : VS_OP_SINUS, VS_NONE, VS_NONE, VS_NONE);
+    if (stored) n.w = weight(b, n.role = VS_ROLE_POS);
+    n.n = (size_t)b->spec->pos_offset;
+    return mark1(b, emit(b, n, rows_of(b, 1, (size_t)b->m->hp[VS_HP_E])), VS_SITE_POS_EMBED);
+}
+
 static int embeddings(builder *b) {
     vs_node n = node(VS_OP_EMBED, VS_NONE, VS_NONE, VS_NONE);
-    size_t d = b->si->d;
+    vs_slot shape = rows_of(b, 1, (size_t)b->m->hp[VS_HP_E]);
     n.w = weight(b, n.role = VS_ROLE_EMBED);
     n.f = b->st->embed_scale;
-    int x = mark1(b, emit(b, n, rows_of(b, 1, d)), VS_SITE_EMBED);
-    if (b->spec->pos == VS_POS_LEARNED) {
-        n = node(VS_OP_POS, VS_NONE, VS_NONE, VS_NONE);
-        n.w = weight(b, n.role = VS_ROLE_POS);
-        n.n = (size_t)b->spec->pos_offset;
-        x = add(b, x, mark1(b, emit(b, n, rows_of(b, 1, d)), VS_SITE_POS_EMBED));
-    }
+    int x = mark1(b, emit(b, n, shape), VS_SITE_EMBED), pos = positions(b);
+    if (pos != VS_NONE) x = add(b, x, pos);
     if (optional(b, VS_ROLE_TYPE)) {
         n = node(VS_OP_TYPE, VS_NONE, VS_NONE, VS_NONE);
         n.w = weight(b, n.role = VS_ROLE_TYPE);
-        x = add(b, x, mark1(b, emit(b, n, rows_of(b, 1, d)), VS_SITE_TYPE_EMBED));
+        x = add(b, x, mark1(b, emit(b, n, shape), VS_SITE_TYPE_EMBED));
     }
     if (b->spec->embed_norm) x = norm(b, x, VS_ROLE_EMBED_NORM, VS_ROLE_EMBED_NORM_B);
+    if (optional(b, VS_ROLE_EMBED_MAP))
+        x = mark1(b, linear(b, x, VS_ROLE_EMBED_MAP, VS_ROLE_EMBED_MAP_B, 1, b->si->d), VS_SITE_EMBED_MAP);
     vs_site entering = site_at(b, VS_SITE_RESID_PRE, 0);
     return mark(b, x, &entering, 1, NULL);
 }
 
+/* The roles of attention among the rows themselves, and of cross-attention. */
+static const struct heads_roles {
+    vs_role wq, bq, wk, bk, wv, bv, wo, bo;
+} heads_roles[2] = {
+    {VS_ROLE_WQ, VS_ROLE_BQ, VS_ROLE_WK, VS_ROLE_BK, VS_ROLE_WV, VS_ROLE_BV, VS_ROLE_WO, VS_ROLE_BO},
+    {VS_ROLE_XWQ, VS_ROLE_XBQ, VS_ROLE_XWK, VS_ROLE_XBK, VS_ROLE_XWV, VS_ROLE_XBV, VS_ROLE_XWO, VS_ROLE_XBO},
+};
+
 /* The output map of the heads; edits of what single heads add come back as a difference, so that an edit by a head's own
  * value changes nothing at all. */
 static int output_map(builder *b, int z) {
+    const struct heads_roles *r = &heads_roles[b->cross];
     size_t d = b->si->d;
-    int y = linear(b, z, VS_ROLE_WO, VS_ROLE_BO, 1, d);
+    int y = linear(b, z, r->wo, r->bo, 1, d);
     if (!wanted(b, VS_SITE_RESULT, b->layer)) return y;
     vs_node n = node(VS_OP_HEADS, z, VS_NONE, VS_NONE);
-    n.w = weight(b, n.role = VS_ROLE_WO);
-    int heads = emit(b, n, rows_of(b, b->si->H, d)), after = mark1(b, heads, VS_SITE_RESULT);
+    vs_slot shape = shape_of(b, z);
+    shape.width = d;
+    n.w = weight(b, n.role = r->wo);
+    int heads = emit(b, n, shape), after = mark1(b, heads, VS_SITE_RESULT);
     return heads == after ? y : emit(b, node(VS_OP_DELTA, y, after, heads), shape_of(b, y));
+}
+
+static int rotated(builder *b, int x, vs_site_kind site) {
+    vs_node n = node(VS_OP_ROPE, x, VS_NONE, VS_NONE);
+    n.turn = b->st->layer[b->layer].turn;
+    n.n = b->st->rope_dims;
+    return mark1(b, emit(b, n, shape_of(b, x)), site);
+}
+
+/* Scores, softmax and mix, in one step or, where anyone looks or edits, in three. */
+static int attend(builder *b, int q, int k, int v) {
+    vs_node n = node(VS_OP_ATTEND, q, k, v);
+    n.f = b->st->score_scale;
+    n.cap = b->st->score_cap;
+    n.site.stack = b->stack;
+    n.site.cross = b->cross;
+    if (!b->cross) {
+        vs_mask mask = b->rq->mask;
+        n.causal = mask == VS_MASK_MODEL ? b->spec->causal : mask == VS_MASK_CAUSAL;
+        n.n = mask == VS_MASK_FULL ? 0 : b->st->layer[b->layer].window;
+        if (b->spec->buckets) n.w = &b->st->w[n.role = VS_ROLE_DISTANCE];
+    }
+    vs_slot z = shape_of(b, q);
+    if (!wanted(b, VS_SITE_SCORES, b->layer) && !wanted(b, VS_SITE_PATTERN, b->layer)) return emit(b, n, z);
+    vs_edges edges = b->cross ? VS_EDGES_CROSS : b->stack ? VS_EDGES_SECOND : VS_EDGES_FIRST;
+    vs_slot shape = {.kind = VS_ROWS_EDGES, .stack = b->stack, .edges = edges, .heads = b->si->H};
+    n.op = VS_OP_SCORES, n.in[2] = VS_NONE;
+    int s = mark_attention(b, emit(b, n, shape), VS_SITE_SCORES, &n);
+    n.w = NULL, n.role = VS_ROLE_COUNT;
+    n.op = VS_OP_SOFTMAX, n.in[0] = s, n.in[1] = VS_NONE;
+    int p = emit(b, n, shape), after = mark_attention(b, p, VS_SITE_PATTERN, &n);
+    n.op = VS_OP_MIX, n.in[0] = after, n.in[1] = v, n.whole = after != p;
+    return emit(b, n, rows_of(b, b->si->H, b->si->dh));
 }
 
 /* Queries come from asking (h, or some rows of it), keys and values from h. */
 static int attention(builder *b, int asking, int h) {
-    const vs_layer *l = &b->st->layer[b->layer];
     const vs_stack_info *si = b->si;
-    int q = mark1(b, linear(b, asking, VS_ROLE_WQ, VS_ROLE_BQ, si->H, si->dh), VS_SITE_Q);
-    int k = mark1(b, linear(b, h, VS_ROLE_WK, VS_ROLE_BK, si->KV, si->dh), VS_SITE_K);
-    int v = mark1(b, linear(b, h, VS_ROLE_WV, VS_ROLE_BV, si->KV, si->dh), VS_SITE_V);
-    if (b->spec->qk_norm) {
+    const struct heads_roles *r = &heads_roles[b->cross];
+    int q = mark1(b, linear(b, asking, r->wq, r->bq, si->H, si->dh), VS_SITE_Q), k = VS_NONE, v = VS_NONE;
+    bool cached = b->cross && b->rq->kv && vs_kv_rows(b->rq->kv); /* the first stack's keys and values stay as they are */
+    if (!cached) {
+        k = mark1(b, linear(b, h, r->wk, r->bk, si->KV, si->dh), VS_SITE_K);
+        v = mark1(b, linear(b, h, r->wv, r->bv, si->KV, si->dh), VS_SITE_V);
+    }
+    if (b->spec->qk_norm && !b->cross) {
         q = mark1(b, norm(b, q, VS_ROLE_Q_NORM, VS_ROLE_COUNT), VS_SITE_Q_NORM);
         k = mark1(b, norm(b, k, VS_ROLE_K_NORM, VS_ROLE_COUNT), VS_SITE_K_NORM);
     }
-    if (b->spec->pos == VS_POS_ROPE) {
-        vs_node n = node(VS_OP_ROPE, q, VS_NONE, VS_NONE);
-        n.f = l->rope_theta;
-        n.by = l->rope_factor;
-        n.n = b->st->rope_dims;
-        q = mark1(b, emit(b, n, shape_of(b, q)), VS_SITE_ROT_Q);
-        n.in[0] = k;
-        k = mark1(b, emit(b, n, shape_of(b, k)), VS_SITE_ROT_K);
+    if (b->st->rope_dims && !b->cross) {
+        q = rotated(b, q, VS_SITE_ROT_Q);
+        k = rotated(b, k, VS_SITE_ROT_K);
     }
-    if (b->rq->kv) emit(b, node(VS_OP_STORE, k, v, VS_NONE), (vs_slot){.kind = VS_ROWS_ALL});
-    vs_node n = node(VS_OP_ATTEND, q, k, v);
-    n.f = b->st->score_scale;
-    n.causal = b->rq->mask == VS_MASK_MODEL ? b->spec->causal : b->rq->mask == VS_MASK_CAUSAL;
-    n.n = b->rq->mask == VS_MASK_FULL ? 0 : l->window;
-    int z;
-    if (wanted(b, VS_SITE_SCORES, b->layer) || wanted(b, VS_SITE_PATTERN, b->layer)) {
-        vs_slot edges = {.kind = VS_ROWS_EDGES, .heads = si->H};
-        n.op = VS_OP_SCORES, n.in[2] = VS_NONE;
-        int s = mark_attention(b, emit(b, n, edges), VS_SITE_SCORES, &n);
-        n.op = VS_OP_SOFTMAX, n.in[0] = s, n.in[1] = VS_NONE;
-        int p = emit(b, n, edges), after = mark_attention(b, p, VS_SITE_PATTERN, &n);
-        n.op = VS_OP_MIX, n.in[0] = after, n.in[1] = v, n.whole = after != p;
-        z = emit(b, n, rows_of(b, si->H, si->dh));
-    } else
-        z = emit(b, n, shape_of(b, q));
-    return output_map(b, mark1(b, z, VS_SITE_Z));
+    bool keeps = b->rq->kv && b->stack == b->m->arch->n_stacks - 1 && !cached;
+    if (keeps) emit(b, node(VS_OP_STORE, k, v, VS_NONE), (vs_slot){.kind = VS_ROWS_ALL, .stack = b->stack});
+    return output_map(b, mark1(b, attend(b, q, k, v), VS_SITE_Z));
 }
 
 static int mlp(builder *b, int h) {
     size_t f = b->si->f;
     int x;
-    if (b->spec->gated) {
-        int gate = mark1(b, linear(b, h, VS_ROLE_W_GATE, VS_ROLE_COUNT, 1, f), VS_SITE_MLP_PRE);
+    if (b->st->gated) {
+        int gate = mark1(b, linear(b, h, VS_ROLE_W_GATE, VS_ROLE_B_GATE, 1, f), VS_SITE_MLP_PRE);
         int up = mark1(b, linear(b, h, VS_ROLE_W_UP, VS_ROLE_B_UP, 1, f), VS_SITE_MLP_UP);
         x = act(b, gate, b->st->act);
         x = emit(b, node(VS_OP_MUL, x, up, VS_NONE), shape_of(b, x));
@@ -325,17 +370,32 @@ static int mlp(builder *b, int h) {
     return linear(b, mark1(b, x, VS_SITE_MLP_POST), VS_ROLE_W_DOWN, VS_ROLE_B_DOWN, 1, b->si->d);
 }
 
-/* The roles and sites in which attention and MLP differ. */
+/* The roles and sites in which the kinds of sub-layers differ.  mid, norm_mid: the stream after it, where another follows. */
 typedef struct part {
     vs_role norm, norm_b, branch, post, post_b;
-    vs_site_kind normed, raw, out;
+    vs_site_kind normed, raw, out, mid, norm_mid;
 } part;
 static const part parts[] = {
     [VS_SUB_SELF] = {VS_ROLE_ATTN_NORM, VS_ROLE_ATTN_NORM_B, VS_ROLE_ATTN_BRANCH, VS_ROLE_ATTN_POST, VS_ROLE_ATTN_POST_B,
-                     VS_SITE_ATTN_NORM, VS_SITE_ATTN_RAW, VS_SITE_ATTN_OUT},
+                     VS_SITE_ATTN_NORM, VS_SITE_ATTN_RAW, VS_SITE_ATTN_OUT, VS_SITE_RESID_MID, VS_SITE_NORM_MID},
+    [VS_SUB_CROSS] = {VS_ROLE_X_NORM, VS_ROLE_X_NORM_B, VS_ROLE_COUNT, VS_ROLE_X_POST, VS_ROLE_X_POST_B,
+                      VS_SITE_ATTN_NORM, VS_SITE_ATTN_RAW, VS_SITE_ATTN_OUT, VS_SITE_RESID_MID_X, VS_SITE_NORM_MID_X},
     [VS_SUB_MLP] = {VS_ROLE_MLP_NORM, VS_ROLE_MLP_NORM_B, VS_ROLE_MLP_BRANCH, VS_ROLE_MLP_POST, VS_ROLE_MLP_POST_B,
-                    VS_SITE_MLP_NORM, VS_SITE_MLP_RAW, VS_SITE_MLP_OUT},
+                    VS_SITE_MLP_NORM, VS_SITE_MLP_RAW, VS_SITE_MLP_OUT, VS_SITE_RESID_MID, VS_SITE_NORM_MID},
 };
+
+/* What a sub-layer adds to the stream: f(N_pre(from)), normed where it has a branch norm. */
+static int branch(builder *b, const vs_sub *sub, const part *r, int asking, int h) {
+    b->cross = sub->kind == VS_SUB_CROSS;
+    int y = sub->kind == VS_SUB_MLP ? mlp(b, h) : attention(b, asking, b->cross ? b->memory : h);
+    if (sub->branch) {
+        y = mark1(b, y, r->raw);
+        y = mark1(b, norm(b, y, r->branch, VS_ROLE_COUNT), r->out);
+    } else
+        y = mark2(b, y, site_at(b, r->raw, b->layer), site_at(b, r->out, b->layer));
+    b->cross = false;
+    return y;
+}
 
 /* x <- N_post(x + N_branch(f(N_pre(source)))), for each sub-layer of the block. */
 static int block(builder *b, int x) {
@@ -345,9 +405,13 @@ static int block(builder *b, int x) {
         const vs_sub *sub = &b->spec->sub[i];
         const part *r = &parts[sub->kind];
         bool last = i == 2 || b->spec->sub[i + 1].kind == VS_SUB_NONE;
-        vs_site sum = site_at(b, last ? VS_SITE_RESID_POST : VS_SITE_RESID_MID, l);
-        int h = sub->from_block ? entering : x;
-        if (sub->pre) h = mark1(b, norm(b, h, r->norm, r->norm_b), r->normed);
+        vs_site sum = site_at(b, last ? VS_SITE_RESID_POST : r->mid, l);
+        int h = sub->from_block && b->st->parallel ? entering : x;
+        if (sub->pre) {
+            b->cross = sub->kind == VS_SUB_CROSS;
+            h = mark1(b, norm(b, h, r->norm, r->norm_b), r->normed);
+            b->cross = false;
+        }
         int asking = h;
         if (b->last_rows && l + 1 == (int)b->st->L && sub->kind == VS_SUB_SELF) {
             bool parallel = entering == x;
@@ -355,17 +419,11 @@ static int block(builder *b, int x) {
             x = rows_picked(b, x, VS_OP_LAST);
             entering = parallel ? x : rows_picked(b, entering, VS_OP_LAST);
         }
-        int y = sub->kind == VS_SUB_MLP ? mlp(b, h) : attention(b, asking, h);
-        if (sub->branch) {
-            y = mark1(b, y, r->raw);
-            y = mark1(b, norm(b, y, r->branch, VS_ROLE_COUNT), r->out);
-        } else
-            y = mark2(b, y, site_at(b, r->raw, l), site_at(b, r->out, l));
-        x = add(b, x, y);
+        x = add(b, x, branch(b, sub, r, asking, h));
         if (sub->post) {
             x = mark(b, x, &sum, 1, NULL);
             x = norm(b, x, r->post, r->post_b);
-            sum = last ? next : site_at(b, VS_SITE_NORM_MID, l);
+            sum = last ? next : site_at(b, r->norm_mid, l);
             x = mark(b, x, &sum, 1, NULL);
         } else if (last)
             x = mark2(b, x, sum, next);
@@ -392,9 +450,10 @@ static void head(builder *b, int x) {
     if (!logits) return;
     if (last && normed) x = rows_picked(b, x, VS_OP_LAST);
     if (m->has[VS_PART_HEAD]) {
-        x = act(b, linear(b, x, VS_ROLE_HEAD_W, VS_ROLE_HEAD_B, 1, b->si->d), b->st->act);
+        x = act(b, linear(b, x, VS_ROLE_HEAD_W, VS_ROLE_HEAD_B, 1, (size_t)m->hp[VS_HP_E]), vs__head_act(m));
         x = norm_as(b, x, VS_ROLE_HEAD_NORM, VS_ROLE_HEAD_NORM_B, false);
     }
+    if (b->st->head_scale != 1) x = scale(b, x, b->st->head_scale);
     x = linear(b, x, VS_ROLE_UNEMBED, VS_ROLE_UNEMBED_B, 1, m->info.V);
     if (m->info.logit_cap > 0) {
         vs_node n = node(VS_OP_CAP, x, VS_NONE, VS_NONE);
@@ -410,23 +469,35 @@ static bool looks_at_the_end(const builder *b) {
     bool any = false;
     for (size_t i = 0; i < b->rq->n_keep + b->rq->n_edits; i++) {
         vs_site s = i < b->rq->n_keep ? b->rq->keep[i] : b->rq->edits[i - b->rq->n_keep].site;
-        bool end = s.layer < 0 ? s.kind != VS_SITE_EMBED && s.kind != VS_SITE_POS_EMBED && s.kind != VS_SITE_TYPE_EMBED
+        if (s.stack != b->stack) continue;
+        bool end = s.layer < 0 ? s.kind != VS_SITE_EMBED && s.kind != VS_SITE_POS_EMBED && s.kind != VS_SITE_TYPE_EMBED &&
+                                     s.kind != VS_SITE_EMBED_MAP
                                : s.layer + 1 >= (int)b->st->L;
         any |= end && s.kind != VS_SITE_LOGITS && !(s.kind == VS_SITE_RESID_PRE && s.layer + 1 == (int)b->st->L);
     }
     return any;
 }
 
-static void stack(builder *b) {
-    size_t stop = b->rq->stop_layer;
-    b->last_rows = b->rq->logits == VS_LOGITS_LAST && b->p->n_seqs < b->p->rows && !looks_at_the_end(b);
+/* A stack from its embeddings to what follows its last block. */
+static void stack(builder *b, int which) {
+    bool whole = which == b->m->arch->n_stacks - 1, stops = whole || !b->rq->decoder.rows;
+    size_t stop = stops ? b->rq->stop_layer : 0;
+    b->stack = (uint8_t)which;
+    b->spec = b->m->stack[which].spec;
+    b->st = &b->m->stack[which];
+    b->si = &b->m->info.stack[which];
+    b->layer = -1;
+    b->last_rows = whole && b->rq->logits == VS_LOGITS_LAST && b->p->n_seqs < b->p->of[which].rows && !looks_at_the_end(b);
     int x = embeddings(b);
     for (size_t l = 0; l < b->st->L && (!stop || l < stop) && b->status == VS_OK; l++) {
         b->layer = (int)l;
         x = block(b, x);
     }
     b->layer = -1;
-    if (!stop && b->status == VS_OK) head(b, x);
+    if (stop || b->status != VS_OK) return;
+    if (whole) head(b, x);
+    else if (b->spec->final_norm) b->memory = mark1(b, norm(b, x, VS_ROLE_FINAL_NORM, VS_ROLE_FINAL_NORM_B), VS_SITE_FINAL_NORM);
+    else b->memory = x;
 }
 
 /* What was asked for and never came by is an error, with its name. */
@@ -442,51 +513,72 @@ static void check_placed(builder *b) {
                                 vs_site_name(b->m, b->rq->edits[i].site, true, name, sizeof name));
 }
 
-/* The texts: their starts, the elements of their attention, and the blocks in which it is shared out: first, last, second,
- * last but one, …, because under a causal mask late queries cost more. */
-static vs_status texts(vs_err *err, vs_plan *p, const vs_request *rq) {
-    size_t n = 0;
+static size_t start_of(const vs_input *in, size_t i) { return in->starts ? in->starts[i] : i ? in->rows : 0; }
+
+/* The texts of a stack: their starts, and the blocks in which their queries are shared out: first, last, second, last but
+ * one, …, because under a causal mask late queries cost more. */
+static vs_status texts(vs_err *err, vs_plan *p, vs_rows *r, const vs_input *in) {
+    size_t n = 0, at = 0;
+    r->rows = in->rows;
+    r->starts = vs_zalloc(p->n_seqs + 1, sizeof *r->starts);
+    if (!r->starts) return vs_fail(err, VS_E_NOMEM, "plan of %zu texts", p->n_seqs);
     for (size_t i = 0; i < p->n_seqs; i++) {
-        size_t from = rq->in.starts ? rq->in.starts[i] : 0, to = rq->in.starts ? rq->in.starts[i + 1] : p->rows, cells;
-        size_t T = to - from;
-        if (!vs_mul(T, T + p->prior, &cells) || !vs_add(p->edges[i], cells, &p->edges[i + 1]))
-            return vs_fail(err, VS_E_RANGE, "a text of %zu rows is too long", T);
-        p->starts[i + 1] = to;
-        if (T > p->longest) p->longest = T;
+        size_t T = start_of(in, i + 1) - start_of(in, i);
+        r->starts[i + 1] = r->starts[i] + T;
+        if (T > r->longest) r->longest = T;
         n += (T + VS_QUERIES - 1) / VS_QUERIES;
     }
-    p->block = vs_alloc(n, sizeof *p->block);
-    if (!p->block) return vs_fail(err, VS_E_NOMEM, "plan of %zu rows", p->rows);
-    p->n_blocks = n;
-    size_t at = 0;
+    r->block = vs_alloc(n, sizeof *r->block);
+    if (!r->block) return vs_fail(err, VS_E_NOMEM, "plan of %zu rows", r->rows);
+    r->n_blocks = n;
     for (size_t i = 0; i < p->n_seqs; i++)
-        for (size_t t = 0; t < p->starts[i + 1] - p->starts[i]; t += VS_QUERIES, at++)
-            p->block[at % 2 ? n - 1 - at / 2 : at / 2] = (vs_block){i, t};
+        for (size_t t = 0; t < r->starts[i + 1] - r->starts[i]; t += VS_QUERIES, at++)
+            r->block[at % 2 ? n - 1 - at / 2 : at / 2] = (vs_block){i, t};
     return VS_OK;
+}
+
+/* How many edges a head has in each text. */
+static vs_status count_edges(vs_err *err, vs_plan *p, vs_edges kind, const vs_rows *asks, const vs_rows *asked) {
+    size_t *edges = p->edges[kind] = vs_zalloc(p->n_seqs + 1, sizeof *edges), cells;
+    if (!edges) return vs_fail(err, VS_E_NOMEM, "plan of %zu texts", p->n_seqs);
+    for (size_t i = 0; i < p->n_seqs; i++) {
+        size_t T = asks->starts[i + 1] - asks->starts[i], S = asked->starts[i + 1] - asked->starts[i] + asked->prior;
+        if (!vs_mul(T, S, &cells) || !vs_add(edges[i], cells, &edges[i + 1]))
+            return vs_fail(err, VS_E_RANGE, "a text of %zu rows is too long", T);
+    }
+    return VS_OK;
+}
+
+static vs_status measure(vs_err *err, vs_plan *p, const vs_model *m, const vs_request *rq) {
+    bool both = rq->decoder.rows != 0;
+    p->n_seqs = rq->in.starts ? rq->in.n_seqs : 1;
+    if (rq->kv) p->of[m->arch->n_stacks - 1].prior = vs_kv_rows(rq->kv);
+    VS_TRY(texts(err, p, &p->of[0], &rq->in));
+    VS_TRY(count_edges(err, p, VS_EDGES_FIRST, &p->of[0], &p->of[0]));
+    if (!both) return VS_OK;
+    VS_TRY(texts(err, p, &p->of[1], &rq->decoder));
+    VS_TRY(count_edges(err, p, VS_EDGES_SECOND, &p->of[1], &p->of[1]));
+    return count_edges(err, p, VS_EDGES_CROSS, &p->of[1], &p->of[0]);
 }
 
 vs_status vs__plan_new(vs_err *err, vs_model *m, const vs_request *rq, vs_plan **out) {
     vs_status s = VS_OK;
     vs_plan *p = vs_zalloc(1, sizeof *p);
     if (!p) return vs_fail(err, VS_E_NOMEM, "plan");
-    builder b = {.err = err, .m = m, .rq = rq, .p = p, .spec = m->stack[0].spec, .st = &m->stack[0],
-                 .si = &m->info.stack[0], .layer = -1};
+    builder b = {.err = err, .m = m, .rq = rq, .p = p, .layer = -1, .memory = VS_NONE};
+    bool both = rq->decoder.rows != 0, encoded = both && rq->kv && vs_kv_rows(rq->kv);
     p->refs = 1;
-    p->rows = rq->in.rows;
-    p->n_seqs = rq->in.starts ? rq->in.n_seqs : 1;
     p->n_edits = rq->n_edits;
     p->logits = VS_NONE;
-    p->prior = rq->kv ? vs_kv_rows(rq->kv) : 0;
-    p->starts = vs_zalloc(p->n_seqs + 1, sizeof *p->starts);
-    p->edges = vs_zalloc(p->n_seqs + 1, sizeof *p->edges);
     b.edit_placed = vs_zalloc(rq->n_edits + 1, sizeof(bool));
     b.keep_placed = vs_zalloc(rq->n_keep + 1, sizeof(bool));
-    if (!p->starts || !p->edges || !b.edit_placed || !b.keep_placed) {
-        s = vs_fail(err, VS_E_NOMEM, "plan of %zu texts", p->n_seqs);
+    if (!b.edit_placed || !b.keep_placed) {
+        s = vs_fail(err, VS_E_NOMEM, "plan");
         goto done;
     }
-    VS_TRY_TO(done, texts(err, p, rq));
-    stack(&b);
+    VS_TRY_TO(done, measure(err, p, m, rq));
+    if (!encoded) stack(&b, 0);
+    if (both && b.status == VS_OK) stack(&b, 1);
     if (b.status == VS_OK) check_placed(&b);
     VS_TRY_TO(done, b.status);
     VS_TRY_TO(done, vs__plan_layout(err, p));

@@ -19,15 +19,20 @@ typedef enum vs_op {
 
 /* Which positions the rows of a slot are. */
 typedef enum vs_slot_rows {
-    VS_ROWS_ALL,   /* every row of the pass */
+    VS_ROWS_ALL,   /* every row of its stack */
     VS_ROWS_LAST,  /* the last position of each text */
     VS_ROWS_FIRST, /* the first position of each text */
     VS_ROWS_EDGES  /* attention: for each text [heads, T, S] */
 } vs_slot_rows;
 
+/* Who asks whom: the first stack itself, the second itself, the second the first. */
+typedef enum vs_edges { VS_EDGES_FIRST, VS_EDGES_SECOND, VS_EDGES_CROSS, VS_EDGES_KINDS } vs_edges;
+
 /* A value: rows of heads * width floats (EDGES: see above, rows and width unused). */
 typedef struct vs_slot {
     vs_slot_rows kind;
+    uint8_t stack; /* whose rows they are */
+    vs_edges edges; /* EDGES: which */
     size_t rows, heads, width;
     size_t size;   /* floats */
     size_t offset; /* floats, into the workspace or, kept, into the pass's memory */
@@ -40,13 +45,15 @@ enum { VS_NONE = -1 };
 
 typedef struct vs_node {
     vs_op op;
-    vs_site site;            /* what it computes and where; kind VS_SITE_COUNT: nothing that has a name */
+    vs_site site;            /* what it computes and where; kind VS_SITE_COUNT: nothing that has a name.  Its stack is that of
+                              * the rows it writes; attention with cross: keys and values are the first stack's */
     int in[3], out;          /* slots, VS_NONE */
     const vs_weight *w, *b;  /* weight or gain; bias */
     vs_role role;            /* of w */
-    float f;                 /* NORM: epsilon; EMBED, ATTEND, SCORES: factor; ROPE: theta; CAP: the cap */
-    float by;                /* ROPE: angles are divided by it */
-    size_t n;                /* POS: offset; ROPE: elements turned; attention, CUT: the window, 0: none */
+    float f;                 /* NORM: epsilon; EMBED, SCALE, ATTEND, SCORES: factor; CAP: the cap */
+    float cap;               /* ATTEND, SCORES: soft cap of the scores, 0: none */
+    const float *turn;       /* ROPE: radians that each pair turns from one position to the next */
+    size_t n;                /* POS: offset; ROPE: elements that rotate; attention, CUT: the window, 0: none */
     size_t edit;             /* EDIT, CUT: index into the request's edits */
     vs_act act;
     bool rms, causal;
@@ -65,6 +72,15 @@ typedef struct vs_block {
     size_t seq, t0;
 } vs_block;
 
+/* The rows of one stack: texts packed one after another. */
+typedef struct vs_rows {
+    size_t rows, longest;
+    size_t prior;    /* cached rows before them, where the plan opens attention; else 0 */
+    size_t *starts;  /* [n_seqs + 1] */
+    vs_block *block; /* [n_blocks] ordered so that equal spans are equal work */
+    size_t n_blocks;
+} vs_rows;
+
 typedef struct vs_plan {
     int refs;        /* the cache and every pass made by it */
     uint64_t used;   /* the cache's clock when last used */
@@ -73,11 +89,9 @@ typedef struct vs_plan {
     vs_slot *slot;
     vs_mark *mark;   /* the kept ones */
     size_t n_nodes, n_slots, n_marks, cap_nodes, cap_slots, cap_marks;
-    size_t rows, n_seqs, prior, longest; /* prior: cached rows, where the plan opens attention, else 0 */
-    size_t *starts;  /* [n_seqs + 1] */
-    size_t *edges;   /* [n_seqs + 1] elements of one head's attention before each text */
-    vs_block *block; /* [n_blocks] ordered so that equal spans are equal work */
-    size_t n_blocks;
+    size_t n_seqs;
+    vs_rows of[2];                  /* by stack; the second unused where one runs */
+    size_t *edges[VS_EDGES_KINDS];  /* [n_seqs + 1] elements of one head's attention before each text; NULL: none */
     size_t work, kept; /* floats */
     size_t n_edits;
     int logits;        /* slot, VS_NONE */
@@ -86,7 +100,7 @@ typedef struct vs_plan {
 
 /* Angles of the rotary embedding, computed once for each kind of layer: for each position cos [n/2], sin [n/2]. */
 typedef struct vs_rope_table {
-    float theta, by;
+    const float *turn;
     size_t dims, rows;
     float *cs;
 } vs_rope_table;
@@ -100,6 +114,8 @@ typedef struct vs_plan_cache {
     size_t work_cap, scratch_cap;
     vs_rope_table *rope;
     size_t n_rope;
+    float *sinus; /* [sinus_rows, d] sinusoid positions */
+    size_t sinus_rows;
 } vs_plan_cache;
 
 /* vs__plan_get() - the plan of a checked request, from the model's cache or made now; borrowed until the next call

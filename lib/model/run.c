@@ -11,15 +11,7 @@
 
 /* ---- the request ---- */
 
-static vs_status check_rows(vs_err *err, const vs_model *m, const vs_input *in, size_t prior) {
-    if (!in->rows || !in->ids) return vs_fail(err, VS_E_RANGE, "no tokens: a pass needs at least one");
-    size_t types = m->stack[0].w[VS_ROLE_TYPE].t.data ? vs_tensor_rows(&m->stack[0].w[VS_ROLE_TYPE].t) : 1;
-    for (size_t i = 0; i < in->rows; i++) {
-        if (in->ids[i] < 0 || (size_t)in->ids[i] >= m->info.V)
-            return vs_fail(err, VS_E_RANGE, "token %zu: id %d is outside the vocabulary of %zu", i, (int)in->ids[i], m->info.V);
-        if (in->types && in->types[i] >= types)
-            return vs_fail(err, VS_E_RANGE, "token %zu: segment %d, the model has %zu", i, in->types[i], types);
-    }
+static vs_status check_starts(vs_err *err, const vs_model *m, const vs_input *in, size_t prior) {
     if (in->starts) {
         if (!in->n_seqs || in->starts[0] != 0 || in->starts[in->n_seqs] != in->rows)
             return vs_fail(err, VS_E_RANGE, "starts of %zu texts must go from 0 to %zu", in->n_seqs, in->rows);
@@ -36,19 +28,44 @@ static vs_status check_rows(vs_err *err, const vs_model *m, const vs_input *in, 
     return VS_OK;
 }
 
+static vs_status check_rows(vs_err *err, const vs_model *m, int stack, const vs_input *in, size_t prior) {
+    if (!in->rows || !in->ids) return vs_fail(err, VS_E_RANGE, "no tokens: a pass needs at least one");
+    const vs_tensor *segments = &m->stack[stack].w[VS_ROLE_TYPE].t;
+    size_t types = segments->data ? vs_tensor_rows(segments) : 1;
+    for (size_t i = 0; i < in->rows; i++) {
+        if (in->ids[i] < 0 || (size_t)in->ids[i] >= m->info.V)
+            return vs_fail(err, VS_E_RANGE, "token %zu: id %d is outside the vocabulary of %zu", i, (int)in->ids[i], m->info.V);
+        if (in->types && in->types[i] >= types)
+            return vs_fail(err, VS_E_RANGE, "token %zu: segment %d, the model has %zu", i, in->types[i], types);
+    }
+    return check_starts(err, m, in, prior);
+}
+
+/* What a model of two stacks reads: the encoder's rows, and the decoder's where it runs too. */
+static vs_status check_decoder(vs_err *err, const vs_model *m, const vs_request *rq) {
+    bool two = m->arch->n_stacks > 1;
+    if (!two && rq->decoder.rows) return vs_fail(err, VS_E_USAGE, "%s has one stack: there is no decoder to read a second text", m->info.name);
+    if (two && !rq->decoder.rows && (rq->logits != VS_LOGITS_NONE || rq->kv))
+        return vs_fail(err, VS_E_USAGE, "%s predicts in its decoder: give it tokens to read", m->info.name);
+    if (!rq->decoder.rows) return VS_OK;
+    if ((rq->in.starts ? rq->in.n_seqs : 1) != (rq->decoder.starts ? rq->decoder.n_seqs : 1))
+        return vs_fail(err, VS_E_RANGE, "encoder and decoder read different numbers of texts");
+    return check_rows(err, m, 1, &rq->decoder, rq->kv ? rq->kv->rows : 0);
+}
+
 static vs_status check(vs_err *err, const vs_model *m, const vs_request *rq) {
-    if (m->arch->n_stacks > 1 || rq->decoder.rows)
-        return vs_fail(err, VS_E_UNSUPPORTED, "%s: a pass through two stacks", m->info.arch);
+    bool two = m->arch->n_stacks > 1;
+    size_t L = m->stack[rq->decoder.rows && two ? 1 : 0].L;
     if (rq->logits != VS_LOGITS_NONE && !m->info.has_logits)
         return vs_fail(err, VS_E_UNSUPPORTED, "%s has no head that gives words", m->info.name);
-    if (rq->stop_layer > m->stack[0].L)
-        return vs_fail(err, VS_E_RANGE, "stop after %zu blocks: the model has %zu", rq->stop_layer, m->stack[0].L);
+    if (rq->stop_layer > L) return vs_fail(err, VS_E_RANGE, "stop after %zu blocks: the model has %zu", rq->stop_layer, L);
     if (rq->stop_layer && rq->logits != VS_LOGITS_NONE)
         return vs_fail(err, VS_E_USAGE, "a pass that stops after block %zu has no logits", rq->stop_layer);
     for (size_t i = 0; i < rq->n_edits; i++)
         if (!isfinite(rq->edits[i].factor)) return vs_fail(err, VS_E_NUMERIC, "edit %zu: its factor is not finite", i);
-    if (rq->kv) VS_TRY(vs__kv_check(err, m, rq));
-    return check_rows(err, m, &rq->in, rq->kv ? rq->kv->rows : 0);
+    VS_TRY(check_decoder(err, m, rq));
+    VS_TRY(check_rows(err, m, 0, &rq->in, rq->kv && !two ? rq->kv->rows : 0));
+    return rq->kv ? vs__kv_check(err, m, rq) : VS_OK;
 }
 
 /* ---- memory ---- */
@@ -102,18 +119,18 @@ void vs_pass_free(vs_pass *p) {
 
 /* ---- rotary angles ---- */
 
-/* The table for theta and dims, with at least `rows` positions.  The angles are rounded to single precision where
+/* The table for a list of turns, with at least `rows` positions.  The angles are rounded to single precision where
  * Hugging Face rounds them, so that long texts agree too. */
-static vs_status rope_ready(vs_err *err, vs_plan_cache *c, float theta, float by, size_t dims, size_t rows) {
+static vs_status rope_ready(vs_err *err, vs_plan_cache *c, const float *turn, size_t dims, size_t rows) {
     vs_rope_table *t = NULL;
     for (size_t i = 0; i < c->n_rope; i++)
-        if (c->rope[i].theta == theta && c->rope[i].by == by && c->rope[i].dims == dims) t = &c->rope[i];
+        if (c->rope[i].turn == turn) t = &c->rope[i];
     if (!t) {
         vs_rope_table *grown = vs_grow(c->rope, c->n_rope, c->n_rope + 1, sizeof *grown);
         if (!grown) return vs_fail(err, VS_E_NOMEM, "rotary angles");
         c->rope = grown;
         t = &c->rope[c->n_rope++];
-        *t = (vs_rope_table){.theta = theta, .by = by, .dims = dims};
+        *t = (vs_rope_table){.turn = turn, .dims = dims};
     }
     if (t->rows >= rows) return VS_OK;
     size_t want = t->rows ? t->rows : 128, half = dims / 2;
@@ -121,14 +138,12 @@ static vs_status rope_ready(vs_err *err, vs_plan_cache *c, float theta, float by
     float *cs = vs_grow(t->cs, t->rows * dims, want * dims, sizeof *cs);
     if (!cs) return vs_fail(err, VS_E_NOMEM, "rotary angles of %zu positions", want);
     t->cs = cs;
-    for (size_t i = 0; i < half; i++) {
-        float turn = (float)(1.0 / pow((double)theta, 2.0 * (double)i / (double)dims)) / by;
+    for (size_t i = 0; i < half; i++)
         for (size_t pos = t->rows; pos < want; pos++) {
-            float angle = (float)pos * turn;
+            float angle = (float)pos * turn[i];
             cs[pos * dims + i] = (float)cos((double)angle);
             cs[pos * dims + half + i] = (float)sin((double)angle);
         }
-    }
     t->rows = want;
     return VS_OK;
 }
@@ -136,27 +151,55 @@ static vs_status rope_ready(vs_err *err, vs_plan_cache *c, float theta, float by
 const float *vs__rope_at(const vs_exec *x, const vs_node *n, size_t pos) {
     const vs_plan_cache *c = x->cache;
     for (size_t i = 0; i < c->n_rope; i++)
-        if (c->rope[i].theta == n->f && c->rope[i].by == n->by && c->rope[i].dims == n->n) return c->rope[i].cs + pos * n->n;
+        if (c->rope[i].turn == n->turn) return c->rope[i].cs + pos * n->n;
     return NULL;
 }
+
+/* ---- sinusoid positions ---- */
+
+/* Sine and cosine of position / 10000^(2i/d) (Vaswani et al. 2017, section 3.5): in turn, or a half of each. */
+static vs_status sinus_ready(vs_err *err, const vs_model *m, vs_plan_cache *c, bool pairs, size_t rows) {
+    if (c->sinus_rows >= rows) return VS_OK;
+    size_t d = (size_t)m->hp[VS_HP_E], half = (d + 1) / 2, want = c->sinus_rows ? c->sinus_rows : 128;
+    while (want < rows) want *= 2;
+    float *table = vs_grow(c->sinus, c->sinus_rows * d, want * d, sizeof *table);
+    if (!table) return vs_fail(err, VS_E_NOMEM, "sinusoids of %zu positions", want);
+    c->sinus = table;
+    for (size_t pos = c->sinus_rows; pos < want; pos++)
+        for (size_t j = 0; j < d; j++) {
+            size_t at = pairs ? j : j % 2 ? half + j / 2 : j / 2;
+            double angle = (double)pos / pow(10000, 2.0 * (double)(j / 2) / (double)d);
+            table[pos * d + at] = (float)(j % 2 ? cos(angle) : sin(angle));
+        }
+    c->sinus_rows = want;
+    return VS_OK;
+}
+
+const float *vs__sinus_at(const vs_exec *x, size_t pos) { return x->cache->sinus + pos * (size_t)x->m->hp[VS_HP_E]; }
 
 /* ---- the pass ---- */
 
 /* Everything that a pass may need beside its kept slots, so that no node allocates. */
 static vs_status prepare(vs_err *err, vs_exec *x) {
     vs_plan_cache *c = x->cache;
-    const vs_stack_info *si = &x->m->info.stack[0];
+    size_t longest = 0, row = 0;
+    for (int i = 0; i < x->m->arch->n_stacks; i++) {
+        const vs_stack_info *si = &x->m->info.stack[i];
+        size_t T = x->plan->of[i].longest + x->prior[i];
+        if (T > longest) longest = T;
+        if (si->H * si->dh > row) row = si->H * si->dh;
+    }
     /* rounded up, so that a text which grows by a token a pass seldom asks for more */
-    size_t positions = x->plan->longest + x->prior, row = si->H * si->dh;
-    size_t block = VS_QUERIES * ((positions + 255) / 256 * 256);
+    size_t block = VS_QUERIES * ((longest + 255) / 256 * 256);
     x->scratch_each = block > row ? block : (row + 15) / 16 * 16;
     VS_TRY(reserve(err, &c->work, &c->work_cap, x->plan->work));
     VS_TRY(reserve(err, &c->scratch, &c->scratch_cap, x->scratch_each * (size_t)vs_threads()));
     for (size_t i = 0; i < x->plan->n_nodes; i++) {
         const vs_node *n = &x->plan->node[i];
-        if (n->op == VS_OP_ROPE) VS_TRY(rope_ready(err, c, n->f, n->by, n->n, positions));
+        if (n->op == VS_OP_ROPE) VS_TRY(rope_ready(err, c, n->turn, n->n, longest));
+        if (n->op == VS_OP_SINUS) VS_TRY(sinus_ready(err, x->m, c, x->m->arch->stack[n->site.stack].sinus_pairs, longest));
     }
-    return VS_OK;
+    return x->rq->kv ? vs__kv_begin(err, x->rq) : VS_OK;
 }
 
 static vs_status run_nodes(vs_err *err, const vs_exec *x) {
@@ -176,7 +219,8 @@ vs_status vs_run(vs_err *err, vs_model *m, const vs_request *rq, vs_pass **out) 
     VS_TRY(vs__plan_get(err, m, rq, &plan));
     VS_TRY(new_pass(err, m, plan, &pass));
     vs_plan_cache *c = m->plans;
-    vs_exec x = {.m = m, .rq = rq, .plan = plan, .pass = pass, .cache = c, .prior = rq->kv ? rq->kv->rows : 0};
+    vs_exec x = {.m = m, .rq = rq, .plan = plan, .pass = pass, .cache = c};
+    if (rq->kv) x.prior[m->arch->n_stacks - 1] = rq->kv->rows;
     vs_status s = prepare(err, &x);
     if (s == VS_OK) s = run_nodes(err, &x);
     if (s == VS_OK) s = vs__pass_finite(err, pass);
@@ -219,8 +263,10 @@ vs_status vs_pass_site(vs_err *err, const vs_pass *p, vs_site s, size_t seq, vs_
     size_t shape[3] = {slot->rows, slot->heads, slot->width};
     if (slot->kind == VS_ROWS_EDGES) {
         if (seq >= plan->n_seqs) return vs_fail(err, VS_E_RANGE, "text %zu: the pass has %zu", seq, plan->n_seqs);
-        size_t T = plan->starts[seq + 1] - plan->starts[seq], S = T + plan->prior;
-        data += slot->heads * plan->edges[seq];
+        const vs_rows *asks = &plan->of[slot->stack];
+        const size_t *edges = plan->edges[slot->edges];
+        size_t T = asks->starts[seq + 1] - asks->starts[seq], S = (edges[seq + 1] - edges[seq]) / T;
+        data += slot->heads * edges[seq];
         shape[0] = slot->heads, shape[1] = T, shape[2] = S;
         if (s.head >= 0) return vs_tensor_over(err, data + (size_t)s.head * T * S, VS_F32, 2, shape + 1, out, NULL);
         return vs_tensor_over(err, data, VS_F32, 3, shape, out, NULL);

@@ -30,6 +30,27 @@ enum { ALIASES = sizeof aliases / sizeof *aliases };
 const char *vs_site_words(vs_site_kind k) { return (unsigned)k < VS_SITE_COUNT ? sites[k].words : ""; }
 const char *vs_site_shape(vs_site_kind k) { return (unsigned)k < VS_SITE_COUNT ? sites[k].shape : ""; }
 
+int vs_site_dims(const vs_model *m, vs_site s, size_t T, size_t S, size_t shape[VS_MAX_DIMS]) {
+    const vs_stack_info *k = &m->info.stack[s.stack < m->info.n_stacks ? s.stack : 0];
+    bool embedded = s.kind == VS_SITE_EMBED || s.kind == VS_SITE_POS_EMBED || s.kind == VS_SITE_TYPE_EMBED;
+    int n = 0;
+    size_t rows = T; /* the second T of a pattern means the keys */
+    for (const char *c = sites[s.kind].shape; *c; c++) {
+        if (*c == '1' || (s.head >= 0 && (*c == 'H' || *c == 'K'))) continue;
+        switch (*c) {
+        case 'T': shape[n++] = rows, rows = S; break;
+        case 'd': shape[n++] = embedded ? (size_t)m->hp[VS_HP_E] : k->d; break;
+        case 'H': shape[n++] = k->H; break;
+        case 'K': shape[n++] = k->KV; break;
+        case 'h': shape[n++] = k->dh; break;
+        case 'f': shape[n++] = k->f; break;
+        case 'V': shape[n++] = m->info.V; break;
+        default: shape[n++] = (size_t)(*c - '0'); break;
+        }
+    }
+    return n;
+}
+
 /* Whether a name is base, up to its %d, or ends in it after . or _ (decoder.mlp_out, cross_attentions). */
 static bool is_named(const char *name, const char *base, bool whole) {
     size_t n = strlen(name), m = strcspn(base, "%");
@@ -49,7 +70,7 @@ const char *vs_site_shape_named(const char *name) {
 }
 
 static bool layered(vs_site_kind k) { return strstr(sites[k].name, "%d") != NULL; }
-static bool in_attention(vs_site_kind k) { return strstr(sites[k].name, "attn") != NULL; }
+static bool in_attention(vs_site_kind k) { return strstr(sites[k].brief, "attn") != NULL; }
 
 static const vs_sub *find_sub(const vs_stack *s, vs_sub_kind kind) {
     for (size_t i = 0; i < sizeof s->sub / sizeof *s->sub; i++)
@@ -65,16 +86,19 @@ static bool has_site(const vs_model *m, int stack, bool cross, vs_site_kind k) {
     if (!attn || !mlp || (cross && !in_attention(k))) return false;
     switch (k) {
     case VS_SITE_POS_EMBED: return s->pos == VS_POS_LEARNED || s->pos == VS_POS_SINUSOID;
+    case VS_SITE_EMBED_MAP: return m->stack[stack].w[VS_ROLE_EMBED_MAP].t.data != NULL;
     case VS_SITE_TYPE_EMBED: return m->stack[stack].w[VS_ROLE_TYPE].t.data != NULL;
     case VS_SITE_ATTN_NORM: return attn->pre;
     case VS_SITE_Q_NORM:
     case VS_SITE_K_NORM: return s->qk_norm && !cross;
     case VS_SITE_ROT_Q:
-    case VS_SITE_ROT_K: return s->pos == VS_POS_ROPE && !cross;
+    case VS_SITE_ROT_K: return m->stack[stack].rope_dims && !cross;
     case VS_SITE_ATTN_RAW: return attn->branch;
     case VS_SITE_NORM_MID: return attn->post;
+    case VS_SITE_RESID_MID_X: return find_sub(s, VS_SUB_CROSS) != NULL;
+    case VS_SITE_NORM_MID_X: return attn->post && find_sub(s, VS_SUB_CROSS) != NULL;
     case VS_SITE_MLP_NORM: return mlp->pre;
-    case VS_SITE_MLP_UP: return s->gated;
+    case VS_SITE_MLP_UP: return m->stack[stack].gated;
     case VS_SITE_MLP_RAW: return mlp->branch;
     case VS_SITE_FINAL_NORM: return s->final_norm;
     case VS_SITE_LOGITS: return last && m->info.has_logits;
@@ -90,9 +114,10 @@ static size_t layers_of(const vs_model *m, int stack, vs_site_kind k) {
 }
 
 /* How many heads a site has; 0: it is not divided into heads. */
-static size_t heads_of(const vs_model *m, vs_site_kind k) {
-    if (strchr(sites[k].shape, 'H')) return m->info.stack[0].H;
-    return strchr(sites[k].shape, 'K') ? m->info.stack[0].KV : 0;
+static size_t heads_of(const vs_model *m, vs_site s) {
+    const vs_stack_info *si = &m->info.stack[s.stack];
+    if (strchr(sites[s.kind].shape, 'H')) return si->H;
+    return strchr(sites[s.kind].shape, 'K') ? si->KV : 0;
 }
 
 /* A name's pattern with its layer: short names of layered sites follow `%d.`. */
@@ -105,6 +130,7 @@ static const char *pattern_of(vs_site_kind k, bool brief, char buf[NAME_ROOM]) {
 const char *vs_site_name(const vs_model *m, vs_site s, bool brief, char *buf, size_t size) {
     char pattern[NAME_ROOM], number[24], name[NAME_ROOM], head[24] = "";
     snprintf(number, sizeof number, "%d", s.layer);
+    brief |= s.cross && !strstr(sites[s.kind].name, "attn"); /* a name in which xattn can be said */
     vs__fill(pattern_of(s.kind, brief, pattern), number, name, sizeof name);
     const char *stack = m->arch->n_stacks > 1 && s.kind != VS_SITE_LOGITS ? m->arch->stack[s.stack].name : "";
     const char *attn = s.cross ? strstr(name, "attn") : NULL;
@@ -234,17 +260,10 @@ static vs_status unknown_site(vs_err *err, const vs_model *m, const char *text, 
     return vs_fail(err, VS_E_UNKNOWN, "%s has no site \"%s\"%s%s", m->info.name, asked, why, list);
 }
 
-/* Which stack a site without a word about it means. */
-static vs_status choose_stack(vs_err *err, const vs_model *m, const char *text, size_t n, const spoken *sp, vs_site *s) {
-    s->stack = (uint8_t)(sp->stack < 0 ? 0 : sp->stack);
+/* Which stack a site without a word about it means: of two, the decoder. */
+static void choose_stack(const vs_model *m, const spoken *sp, vs_site *s) {
+    s->stack = (uint8_t)(sp->stack < 0 ? m->arch->n_stacks - 1 : sp->stack);
     s->cross = sp->cross;
-    if (m->arch->n_stacks == 1 || sp->stack >= 0) return VS_OK;
-    if (sp->cross || s->kind == VS_SITE_LOGITS) {
-        s->stack = 1;
-        return VS_OK;
-    }
-    return vs_fail(err, VS_E_UNKNOWN, "%.*s: %s has two stacks; say %s.%.*s or %s.%.*s", (int)n, text, m->info.name,
-                   m->arch->stack[0].name, (int)n, text, m->arch->stack[1].name, (int)n, text);
 }
 
 vs_status vs_site_parse(vs_err *err, const vs_model *m, const char *text, size_t n, vs_site *out) {
@@ -252,8 +271,8 @@ vs_status vs_site_parse(vs_err *err, const vs_model *m, const char *text, size_t
     vs_site s = {.layer = -1, .head = -1};
     VS_TRY(listen(err, m, text, n, &sp));
     if (!match_any(sp.name, &s)) return unknown_site(err, m, text, n, "");
-    VS_TRY(choose_stack(err, m, text, n, &sp, &s));
-    size_t layers = layers_of(m, s.stack, s.kind), heads = heads_of(m, s.kind);
+    choose_stack(m, &sp, &s);
+    size_t layers = layers_of(m, s.stack, s.kind), heads = heads_of(m, s);
     bool counted_by_hf = strncmp(sp.name, "hidden_states", 13) == 0;
     if (counted_by_hf && s.layer + 1 == (int)layers && has_site(m, s.stack, false, VS_SITE_FINAL_NORM))
         s = (vs_site){.kind = VS_SITE_FINAL_NORM, .layer = -1, .head = s.head, .stack = s.stack};
@@ -313,7 +332,7 @@ static vs_status push_all(vs_err *err, const vs_model *m, site_list *list) {
         VS_TRY(push_range(err, m, i, -1, false, 0, VS_SITE_RESID_PRE - 1, list));
         for (int l = 0; l < L; l++) {
             VS_TRY(push_range(err, m, i, l, false, VS_SITE_RESID_PRE, VS_SITE_NORM_MID, list));
-            VS_TRY(push_range(err, m, i, l, true, VS_SITE_RESID_PRE, VS_SITE_NORM_MID, list));
+            if (m->info.stack[i].cross) VS_TRY(push_range(err, m, i, l, true, VS_SITE_RESID_PRE, VS_SITE_NORM_MID, list));
             VS_TRY(push_range(err, m, i, l, false, VS_SITE_NORM_MID + 1, VS_SITE_RESID_POST, list));
         }
         VS_TRY(push_range(err, m, i, L, false, VS_SITE_RESID_PRE, VS_SITE_RESID_PRE, list));
@@ -387,7 +406,7 @@ static vs_status expand_one(vs_err *err, const vs_model *m, const char *text, si
     }
     const char *said = strstr(text, sp.name); /* what stands before the name: the stack */
     int lead = said && said < text + n ? (int)(said - text) : 0;
-    for (size_t l = 0, L = layers_of(m, sp.stack < 0 ? 0 : sp.stack, kind); l < L; l++) {
+    for (size_t l = 0, L = layers_of(m, sp.stack < 0 ? m->arch->n_stacks - 1 : sp.stack, kind); l < L; l++) {
         snprintf(number, sizeof number, "%zu", l);
         memcpy(name, text, (size_t)lead);
         vs__fill(full, number, name + lead, sizeof name - (size_t)lead);

@@ -44,8 +44,9 @@ vs_status vs_model_row(vs_err *err, const vs_model *m, vs_role role, int layer, 
     if (row >= vs_tensor_rows(&w->t))
         return vs_fail(err, VS_E_RANGE, "%s: row %zu of %zu (%s)", role_names[role], row, vs_tensor_rows(&w->t),
                        vs_role_words(role));
+    size_t cols = vs_tensor_cols(&w->t);
     if (!w->vec) return vs_tensor_row_f32(err, &w->t, row, out);
-    memcpy(out, w->vec, vs_tensor_cols(&w->t) * sizeof *out);
+    memcpy(out, w->vec + row * cols, cols * sizeof *out);
     return VS_OK;
 }
 
@@ -58,7 +59,12 @@ vs_status vs_model_column(vs_err *err, const vs_model *m, vs_role role, int laye
         return vs_fail(err, VS_E_RANGE, "%s: column %zu of %zu (%s)", role_names[role], col, vs_tensor_cols(t),
                        vs_role_words(role));
     if (w->vec) {
-        out[0] = w->vec[col];
+        for (size_t r = 0, n = vs_tensor_count(t) / vs_tensor_cols(t); r < n; r++) out[r] = w->vec[r * vs_tensor_cols(t) + col];
+        return VS_OK;
+    }
+    if (!vs_tensor_in_rows(t)) {
+        const char *p = (const char *)t->data + col * t->stride[1];
+        for (size_t r = 0, n = vs_tensor_rows(t); r < n; r++) vs_widen(t->dtype, p + r * t->stride[0], out + r, 1);
         return VS_OK;
     }
     float block[256];
@@ -103,12 +109,15 @@ vs_status vs_model_norm(vs_err *err, const vs_model *m, vs_role role, int layer,
     return VS_OK;
 }
 
-/* The masked-word head up to the unembedding: dense, non-linearity, norm (Devlin et al. 2019, BertLMPredictionHead). */
-static vs_status head_transform(vs_err *err, const vs_stack_state *s, const float *x, size_t n, size_t d, float *y) {
-    VS_TRY(vs_matmul(err, x, n, d, d, &s->w[VS_ROLE_HEAD_W].t, s->w[VS_ROLE_HEAD_B].vec, y, d, d));
+/* The masked-word head up to the unembedding: dense, non-linearity, norm (Devlin et al. 2019, BertLMPredictionHead).
+ * x [n,d] to y [n,e]. */
+static vs_status head_transform(vs_err *err, const vs_model *m, const float *x, size_t n, float *y) {
+    const vs_stack_state *s = &m->stack[m->arch->n_stacks - 1];
+    size_t d = (size_t)m->hp[VS_HP_D], e = (size_t)m->hp[VS_HP_E];
+    VS_TRY(vs_matmul(err, x, n, d, d, &s->w[VS_ROLE_HEAD_W].t, s->w[VS_ROLE_HEAD_B].vec, y, e, e));
     for (size_t i = 0; i < n; i++) {
-        vs_activate(s->act, y + i * d, y + i * d, d);
-        vs_layer_norm(y + i * d, s->w[VS_ROLE_HEAD_NORM].vec, s->w[VS_ROLE_HEAD_NORM_B].vec, s->eps, y + i * d, d);
+        vs_activate(vs__head_act(m), y + i * e, y + i * e, e);
+        vs_layer_norm(y + i * e, s->w[VS_ROLE_HEAD_NORM].vec, s->w[VS_ROLE_HEAD_NORM_B].vec, s->eps, y + i * e, e);
     }
     return VS_OK;
 }
@@ -117,12 +126,13 @@ vs_status vs_model_unembed(vs_err *err, const vs_model *m, const float *x, size_
     if (!m->info.has_logits)
         return vs_fail(err, VS_E_UNSUPPORTED, "%s has no head that gives words", m->info.name);
     const vs_stack_state *s = &m->stack[m->arch->n_stacks - 1];
-    size_t d = (size_t)m->hp[VS_HP_D], V = m->info.V, count;
-    float *y = vs_mul(n, d, &count) ? vs_alloc(count, sizeof *y) : NULL;
+    size_t d = (size_t)m->hp[VS_HP_D], e = (size_t)m->hp[VS_HP_E], V = m->info.V, count;
+    float *y = vs_mul(n, d + e, &count) ? vs_alloc(count, sizeof *y) : NULL, *read = y;
     if (!y) return vs_fail(err, VS_E_NOMEM, "%zu vectors to unembed", n);
     vs_status st = vs_model_final_norm(err, m, x, n, y);
-    if (st == VS_OK && m->has[VS_PART_HEAD]) st = head_transform(err, s, x, n, d, y);
-    if (st == VS_OK) st = vs_matmul(err, y, n, d, d, &s->w[VS_ROLE_UNEMBED].t, s->w[VS_ROLE_UNEMBED_B].vec, logits, V, V);
+    if (st == VS_OK && m->has[VS_PART_HEAD]) st = head_transform(err, m, y, n, read = y + n * d);
+    if (s->head_scale != 1) vs_scale_by(read, s->head_scale, n * e);
+    if (st == VS_OK) st = vs_matmul(err, read, n, e, e, &s->w[VS_ROLE_UNEMBED].t, s->w[VS_ROLE_UNEMBED_B].vec, logits, V, V);
     vs_free(y);
     if (st != VS_OK || m->info.logit_cap == 0) return st;
     for (size_t i = 0; i < n; i++) {
@@ -139,7 +149,8 @@ size_t vs_model_params_of(const vs_model *m, vs_role role) {
         size_t times = (unsigned)role < VS_ROLE_COUNT && per_layer[role] ? m->stack[i].L : 1;
         for (size_t l = 0; l < times; l++) {
             const vs_tensor *t = vs_model_weight(m, role, i, (int)l);
-            if (t && !(role == VS_ROLE_UNEMBED && m->info.tied)) n += vs_tensor_count(t);
+            bool shared = i > 0 && t && weight(m, role, 0, (int)l) && vs_model_weight(m, role, 0, (int)l)->data == t->data;
+            if (t && !shared && !(role == VS_ROLE_UNEMBED && m->info.tied)) n += vs_tensor_count(t);
         }
     }
     return n;

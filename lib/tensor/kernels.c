@@ -36,7 +36,11 @@ static void product_span(void *arg, size_t o0, size_t o1, int worker) {
 
 vs_status vs_matmul(vs_err *err, const float *x, size_t rows, size_t in, size_t ldx, const vs_tensor *w, const float *b,
                     float *y, size_t out, size_t ldy) {
-    if (w->ndim != 2 || w->shape[0] != out || w->shape[1] != in) return wrong_shape(err, rows, in, w, out, in);
+    if (w->ndim < 2 || vs_tensor_rows(w) != out || vs_tensor_cols(w) != in) return wrong_shape(err, rows, in, w, out, in);
+    if (!vs_tensor_in_rows(w)) {
+        vs_tensor in_out = {w->data, w->dtype, 2, {in, out}, {w->stride[1], w->stride[0]}};
+        return vs_matmul_t(err, x, rows, in, ldx, &in_out, b, y, out, ldy);
+    }
     product p = {x, b, rows, in, ldx, ldy, w, y, NULL};
     vs_parallel_for(out, grain_of(rows, in, out, 12), product_span, &p);
     return VS_OK;
@@ -44,8 +48,12 @@ vs_status vs_matmul(vs_err *err, const float *x, size_t rows, size_t in, size_t 
 
 void vs_matmul_span(const float *x, size_t rows, size_t in, size_t ldx, const vs_tensor *w, const float *b, size_t o0,
                     size_t o1, float *y, size_t ldy) {
-    vs__weights part = {(const unsigned char *)w->data + o0 * w->stride[0], w->stride[0], w->dtype};
-    vs__kernels_in_use()->matmul(x, rows, in, ldx, part, b ? b + o0 : NULL, y, o1 - o0, ldy);
+    size_t run = w->shape[w->ndim - 2]; /* rows at one stride */
+    for (size_t o = o0, end; o < o1; o = end) {
+        end = run - o % run < o1 - o ? o + run - o % run : o1;
+        vs__weights part = {vs_tensor_row(w, o), w->stride[w->ndim - 2], w->dtype};
+        vs__kernels_in_use()->matmul(x, rows, in, ldx, part, b ? b + o : NULL, y + (o - o0), end - o, ldy);
+    }
 }
 
 static void product_t_span(void *arg, size_t o0, size_t o1, int worker) {
@@ -60,7 +68,7 @@ vs_status vs_matmul_t(vs_err *err, const float *x, size_t rows, size_t in, size_
                       const float *b, float *y, size_t out, size_t ldy) {
     if (w->ndim != 2 || w->shape[0] != in || w->shape[1] != out) return wrong_shape(err, rows, in, w, in, out);
     const vs_dtype_info *info = vs_dtype_of(w->dtype);
-    if (info->block > 1)
+    if (info->block > 1 || !vs_tensor_in_rows(w))
         return vs_fail(err, VS_E_UNSUPPORTED, "product with transposed weights of type %s", info->name);
     size_t floats;
     float *panels = NULL;

@@ -24,20 +24,20 @@ typedef enum vs_act { VS_ACT_RELU, VS_ACT_SILU, VS_ACT_TANH, VS_ACT_GELU, VS_ACT
 void vs_widen(vs_dtype t, const void *src, float *dst, size_t n);
 
 /* vs_matmul() - y = x W^T + b, on all threads.
- *   x [rows, in] f32, row stride ldx elements     w [out, in], any type: the product reads it where it lies
+ *   x [rows, in] f32, row stride ldx elements     w [out, in], any type and view: the product reads it where it lies
  *   b [out] f32 or NULL (added last)              y [rows, out] f32, row stride ldy; must not overlap x
  * VS_OK | VS_E_SHAPE (w is not [out, in]).  O(rows in out).  A stride ldx of a multiple of 1024 elements costs up to a
  * third of the speed of a batch (its rows meet in the same cache sets). */
 vs_status vs_matmul(vs_err *err, const float *x, size_t rows, size_t in, size_t ldx, const vs_tensor *w, const float *b,
                     float *y, size_t out, size_t ldy) VS_MUST_CHECK;
 
-/* vs_matmul_t() - y = x W + b for weights stored the other way round (GPT-2's Conv1D): w [in, out] of plain numbers.
- * The bits of vs_matmul() over the transposed copy.  VS_OK | VS_E_SHAPE | VS_E_UNSUPPORTED (blocks) | VS_E_NOMEM. */
+/* vs_matmul_t() - y = x W + b for w [in, out] of plain numbers; what vs_matmul() does with a transposed view (GPT-2's
+ * Conv1D).  The bits of vs_matmul() over the transposed copy.  VS_OK | VS_E_SHAPE | VS_E_UNSUPPORTED (blocks) | VS_E_NOMEM. */
 vs_status vs_matmul_t(vs_err *err, const float *x, size_t rows, size_t in, size_t ldx, const vs_tensor *w,
                       const float *b, float *y, size_t out, size_t ldy) VS_MUST_CHECK;
 
 /* vs_matmul_span() - vs_matmul() for outputs [o0, o1) only, in the calling thread, for callers that share out work
- * themselves (a block of W times a block of queries).  y points at output o0. */
+ * themselves (a block of W times a block of queries).  y points at output o0; w is no transposed view. */
 void vs_matmul_span(const float *x, size_t rows, size_t in, size_t ldx, const vs_tensor *w, const float *b, size_t o0,
                     size_t o1, float *y, size_t ldy);
 

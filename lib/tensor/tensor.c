@@ -58,18 +58,32 @@ size_t vs_tensor_rows(const vs_tensor *t) {
 }
 
 const void *vs_tensor_row(const vs_tensor *t, size_t r) {
-    return (const char *)t->data + (t->ndim == 2 ? r * t->stride[0] : 0);
+    const char *p = t->data;
+    for (int i = t->ndim - 1; i-- > 0; r /= t->shape[i]) {
+        if (i == 0) return p + r * t->stride[0];
+        p += r % t->shape[i] * t->stride[i];
+    }
+    return p;
+}
+
+bool vs_tensor_in_rows(const vs_tensor *t) {
+    return t->ndim == 0 || t->stride[t->ndim - 1] == vs_dtype_of(t->dtype)->block_bytes;
+}
+
+void vs_tensor_widen_row(const vs_tensor *t, size_t r, float *out) {
+    const char *row = vs_tensor_row(t, r);
+    size_t n = vs_tensor_cols(t);
+    if (vs_tensor_in_rows(t)) vs_widen(t->dtype, row, out, n);
+    else
+        for (size_t i = 0, step = t->stride[t->ndim - 1]; i < n; i++) vs_widen(t->dtype, row + i * step, out + i, 1);
 }
 
 vs_status vs_tensor_row_f32(vs_err *err, const vs_tensor *t, size_t r, float *out) {
     char text[96];
-    if (t->ndim > 2)
-        return vs_fail(err, VS_E_UNSUPPORTED, "rows of a tensor of shape %s: want at most two axes",
-                       vs_shape_text(t->shape, t->ndim, text, sizeof text));
     if (r >= vs_tensor_rows(t))
         return vs_fail(err, VS_E_RANGE, "row %zu of a tensor of shape %s", r,
                        vs_shape_text(t->shape, t->ndim, text, sizeof text));
-    vs_widen(t->dtype, vs_tensor_row(t, r), out, vs_tensor_cols(t));
+    vs_tensor_widen_row(t, r, out);
     return VS_OK;
 }
 

@@ -23,8 +23,10 @@ const vs_dtype_info *vs_dtype_of(vs_dtype t);
 
 enum { VS_MAX_DIMS = 4 };
 
-/* Row-major: shape[0] is the slowest axis.  The innermost axis is contiguous (in blocks); stride[i] is in bytes.
- * A scalar has ndim 0.  data is borrowed from whoever made the view (a mapped file: until it is closed). */
+/* Row-major: shape[0] is the slowest axis.  stride[i] is in bytes; the innermost axis is contiguous (in blocks) except in
+ * views of plain numbers.  A scalar has ndim 0.  data is borrowed from whoever made the view (a mapped file: until it is
+ * closed).  Weights are [out, in]; where a file keeps several in one tensor, or the other way round, a view has the strides
+ * for it: [heads, dh, in] of a fused tensor is [heads * dh, in], and {element, row} are the strides of a transposed one. */
 typedef struct vs_tensor {
     const void *data;
     vs_dtype dtype;
@@ -43,11 +45,14 @@ size_t vs_tensor_count(const vs_tensor *t);
 size_t vs_tensor_cols(const vs_tensor *t);
 size_t vs_tensor_rows(const vs_tensor *t);
 
-/* vs_tensor_row() - the bytes of row r of a tensor of up to two axes; borrowed. */
+/* vs_tensor_row() - where row r begins; borrowed.  Its elements lie side by side where vs_tensor_in_rows(). */
 const void *vs_tensor_row(const vs_tensor *t, size_t r);
+bool vs_tensor_in_rows(const vs_tensor *t);
 
-/* vs_tensor_row_f32() - row r as f32 into out [cols].  VS_OK | VS_E_RANGE | VS_E_UNSUPPORTED.  O(cols). */
+/* vs_tensor_row_f32() - row r as f32 into out [cols].  VS_OK | VS_E_RANGE.  O(cols).
+ * vs_tensor_widen_row() - the same for a row that is known to be there. */
 vs_status vs_tensor_row_f32(vs_err *err, const vs_tensor *t, size_t r, float *out) VS_MUST_CHECK;
+void vs_tensor_widen_row(const vs_tensor *t, size_t r, float *out);
 
 /* vs_shape_text() - "[640, 262144]" into buf; returns buf. */
 const char *vs_shape_text(const size_t *shape, int ndim, char *buf, size_t size);

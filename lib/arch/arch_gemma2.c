@@ -1,0 +1,102 @@
+/* arch_gemma2.c - Gemma 2 (Gemma Team 2024): RMS norms before and after each branch, soft caps on scores and logits, and
+ * every other layer with a window.
+ *
+ * The hub stores a norm's gain as g and applies 1 + g; GGUF files hold 1 + g already. */
+#include "arch_rows.h"
+
+static const vs_hp_row hps[] = {
+    {VS_HP_D, {"hidden_size"}, 2304, {"%s.embedding_length"}, VS_HP_NEEDED},
+    {VS_HP_L, {"num_hidden_layers"}, 26, {"%s.block_count"}, VS_HP_NEEDED},
+    {VS_HP_H, {"num_attention_heads"}, 8, {"%s.attention.head_count"}, VS_HP_NEEDED},
+    {VS_HP_KV, {"num_key_value_heads"}, 4, {"%s.attention.head_count_kv"}, VS_HP_DERIVED},
+    {VS_HP_DH, {"head_dim"}, 256, {"%s.attention.key_length"}, VS_HP_DERIVED},
+    {VS_HP_F, {"intermediate_size"}, 9216, {"%s.feed_forward_length"}, VS_HP_NEEDED},
+    {VS_HP_V, {"vocab_size"}, VS_HP_DERIVED, {"%s.vocab_size"}, VS_HP_DERIVED},
+    {VS_HP_CONTEXT, {"max_position_embeddings"}, 8192, {"%s.context_length"}, VS_HP_NEEDED},
+    {VS_HP_EPS, {"rms_norm_eps"}, 1e-6, {"%s.attention.layer_norm_rms_epsilon"}, VS_HP_NEEDED},
+    {VS_HP_ROPE_THETA, {"rope_parameters.rope_theta", "rope_theta"}, 1e4, {"%s.rope.freq_base"}, 1e4},
+    {VS_HP_WINDOW, {"sliding_window"}, 4096, {"%s.attention.sliding_window"}, 4096},
+    {VS_HP_WINDOW_USED, {NULL}, 1, {NULL}, 1},
+    {VS_HP_WINDOW_PATTERN, {NULL}, 2, {NULL}, 2},
+    {VS_HP_EMBED_SCALED, {NULL}, 1, {NULL}, 1},
+    {VS_HP_QUERY_SCALE, {"query_pre_attn_scalar"}, 256, {NULL}, VS_HP_DERIVED},
+    {VS_HP_SCORE_CAP, {"attn_logit_softcapping"}, 50, {"%s.attn_logit_softcapping"}, 50},
+    {VS_HP_LOGIT_CAP, {"final_logit_softcapping"}, 30, {"%s.final_logit_softcapping"}, 30},
+    {VS_HP_TIED, {"tie_word_embeddings"}, 1, {NULL}, VS_HP_DERIVED},
+    END_OF_HPS,
+};
+
+/* The 27B model scales by d / H = 144 where the others scale by the head width; its GGUF files do not say so. */
+static const vs_hp_case cases[] = {
+    {VS_HP_QUERY_SCALE, VS_HP_L, 46, 144},
+    {VS_HP_COUNT, VS_HP_COUNT, 0, 0},
+};
+
+static const vs_only hub_only[] = {
+    {"use_bidirectional_attention", {NULL}},
+    {"rope_parameters.rope_type", {"default"}},
+    {"rope_scaling.rope_type", {"default"}},
+    END_OF_ONLY,
+};
+
+static const vs_bind hub[] = {
+    WEIGHT(EMBED, "embed_tokens.weight"),
+    PLUS_ONE(ATTN_NORM, "layers.%d.input_layernorm.weight"),
+    MAP_MAY_BIAS(WQ, BQ, "layers.%d.self_attn.q_proj"),
+    MAP_MAY_BIAS(WK, BK, "layers.%d.self_attn.k_proj"),
+    MAP_MAY_BIAS(WV, BV, "layers.%d.self_attn.v_proj"),
+    MAP_MAY_BIAS(WO, BO, "layers.%d.self_attn.o_proj"),
+    PLUS_ONE(ATTN_BRANCH, "layers.%d.post_attention_layernorm.weight"),
+    PLUS_ONE(MLP_NORM, "layers.%d.pre_feedforward_layernorm.weight"),
+    WEIGHT(W_GATE, "layers.%d.mlp.gate_proj.weight"),
+    WEIGHT(W_UP, "layers.%d.mlp.up_proj.weight"),
+    WEIGHT(W_DOWN, "layers.%d.mlp.down_proj.weight"),
+    PLUS_ONE(MLP_BRANCH, "layers.%d.post_feedforward_layernorm.weight"),
+    PLUS_ONE(FINAL_NORM, "norm.weight"),
+    MAY_HAVE(UNEMBED, "lm_head.weight"),
+    END_OF_ROWS,
+};
+
+static const vs_bind gguf[] = {
+    WEIGHT(EMBED, "token_embd.weight"),
+    WEIGHT(ATTN_NORM, "blk.%d.attn_norm.weight"),
+    WEIGHT(WQ, "blk.%d.attn_q.weight"),
+    WEIGHT(WK, "blk.%d.attn_k.weight"),
+    WEIGHT(WV, "blk.%d.attn_v.weight"),
+    WEIGHT(WO, "blk.%d.attn_output.weight"),
+    WEIGHT(ATTN_BRANCH, "blk.%d.post_attention_norm.weight"),
+    WEIGHT(MLP_NORM, "blk.%d.ffn_norm.weight"),
+    WEIGHT(W_GATE, "blk.%d.ffn_gate.weight"),
+    WEIGHT(W_UP, "blk.%d.ffn_up.weight"),
+    WEIGHT(W_DOWN, "blk.%d.ffn_down.weight"),
+    WEIGHT(MLP_BRANCH, "blk.%d.post_ffw_norm.weight"),
+    WEIGHT(FINAL_NORM, "output_norm.weight"),
+    MAY_HAVE(UNEMBED, "output.weight"),
+    END_OF_ROWS,
+};
+
+const vs_arch vs_arch_gemma2 = {
+    .name = "gemma2",
+    .hub_types = {"gemma2"},
+    .hub_prefix = {"model.", ""},
+    .hub_ignore = {"*rotary_emb.inv_freq"},
+    .hub_act = {"hidden_activation", "hidden_act"},
+    .hub_layer_types = "layer_types",
+    .hub_only = hub_only,
+    .gguf_name = "gemma2",
+    .hps = hps,
+    .cases = cases,
+    .n_stacks = 1,
+    .stack = {{
+        .name = "decoder",
+        .sub = {{VS_SUB_SELF, .pre = true, .branch = true}, {VS_SUB_MLP, .pre = true, .branch = true}},
+        .norm = VS_NORM_RMS,
+        .act = VS_ACT_GELU_TANH,
+        .causal = true,
+        .final_norm = true,
+        .pos = VS_POS_ROPE,
+        .local = true,
+        .hub = hub,
+        .gguf = gguf,
+    }},
+};

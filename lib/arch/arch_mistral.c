@@ -1,0 +1,25 @@
+/* arch_mistral.c - Mistral (Jiang et al. 2023): LLaMA with a window over the last positions in every layer.  Its GGUF files
+ * call themselves llama. */
+#include "llama_rows.h"
+
+static const vs_hp_row hps[] = {
+    LLAMA_SIZES(1e4),
+    {VS_HP_WINDOW, {"sliding_window"}, 4096, {NULL}, 0},
+    {VS_HP_WINDOW_USED, {NULL}, 1, {NULL}, 1},
+    END_OF_HPS,
+};
+static const vs_only hub_only[] = {LLAMA_ROPE_ONLY, END_OF_ONLY};
+static const vs_bind hub[] = {LLAMA_HUB_QK, LLAMA_HUB_REST, END_OF_ROWS};
+
+const vs_arch vs_arch_mistral = {
+    .name = "mistral",
+    .hub_types = {"mistral"},
+    .hub_prefix = {"model.", ""},
+    .hub_ignore = {"*rotary_emb.inv_freq"},
+    .hub_act = {"hidden_act"},
+    .hub_layer_types = "layer_types",
+    .hub_only = hub_only,
+    .hps = hps,
+    .n_stacks = 1,
+    .stack = {{LLAMA_STACK, .local = true, .hub = hub}},
+};
