@@ -448,24 +448,24 @@ static vs_status make_buckets(vs_err *err, binder *b, vs_stack_state *s) {
     return s->bucket ? VS_OK : vs_fail(err, VS_E_NOMEM, "%s: buckets of distance", b->where);
 }
 
-/* Which layers have a window, and how the heads of each rotate. */
-static vs_status make_layers(vs_err *err, binder *b, vs_stack_state *s) {
-    vs_model *m = b->m;
-    const double *hp = m->hp;
-    bool *windowed = vs_arena_alloc(&m->arena, s->L, sizeof *windowed);
+static vs_status make_windows(vs_err *err, binder *b, vs_stack_state *s) {
+    const double *hp = b->m->hp;
+    bool *windowed = vs_arena_alloc(&b->m->arena, s->L, sizeof *windowed);
     if (!windowed) return vs_fail(err, VS_E_NOMEM, "%s: %zu layers", b->where, s->L);
     if (s->spec->local && hp[VS_HP_WINDOW] > 0 && hp[VS_HP_WINDOW_USED] != 0)
         VS_TRY(vs__config_windowed(err, b->config, s->L, hp[VS_HP_WINDOW_PATTERN], hp[VS_HP_WINDOW_FROM], windowed));
-    float *full = NULL, *local = NULL;
-    if (s->rope_dims) {
-        full = local = turns(m, s, &m->arena, hp[VS_HP_ROPE_THETA], true);
-        if (hp[VS_HP_ROPE_THETA_LOCAL] > 0) local = turns(m, s, &m->arena, hp[VS_HP_ROPE_THETA_LOCAL], false);
-        if (!full || !local) return vs_fail(err, VS_E_NOMEM, "%s: rotary angles", b->where);
-    }
-    for (size_t l = 0; l < s->L; l++) {
-        s->layer[l].window = windowed[l] ? (size_t)hp[VS_HP_WINDOW] : 0;
-        s->layer[l].turn = windowed[l] ? local : full;
-    }
+    for (size_t l = 0; l < s->L; l++) s->layer[l].window = windowed[l] ? (size_t)hp[VS_HP_WINDOW] : 0;
+    return VS_OK;
+}
+
+/* How the heads of each layer rotate; in those with a window maybe otherwise. */
+static vs_status make_turns(vs_err *err, binder *b, vs_stack_state *s) {
+    const double *hp = b->m->hp;
+    if (!s->rope_dims) return VS_OK;
+    float *full = turns(b->m, s, &b->m->arena, hp[VS_HP_ROPE_THETA], true), *local = full;
+    if (hp[VS_HP_ROPE_THETA_LOCAL] > 0) local = turns(b->m, s, &b->m->arena, hp[VS_HP_ROPE_THETA_LOCAL], false);
+    if (!full || !local) return vs_fail(err, VS_E_NOMEM, "%s: rotary angles", b->where);
+    for (size_t l = 0; l < s->L; l++) s->layer[l].turn = s->layer[l].window ? local : full;
     return VS_OK;
 }
 
@@ -485,9 +485,10 @@ static vs_status make_stack(vs_err *err, binder *b, int i) {
     s->layer = vs_arena_alloc(&m->arena, s->L, sizeof *s->layer);
     if (!s->layer) return vs_fail(err, VS_E_NOMEM, "%s: %zu layers", b->where, s->L);
     if (s->spec->buckets) VS_TRY(make_buckets(err, b, s));
+    VS_TRY(make_windows(err, b, s));
     VS_TRY(bind_stack(err, b, i));
     s->gated = s->layer[0].w[VS_ROLE_W_GATE].t.data != NULL;
-    return make_layers(err, b, s);
+    return make_turns(err, b, s);
 }
 
 static const char *const pos_names[] = {[VS_POS_NONE] = "none", [VS_POS_LEARNED] = "learned", [VS_POS_ROPE] = "rope",

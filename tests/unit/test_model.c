@@ -322,7 +322,7 @@ static const struct refused_config {
     {"gemma3", "{\"vocab_size\":999}", VS_E_SHAPE, "embed_tokens|[999, 48]|[1000, 48]"},
     {"gemma3", "{\"hidden_activation\":\"mish\"}", VS_E_UNSUPPORTED, "hidden_activation|mish"},
     {"gemma3", "{\"hidden_activation\":7}", VS_E_UNSUPPORTED, "hidden_activation"},
-    {"gemma3", "{\"attn_logit_softcapping\":50.0}", VS_E_UNSUPPORTED, "attn_logit_softcapping|50"},
+    {"gemma3", "{\"attn_logit_softcapping\":-50.0}", VS_E_FORMAT, "attn_logit_softcapping|-50"},
     {"gemma3", "{\"use_bidirectional_attention\":true}", VS_E_UNSUPPORTED, "use_bidirectional_attention|true"},
     {"gemma3", "{\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4}}", VS_E_UNSUPPORTED, "rope_scaling.rope_type|yarn|linear"},
     {"gemma3", "{\"tie_word_embeddings\":false}", VS_E_FORMAT, "tied|unembedding"},
