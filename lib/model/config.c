@@ -144,7 +144,7 @@ void vs__config_close(vs_config *c) {
     *c = (vs_config){0};
 }
 
-typedef enum hp_kind { HP_COUNT, HP_LIMIT, HP_POSITIVE, HP_EPSILON, HP_CAP, HP_FLAG } hp_kind;
+typedef enum hp_kind { HP_COUNT, HP_MAYBE, HP_INDEX, HP_POSITIVE, HP_EPSILON, HP_CAP, HP_FLAG } hp_kind;
 static const struct {
     hp_kind kind;
     const char *words;
@@ -158,8 +158,9 @@ static const struct {
 static const char *wrong_number(hp_kind kind, double x) {
     const double most = 2147483647; /* sizes of one axis: far above any model, far below overflow */
     switch (kind) {
-    case HP_COUNT: return x >= 1 && x <= most && x == floor(x) ? NULL : "a whole number from 1 to 2147483647";
-    case HP_LIMIT: return x >= 0 && x <= most && x == floor(x) ? NULL : "a whole number up to 2147483647";
+    case HP_COUNT:
+    case HP_MAYBE: return x >= 1 && x <= most && x == floor(x) ? NULL : "a whole number from 1 to 2147483647";
+    case HP_INDEX: return x >= 0 && x <= most && x == floor(x) ? NULL : "a whole number up to 2147483647";
     case HP_POSITIVE: return x > 0 && x <= 1e30 ? NULL : "a positive number";
     case HP_EPSILON: return x >= 0 && x < 1 ? NULL : "a number from 0 to 1";
     case HP_CAP: return x >= 0 && x <= 1e30 ? NULL : "a number of at least 0";
@@ -175,7 +176,7 @@ static vs_status read_number(vs_err *err, const vs_config *c, const vs_hp_row *r
     for (size_t i = 0; i < n_keys && keys[i]; i++) {
         fact f = find(c, keys[i]);
         hp_kind kind = hp_rows[row->hp].kind;
-        if (f.json && json_is_null(f.json) && (kind == HP_LIMIT || kind == HP_CAP)) {
+        if (f.json && json_is_null(f.json) && (kind == HP_MAYBE || kind == HP_CAP)) {
             *out = 0;
             return VS_OK;
         }
