@@ -171,6 +171,11 @@ typedef struct vs_texts {
 vs_status vs_args_texts(vs_err *err, vs_session *s, const vs_args *a, vs_texts *out) VS_MUST_CHECK;
 void vs_texts_free(vs_texts *t);
 
+/* --mask causal|full of a command that has VS_MASK_OPT among its options; the model's own where it is not given. */
+#define VS_MASK_OPT                                                                                                    \
+    {"mask", 0, VS_OPT_TEXT, "causal|full", "what each token may see, instead of the model's own", NULL, VS_COMPLETE_NONE}
+vs_status vs_args_mask(vs_err *err, const vs_args *a, vs_mask *out) VS_MUST_CHECK;
+
 /* vs_each_text() - call fn for each text of a command: an answer a text.  several: there are others. */
 typedef vs_status vs_text_fn(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several,
                              vs_out *o);

@@ -12,6 +12,7 @@ static const vs_opt opts[] = {
     {"head", 0, VS_OPT_INT, "H", "one head of that block", NULL, VS_COMPLETE_NONE},
     {"at", 0, VS_OPT_TEXT, "POS", "for one token, every head's look, sorted", NULL, VS_COMPLETE_NONE},
     {"k", 'k', VS_OPT_INT, "K", "rows of the table", "20", VS_COMPLETE_NONE},
+    VS_MASK_OPT,
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
 /* One text's patterns: [L][H, T, T], with labels for its tokens. */
@@ -20,6 +21,7 @@ typedef struct looks {
     const vs_tokenizer *tok;
     const vs_tokens *tokens;
     vs_pass *pass;
+    vs_mask mask;
     vs_site *site; /* [L] patterns */
     size_t L, H, T;
     const char **label; /* [T] */
@@ -44,10 +46,11 @@ static bool is_rest(const looks *k, size_t pos) {
     return k->tokens->special[pos] || vs_is_special(k->tok, k->tokens->id[pos]);
 }
 
-static vs_status looks_open(vs_err *err, vs_session *s, const vs_model *m, const vs_text_input *in, looks *k) {
+static vs_status looks_open(vs_err *err, vs_session *s, const vs_model *m, const vs_text_input *in, vs_mask mask,
+                            looks *k) {
     const vs_model_info *info = vs_model_info_of(m);
     const vs_stack_info *stack = &info->stack[info->n_stacks - 1];
-    *k = (looks){.m = m, .tokens = &in->tokens, .L = stack->L, .H = stack->H, .T = in->tokens.n};
+    *k = (looks){.m = m, .tokens = &in->tokens, .mask = mask, .L = stack->L, .H = stack->H, .T = in->tokens.n};
     VS_TRY(vs_model_tokenizer(err, (vs_model *)(uintptr_t)m, &k->tok));
     k->site = vs_arena_alloc(&k->arena, k->L, sizeof *k->site);
     k->label = vs_arena_alloc(&k->arena, k->T, sizeof *k->label);
@@ -64,7 +67,7 @@ static vs_status looks_open(vs_err *err, vs_session *s, const vs_model *m, const
         vs_buf_free(&b);
         if (!k->label[i]) return vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", k->T);
     }
-    vs_request rq = {.keep = k->site, .n_keep = k->L};
+    vs_request rq = {.keep = k->site, .n_keep = k->L, .mask = mask};
     return vs_session_run_text(err, s, in->text, &in->tokens, &rq, &k->pass);
 }
 
@@ -176,7 +179,7 @@ static vs_status head_words(vs_err *err, vs_session *s, const looks *k, const vs
     vs_site keep[3] = {{VS_SITE_RESULT, (int16_t)layer, -1, stack, 0},
                        {VS_SITE_RESID_PRE, (int16_t)k->L, -1, stack, 0},
                        {VS_SITE_ATTN_RAW, (int16_t)layer, -1, stack, 0}};
-    vs_request rq = {.keep = keep, .n_keep = branch ? 3 : 2};
+    vs_request rq = {.keep = keep, .n_keep = branch ? 3 : 2, .mask = k->mask};
     vs_pass *p = NULL;
     vs_tensor result, stream, raw = {0};
     vs_direct x = {0};
@@ -256,9 +259,11 @@ static vs_status attention_one(vs_err *err, vs_session *s, const vs_args *a, con
                                vs_out *o) {
     vs_model *m;
     looks k = {0};
+    vs_mask mask;
     (void)several;
+    VS_TRY(vs_args_mask(err, a, &mask));
     VS_TRY(vs_session_model(err, s, &m));
-    vs_status st = looks_open(err, s, m, in, &k);
+    vs_status st = looks_open(err, s, m, in, mask, &k);
     if (st == VS_OK) st = show(err, s, a, in, &k, o);
     looks_close(&k);
     return st;

@@ -1,15 +1,20 @@
-/* cmd_dump.c - dump: every vector of a pass, kept: to safetensors, npz, or the SQLite file. */
+/* cmd_dump.c - dump, replay: every vector of a pass, kept: to safetensors, npz, or the SQLite file; and had again. */
 #include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "../lib/base/dict.h"
 #include "commands.h"
+#include "continuing.h"
 
 static const vs_opt opts[] = {
     {"sites", 0, VS_OPT_TEXT, "LIST", "what to keep: names with commas between (sites lists them)", "hidden_states",
      VS_COMPLETE_SITE},
+    VS_MASK_OPT,
     {"to", 0, VS_OPT_TEXT, "FILE", "FILE.safetensors, FILE.npz, or an SQLite file (the store)", NULL, VS_COMPLETE_FILE},
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
@@ -22,6 +27,7 @@ typedef struct dump {
     size_t n_sites;
     vs_site *keep;
     bool logits;
+    vs_mask mask;
     const char *list, *to;
     vs_model_record model;
     vs_buf request; /* as the store knows it: the list, and a hash of the vectors that the edits carry */
@@ -37,8 +43,9 @@ static uint64_t changed_at(const char *path) {
     return found ? (uint64_t)st.st_mtime : 0;
 }
 
-static vs_status open_dump(vs_err *err, vs_session *s, const vs_args *a, dump *d) {
-    *d = (dump){.s = s, .list = vs_text(a, "sites"), .to = vs_text(a, "to")};
+/* The sites of d->list, in the session's current model; the texts are the caller's to add. */
+static vs_status open_sites(vs_err *err, dump *d) {
+    vs_session *s = d->s;
     VS_TRY(vs_session_model(err, s, &d->m));
     const vs_model_info *in = vs_model_info_of(d->m);
     d->model = (vs_model_record){.path = in->path,
@@ -57,6 +64,13 @@ static vs_status open_dump(vs_err *err, vs_session *s, const vs_args *a, dump *d
         d->keep[i] = d->site[i].site;
         d->logits |= d->keep[i].kind == VS_SITE_LOGITS;
     }
+    return VS_OK;
+}
+
+static vs_status open_dump(vs_err *err, vs_session *s, const vs_args *a, dump *d) {
+    *d = (dump){.s = s, .list = vs_text(a, "sites"), .to = vs_text(a, "to")};
+    VS_TRY(vs_args_mask(err, a, &d->mask));
+    VS_TRY(open_sites(err, d));
     return vs_args_texts(err, s, a, &d->texts);
 }
 
@@ -69,7 +83,7 @@ static void close_dump(dump *d) {
 
 static vs_status pass_of(vs_err *err, dump *d, size_t text, vs_pass **p) {
     const vs_text_input *in = &d->texts.item[text];
-    vs_request rq = {.keep = d->keep, .n_keep = d->n_sites, .logits = d->logits ? VS_LOGITS_ALL : VS_LOGITS_NONE};
+    vs_request rq = {.keep = d->keep, .n_keep = d->n_sites, .logits = d->logits ? VS_LOGITS_ALL : VS_LOGITS_NONE, .mask = d->mask};
     return vs_session_run_text(err, d->s, in->text, &in->tokens, &rq, p);
 }
 
@@ -109,7 +123,7 @@ static void mix(uint64_t *h, const void *p, size_t n) {
 /* All that the vectors follow from, but for the names and shapes of the sites: the writer compares those. */
 static uint64_t identity(const dump *d) {
     const char *edits = vs_session_edits_text(d->s);
-    const uint64_t numbers[] = {d->model.size, d->model.mtime, d->model.header_hash, vs_session_edits_hash(d->s)};
+    const uint64_t numbers[] = {d->model.size, d->model.mtime, d->model.header_hash, vs_session_edits_hash(d->s), d->mask};
     uint64_t h = vs_hash(VS_VERSION, strlen(VS_VERSION));
     mix(&h, numbers, sizeof numbers);
     mix(&h, edits, strlen(edits));
@@ -193,23 +207,50 @@ static int layer_column(const dump *d, size_t i) {
     return dot && !strncmp(d->site[i].name, "hidden_states", 13) && sscanf(dot + 1, "%d", &layer) == 1 ? layer : -1;
 }
 
-/* One row for each position (and head). */
-static vs_status store_site(vs_err *err, dump *d, vs_store *store, vs_id run, size_t i, const vs_tensor *t) {
+/* One vector of a pass as the store has it; layer, head: -1 for none. */
+typedef struct row {
+    const char *site;
+    int layer, head, position;
+    const float *vec;
+    size_t n;
+} row;
+typedef vs_status row_fn(vs_err *err, void *self, const row *r);
+
+/* Each position (and head) of site i. */
+static vs_status each_row(vs_err *err, const dump *d, size_t i, const vs_tensor *t, row_fn *fn, void *self) {
     char site[96];
     const char *letters = vs_site_shape(d->keep[i].kind);
     site_column(d, i, site, sizeof site);
-    int layer = layer_column(d, i);
-    size_t cols = vs_tensor_cols(t);
+    row r = {.site = site, .layer = layer_column(d, i), .head = -1, .vec = t->data, .n = vs_tensor_cols(t)};
     bool heads_first = letters[0] == 'H';
-    if (t->ndim == 1) return vs_store_activation(err, store, run, site, layer, -1, 0, t->data, cols);
+    if (t->ndim == 1) return fn(err, self, &r);
     for (size_t a = 0; a < t->shape[0]; a++)
         for (size_t b = 0; b < (t->ndim == 3 ? t->shape[1] : 1); b++) {
             const char *p = (const char *)t->data + a * t->stride[0] + (t->ndim == 3 ? b * t->stride[1] : 0);
-            int head = t->ndim == 3 ? (int)(heads_first ? a : b) : d->keep[i].head,
-                position = (int)(t->ndim == 3 && heads_first ? b : a);
-            VS_TRY(vs_store_activation(err, store, run, site, layer, head, position, (const float *)p, cols));
+            r.vec = (const float *)p;
+            r.head = t->ndim == 3 ? (int)(heads_first ? a : b) : d->keep[i].head;
+            r.position = (int)(t->ndim == 3 && heads_first ? b : a);
+            VS_TRY(fn(err, self, &r));
         }
     return VS_OK;
+}
+
+static vs_status each_vector(vs_err *err, const dump *d, const vs_pass *p, row_fn *fn, void *self) {
+    for (size_t i = 0; i < d->n_sites; i++) {
+        vs_tensor v;
+        VS_TRY(vs_pass_site(err, p, d->keep[i], 0, &v));
+        VS_TRY(each_row(err, d, i, &v, fn, self));
+    }
+    return VS_OK;
+}
+
+typedef struct storing {
+    vs_store *store;
+    vs_id run;
+} storing;
+static vs_status store_row(vs_err *err, void *self, const row *r) {
+    const storing *to = self;
+    return vs_store_activation(err, to->store, to->run, r->site, r->layer, r->head, r->position, r->vec, r->n);
 }
 
 static vs_status store_run(vs_err *err, dump *d, vs_store *store, vs_id model, size_t text, bool *was_there) {
@@ -224,7 +265,9 @@ static vs_status store_run(vs_err *err, dump *d, vs_store *store, vs_id model, s
                        .version = VS_VERSION,
                        .request = d->request.s,
                        .seed = set->seed,
-                       .threads = vs_threads()};
+                       .threads = vs_threads(),
+                       .types = in->tokens.type,
+                       .mask = d->mask == VS_MASK_CAUSAL ? "causal" : d->mask == VS_MASK_FULL ? "full" : NULL};
     vs_id id;
     VS_TRY(vs_store_run_done(err, store, &r, &id));
     *was_there = id != 0;
@@ -233,11 +276,8 @@ static vs_status store_run(vs_err *err, dump *d, vs_store *store, vs_id model, s
     VS_TRY(pass_of(err, d, text, &p));
     vs_status st = vs_store_run_begin(err, store, &r, &id);
     bool begun = st == VS_OK;
-    for (size_t i = 0; st == VS_OK && i < d->n_sites; i++) {
-        vs_tensor v;
-        st = vs_pass_site(err, p, d->keep[i], 0, &v);
-        if (st == VS_OK) st = store_site(err, d, store, id, i, &v);
-    }
+    storing to = {store, id};
+    if (st == VS_OK) st = each_vector(err, d, p, store_row, &to);
     if (st == VS_OK)
         st = vs_store_run_commit(err, store);
     else if (begun)
@@ -324,3 +364,212 @@ const vs_cmd vs_cmd_dump = {.name = "dump",
                             .needs = VS_NEEDS_MODEL | VS_STORES,
                             .complete = VS_COMPLETE_SITE,
                             .run = run_dump};
+
+/* ---- replay ---- */
+
+/* A stored run, as the store has it. */
+typedef struct stored {
+    char *path, *text, *ids, *types, *target, *mask, *edits, *request, *version;
+    int64_t header_hash;
+    bool found;
+} stored;
+
+static vs_status read_run(void *arg, size_t n, const char *const *names, const vs_sql_value *v) {
+    stored *r = arg;
+    (void)names;
+    char **to[] = {&r->path, &r->text, &r->ids, &r->types, &r->target, &r->mask, &r->edits, &r->request, &r->version};
+    for (size_t i = 0; i + 1 < n; i++) {
+        *to[i] = vs_strndup(v[i].s ? v[i].s : "", v[i].n);
+        if (!*to[i]) return VS_E_NOMEM;
+    }
+    r->header_hash = v[n - 1].i;
+    r->found = true;
+    return VS_OK;
+}
+
+static void free_stored(stored *r) {
+    char *all[] = {r->path, r->text, r->ids, r->types, r->target, r->mask, r->edits, r->request, r->version};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) vs_free(all[i]);
+}
+
+/* The stored ids as tokens; where the text's own are among them, edits find its words. */
+static vs_status tokens_of(vs_err *err, vs_session *s, const stored *r, vs_id run, vs_text_input *out) {
+    json_t *ids = json_loads(r->ids, 0, NULL), *types = json_loads(r->types, 0, NULL);
+    size_t n = json_array_size(ids);
+    vs_model *m;
+    const vs_tokenizer *tok;
+    vs_tokens of_text = {0}, none = {0};
+    vs_status st = n ? VS_OK : vs_fail(err, VS_E_FORMAT, "replay: run %lld has no ids", (long long)run);
+    if (st == VS_OK) st = vs_session_model(err, s, &m);
+    if (st == VS_OK) st = vs_model_tokenizer(err, m, &tok);
+    if (st == VS_OK) st = vs_tokens_grow(err, &none, n, &out->tokens);
+    vs_tokens *t = &out->tokens;
+    for (size_t i = 0; st == VS_OK && i < n; i++) {
+        t->id[i] = (int32_t)json_integer_value(json_array_get(ids, i));
+        t->type[i] = (uint8_t)json_integer_value(json_array_get(types, i));
+    }
+    if (st == VS_OK) t->n = n;
+    for (int special = 1; st == VS_OK && special >= 0 && *r->text && !out->text; special--) {
+        st = vs_tokenize(err, tok, r->text, strlen(r->text), NULL, 0, special, &of_text);
+        if (st == VS_OK && of_text.n && of_text.n <= n && !memcmp(of_text.id, t->id, of_text.n * sizeof *t->id)) {
+            memcpy(t->begin, of_text.begin, of_text.n * sizeof *t->begin);
+            memcpy(t->end, of_text.end, of_text.n * sizeof *t->end);
+            memcpy(t->special, of_text.special, of_text.n);
+            out->text = vs_strdup(r->text);
+            if (!out->text) st = vs_fail(err, VS_E_NOMEM, "no memory for a text");
+        }
+        vs_tokens_free(&of_text);
+    }
+    json_decref(ids);
+    json_decref(types);
+    return st;
+}
+
+/* The vectors of a run beside those of its pass, one by one in the order in which they were stored. */
+typedef struct comparing {
+    dump *d;
+    vs_pass *pass;
+    vs_store *store;
+    vs_err *err;
+    vs_id run;
+    row *want; /* [n] where the vectors of the pass lie */
+    size_t n, cap, at, differ;
+    vs_arena names;
+    double largest;
+    vs_buf first; /* the first that differs */
+} comparing;
+
+static vs_status note_row(vs_err *err, void *self, const row *r) {
+    comparing *c = self;
+    if (c->n == c->cap) {
+        size_t cap = c->cap ? c->cap * 2 : 256;
+        row *grown = vs_grow(c->want, c->n, cap, sizeof *grown);
+        if (!grown) return vs_fail(err, VS_E_NOMEM, "no memory for %zu vectors", cap);
+        c->want = grown;
+        c->cap = cap;
+    }
+    c->want[c->n] = *r;
+    c->want[c->n].site = vs_arena_strndup(&c->names, r->site, strlen(r->site));
+    return c->want[c->n++].site ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for %zu vectors", c->n);
+}
+
+static int index_of(const vs_sql_value *v) { return v->type == VS_SQL_NULL ? -1 : (int)v->i; }
+
+static vs_status compare_row(void *arg, size_t n, const char *const *names, const vs_sql_value *v) {
+    comparing *c = arg;
+    (void)n, (void)names;
+    const row *r = c->at < c->n ? &c->want[c->at] : NULL;
+    if (!r || strlen(r->site) != v[0].n || memcmp(r->site, v[0].s, v[0].n) != 0 || index_of(&v[1]) != r->layer ||
+        index_of(&v[2]) != r->head || index_of(&v[3]) != r->position || v[4].n != r->n * sizeof(float))
+        return vs_fail(c->err, VS_E_FORMAT, "replay: vector %zu of run %lld is not what its request gives", c->at + 1, (long long)c->run);
+    c->at++;
+    if (!memcmp(v[4].s, r->vec, v[4].n)) return VS_OK;
+    for (size_t i = 0; i < r->n; i++) {
+        float was;
+        memcpy(&was, v[4].s + i * sizeof was, sizeof was);
+        c->largest = fmax(c->largest, fabs((double)was - (double)r->vec[i]));
+    }
+    if (!c->differ++) vs_buf_printf(&c->first, "%s, layer %d, position %d", r->site, r->layer, r->position);
+    return VS_OK;
+}
+
+static vs_status compare_all(vs_err *err, comparing *c, vs_out *o) {
+    char query[160];
+    VS_TRY(pass_of(err, c->d, 0, &c->pass));
+    VS_TRY(each_vector(err, c->d, c->pass, note_row, c));
+    snprintf(query, sizeof query, "SELECT site, layer, head, position, vec FROM activations WHERE run = %lld ORDER BY id", (long long)c->run);
+    c->err = err;
+    VS_TRY(vs_store_sql(err, c->store, query, true, compare_row, c, NULL));
+    if (c->at != c->n)
+        return vs_fail(err, VS_E_FORMAT, "replay: run %lld has %zu vectors, its request gives %zu", (long long)c->run, c->at, c->n);
+    if (c->differ)
+        return vs_fail(err, VS_E_STATE, "replay: %zu of the %zu vectors of run %lld differ, by %g at most; the first: %s", c->differ, c->n,
+                       (long long)c->run, c->largest, c->first.s ? c->first.s : "");
+    vs_out_int(o, 0, "run", c->run);
+    vs_out_int(o, 0, "vectors", (int64_t)c->n);
+    vs_out_int(o, 0, "differ", 0);
+    return VS_OK;
+}
+
+/* The model of a run is current, and its edits are in force. */
+static vs_status replay_here(vs_err *err, vs_session *s, vs_store *store, vs_id run, const stored *r, vs_out *o) {
+    char *with = strstr(r->request, " with vectors "), *list = vs_strndup(r->request, with ? (size_t)(with - r->request) : strlen(r->request));
+    dump d = {.s = s, .list = list, .mask = !strcmp(r->mask, "causal") ? VS_MASK_CAUSAL : !strcmp(r->mask, "full") ? VS_MASK_FULL : VS_MASK_MODEL};
+    comparing c = {.d = &d, .store = store, .run = run};
+    d.texts.item = vs_zalloc(1, sizeof *d.texts.item);
+    d.texts.n = d.texts.item != NULL;
+    vs_status st = list && d.texts.item ? open_sites(err, &d) : vs_fail(err, VS_E_NOMEM, "no memory for a run");
+    if (st == VS_OK && (int64_t)d.model.header_hash != r->header_hash)
+        st = vs_fail(err, VS_E_STATE, "replay: %s is not the file that run %lld was made with", r->path, (long long)run);
+    if (st == VS_OK && strcmp(d.request.s, r->request) != 0)
+        st = vs_fail(err, VS_E_STATE, "replay: the vectors that the edits of run %lld carry are not what they were: %s", (long long)run, r->edits);
+    if (st == VS_OK) st = tokens_of(err, s, r, run, &d.texts.item[0]);
+    if (st == VS_OK) st = compare_all(err, &c, o);
+    vs_pass_free(c.pass);
+    vs_free(c.want);
+    vs_arena_free(&c.names);
+    vs_buf_free(&c.first);
+    close_dump(&d);
+    vs_free(list);
+    return st;
+}
+
+/* Make the model of a file current, opened where it is not; *before: the name of the one that was, or NULL. */
+static vs_status use_model(vs_err *err, vs_session *s, const char *path, const char **before) {
+    vs_model *now = NULL;
+    const char *there = NULL, *name;
+    *before = NULL;
+    (void)!vs_session_model(NULL, s, &now);
+    for (size_t i = 0; i < vs_session_models(s); i++) {
+        const vs_model *m = vs_session_model_at(s, i, &name);
+        if (m == now) *before = name;
+        if (!there && !strcmp(vs_model_info_of(m)->path, path)) there = name;
+    }
+    return there ? vs_session_use(err, s, there) : vs_session_open_model(err, s, path, NULL);
+}
+
+static vs_status replay(vs_err *err, vs_session *s, vs_store *store, vs_id run, const stored *r, vs_out *o) {
+    const char *before;
+    VS_TRY(use_model(err, s, r->path, &before));
+    vs_status st = vs_session_edit_count(s) ? vs_fail(err, VS_E_STATE, "replay: a run has its own edits, and there are others in force: edits clear") : VS_OK;
+    bool pushed = false;
+    if (st == VS_OK && *r->edits) {
+        st = vs_session_push_edits(err, s, r->edits, strlen(r->edits));
+        pushed = st == VS_OK;
+    }
+    if (st == VS_OK) st = replay_here(err, s, store, run, r, o);
+    if (pushed) vs_session_pop_edits(s);
+    if (before && vs_session_use(NULL, s, before) != VS_OK && st == VS_OK) st = vs_fail(err, VS_E_STATE, "replay: %s is not open any more", before);
+    return st;
+}
+
+static vs_status run_replay(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    char *end, query[256];
+    long long run = strtoll(vs_arg(a, 0), &end, 10);
+    vs_store *store;
+    stored r = {0};
+    if (*end || end == vs_arg(a, 0)) return vs_fail(err, VS_E_USAGE, "replay wants the number of a run (runs lists them), not %s", vs_arg(a, 0));
+    VS_TRY(vs_session_store(err, s, &store));
+    snprintf(query, sizeof query,
+             "SELECT m.path, r.text, r.ids, r.types, r.target, r.mask, r.edits, r.request, r.version, m.header_hash FROM runs r "
+             "JOIN models m ON m.id = r.model WHERE r.id = %lld", run);
+    vs_status st = vs_store_sql(err, store, query, true, read_run, &r, NULL);
+    if (st == VS_OK && !r.found) st = vs_fail(err, VS_E_UNKNOWN, "replay: there is no run %lld; runs lists those there are", run);
+    if (st == VS_OK && *r.target) st = vs_fail(err, VS_E_UNSUPPORTED, "replay: run %lld is of two stacks", run);
+    if (st == VS_OK) st = replay(err, s, store, run, &r, o);
+    free_stored(&r);
+    return st;
+}
+static const char *const replay_examples[] = {"dump the white swan --sites 2.mlp_out; replay 1", NULL};
+const vs_cmd vs_cmd_replay = {.name = "replay",
+                              .group = "study",
+                              .synopsis = "N",
+                              .summary = "run a stored pass again, under its edits, and compare every bit",
+                              .details = "Of run N (runs lists them) the model is opened, the ids are run under the stored edits and mask, and each\n"
+                                         "vector is held against the one in the store.  It fails where any bit differs, saying where first and by how\n"
+                                         "much, where the model's file has changed, or where an edit's vector has ($name, a file).",
+                              .style = VS_ARGS_WORDS,
+                              .min_args = 1,
+                              .max_args = 1,
+                              .examples = replay_examples,
+                              .run = run_replay};

@@ -7,6 +7,7 @@
 static const vs_opt opts[] = {
     {"pool", 0, VS_OPT_TEXT, "mean|cls", "the mean of all positions, or the first", "mean", VS_COMPLETE_NONE},
     {"unit", 0, VS_OPT_FLAG, NULL, "scaled to length 1", NULL, VS_COMPLETE_NONE},
+    VS_MASK_OPT,
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
 /* The encoder's output: the last hidden state, after the final norm where the model has one. */
@@ -76,6 +77,7 @@ static vs_status embed_together(vs_err *err, vs_session *s, const vs_args *a, co
     VS_TRY(vs_session_model(err, s, &m));
     vs_site site = output_site(m);
     vs_request rq = {.keep = &site, .n_keep = 1};
+    VS_TRY(vs_args_mask(err, a, &rq.mask));
     vs_pass *p = NULL;
     vs_tensor t;
     size_t d = vs_model_info_of(m)->stack[0].d, *starts = vs_alloc(n + 1, sizeof *starts);

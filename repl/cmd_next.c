@@ -58,6 +58,7 @@ static vs_status count_of(vs_err *err, const vs_args *a, size_t *k) {
 }
 
 static const vs_opt next_opts[] = {{"k", 'k', VS_OPT_INT, "K", "how many", "10", VS_COMPLETE_NONE},
+                                   VS_MASK_OPT,
                                    {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
 /* ---- next ---- */
@@ -70,6 +71,7 @@ static vs_status next_one(vs_err *err, vs_session *s, const vs_args *a, const vs
     vs_pass *p;
     vs_request rq = {.logits = VS_LOGITS_LAST};
     VS_TRY(count_of(err, a, &k));
+    VS_TRY(vs_args_mask(err, a, &rq.mask));
     VS_TRY(head_of(err, s, "next", &m, &tok));
     VS_TRY(vs_session_run_text(err, s, in->text, &in->tokens, &rq, &p));
     if (several) vs_out_text(o, 0, "text", in->text);
@@ -187,6 +189,7 @@ static vs_status fill_one(vs_err *err, vs_session *s, const vs_args *a, const vs
     if (!masks) return vs_fail(err, VS_E_RANGE, "fill: the text has no [MASK]: fill the [MASK] swan");
     vs_pass *p;
     vs_request rq = {.logits = VS_LOGITS_ALL};
+    VS_TRY(vs_args_mask(err, a, &rq.mask));
     VS_TRY(vs_session_run_text(err, s, in->text, t, &rq, &p));
     if (several) vs_out_text(o, 0, "text", in->text);
     vs_status st = VS_OK;

@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include "commands.h"
+#include "masked.h"
 
 static const vs_opt opts[] = {
     {"at", 0, VS_OPT_TEXT, "POS", "the position to follow: a number or a word", "-1", VS_COMPLETE_NONE},
-    {"mask", 0, VS_OPT_TEXT, "causal|full", "what each token may see, instead of the model's own", NULL,
-     VS_COMPLETE_NONE},
+    VS_MASK_OPT,
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
 enum { STREAM, ATTN, MLP, KINDS };
@@ -80,13 +80,6 @@ static vs_status layer_table(vs_err *err, const vs_pass *p, const vs_site *site,
     return VS_OK;
 }
 
-static vs_status mask_of(vs_err *err, const char *name, vs_mask *mask) {
-    *mask = !name ? VS_MASK_MODEL : !strcmp(name, "causal") ? VS_MASK_CAUSAL : VS_MASK_FULL;
-    if (name && *mask == VS_MASK_FULL && strcmp(name, "full") != 0)
-        return vs_fail(err, VS_E_USAGE, "run: --mask wants causal or full, not %s", name);
-    return VS_OK;
-}
-
 static vs_status one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several, vs_out *o) {
     vs_model *m;
     VS_TRY(vs_session_model(err, s, &m));
@@ -95,7 +88,7 @@ static vs_status one(vs_err *err, vs_session *s, const vs_args *a, const vs_text
     const char *at = vs_text(a, "at");
     lens l = {.m = m};
     vs_request rq = {0};
-    VS_TRY(mask_of(err, vs_text(a, "mask"), &rq.mask));
+    VS_TRY(vs_args_mask(err, a, &rq.mask));
     VS_TRY(vs_position_find(err, m, in->text, &in->tokens, at, strlen(at), &from, &to));
     VS_TRY(vs_model_tokenizer(err, m, &l.tok));
     vs_site *site = sites_of(m, L, &n);
@@ -117,8 +110,10 @@ static vs_status one(vs_err *err, vs_session *s, const vs_args *a, const vs_text
         vs_out_int(o, VS_COL_JSON_ONLY, "tokens", (int64_t)in->tokens.n);
         vs_out_int(o, VS_COL_JSON_ONLY, "position", (int64_t)to);
         vs_buf_free(&piece);
+        if (vs_has(a, "mask")) vs_out_text(o, VS_COL_JSON_ONLY, "mask", vs_text(a, "mask"));
         st = layer_table(err, p, site, L, to, &l, o);
     }
+    if (st == VS_OK && vs_has(a, "mask")) st = vs_masked_show(err, s, in, rq.mask, o);
     vs_pass_free(p);
     vs_buf_free(&l.text);
     vs_free(l.logits);
@@ -130,15 +125,19 @@ static vs_status run_run(vs_err *err, vs_session *s, const vs_args *a, vs_out *o
     return vs_each_text(err, s, a, one, o);
 }
 static const char *const run_examples[] = {"run The Eiffel Tower is in the city of",
-                                           "run the white swan in the blue water --at swan", NULL};
+                                           "run the white swan in the blue water --at swan",
+                                           "run the white swan in the blue water --mask full", NULL};
 const vs_cmd vs_cmd_run = {.name = "run",
                            .group = "passes",
-                           .synopsis = "TEXT [--at POS]",
+                           .synopsis = "TEXT [--at POS] [--mask causal|full]",
                            .summary = "a pass summed up: what each layer adds, the leading token",
                            .details = "For each block: the length of the residual stream entering it, of what "
                                       "attention and the MLP add to it, and the token\n"
                                       "that the stream would give if the model stopped there (its final norm and "
-                                      "unembedding applied: the logit lens).",
+                                      "unembedding applied: the logit lens).\n"
+                                      "--mask lets a decoder see what comes after a token, or keeps an encoder from it: "
+                                      "then what each token sees is drawn,\n"
+                                      "and what that changes is beside it.",
                            .style = VS_ARGS_TEXT,
                            .min_args = 1,
                            .opts = opts,

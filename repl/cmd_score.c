@@ -4,6 +4,8 @@
 
 #include "commands.h"
 
+static const vs_opt opts[] = {VS_MASK_OPT, {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
+
 static vs_status score_one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several,
                            vs_out *o) {
     static const vs_col cols[] = {{"token", VS_COL_TOKEN, 0, VS_COL_NO_JSON, NULL},
@@ -11,7 +13,7 @@ static vs_status score_one(vs_err *err, vs_session *s, const vs_args *a, const v
                                   {"prob", VS_COL_PROB, 4, VS_COL_NO_JSON, NULL}};
     vs_model *m;
     const vs_tokenizer *tok;
-    (void)a, (void)several;
+    (void)several;
     VS_TRY(vs_session_model(err, s, &m));
     VS_TRY(vs_model_tokenizer(err, m, &tok));
     const vs_tokens *t = &in->tokens;
@@ -19,6 +21,7 @@ static vs_status score_one(vs_err *err, vs_session *s, const vs_args *a, const v
     if (t->n < 2) return vs_fail(err, VS_E_RANGE, "score: one token alone has nothing before it to be predicted from");
     vs_pass *p;
     vs_request rq = {.logits = VS_LOGITS_ALL};
+    VS_TRY(vs_args_mask(err, a, &rq.mask));
     VS_TRY(vs_session_run_text(err, s, in->text, t, &rq, &p));
     const float *logits = vs_pass_logits(p, NULL);
     float *lp = vs_alloc(t->n, sizeof *lp);
@@ -72,6 +75,7 @@ const vs_cmd vs_cmd_score = {
         "loss is the mean of -log p in nats, perplexity its exponential.",
     .style = VS_ARGS_TEXT,
     .min_args = 1,
+    .opts = opts,
     .examples = score_examples,
     .needs = VS_NEEDS_CAUSAL,
     .run = run_score};

@@ -109,7 +109,7 @@ const vs_cmd vs_cmd_sql = {
 static vs_status run_runs(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     (void)a;
     return query(err, s,
-                 "SELECT r.id AS id, m.arch AS model, r.text AS text, r.edits AS edits, (SELECT count(*) FROM "
+                 "SELECT r.id AS id, m.arch AS model, r.text AS text, r.edits AS edits, r.mask AS mask, (SELECT count(*) FROM "
                  "activations a WHERE a.run = r.id) AS vectors, "
                  "r.status AS status, r.at AS at FROM runs r LEFT JOIN models m ON m.id = r.model ORDER BY r.id",
                  false, o);

@@ -78,8 +78,7 @@ static void greet(vs_session *s, const char *history) {
         "\nhelp lists the commands, help CMD explains one; Tab completes; Ctrl-C stops a command, Ctrl-D leaves.\n\n");
 }
 
-/* "gemma3-270m[2 edits]> ": the model, and how many edits are in force. */
-static void prompt_text(vs_session *s, const vs_look *look, char *buf, size_t size) {
+void vs_prompt_text(vs_session *s, bool color, char *buf, size_t size) {
     vs_model *m = NULL;
     const char *name = "vecscope";
     char edits[32] = "";
@@ -91,7 +90,7 @@ static void prompt_text(vs_session *s, const vs_look *look, char *buf, size_t si
     }
     size_t n = vs_session_edit_count(s);
     if (n) snprintf(edits, sizeof edits, "[%zu edit%s]", n, n == 1 ? "" : "s");
-    const char *on = look->color ? "\001\033[1m\002" : "", *off = look->color ? "\001\033[0m\002" : "";
+    const char *on = color ? "\001\033[1m\002" : "", *off = color ? "\001\033[0m\002" : "";
     snprintf(buf, size, "%s%s%s%s> ", on, name, off, edits);
 }
 
@@ -119,7 +118,7 @@ int vs_repl(vs_session *s, vs_out *o) {
     stifle_history(2000);
     if (history) read_history(history);
     char *line;
-    while (prompt_text(s, &look, prompt, sizeof prompt), (line = readline(prompt)) != NULL) {
+    while (vs_prompt_text(s, look.color, prompt, sizeof prompt), (line = readline(prompt)) != NULL) {
         if (*line) {
             HIST_ENTRY *last = history_length ? history_get(history_base + history_length - 1) : NULL;
             if (!last || strcmp(last->line, line) != 0) add_history(line);

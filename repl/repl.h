@@ -10,6 +10,9 @@
 int vs_repl(vs_session *s, vs_out *o);
 int vs_repl_pipe(vs_session *s, bool keep_going, vs_out *o);
 
+/* vs_prompt_text() - "gemma3-270m[2 edits]> ": the current model, and how many edits are in force; in bold with color. */
+void vs_prompt_text(vs_session *s, bool color, char *buf, size_t size);
+
 /* vs_complete_word() - what the word line[start..end) may become, for readline: NULL-ended array of malloc'ed strings,
  * or NULL; *files: file names are wanted instead. */
 char **vs_complete_line(vs_session *s, const char *line, size_t start, size_t end, bool *files);

@@ -1,5 +1,5 @@
 -- schema.sql - version 1 of a vecscope file.  Compiled into the library; a later version is a file of its own that
--- alters this one (store.c, steps[]).
+-- alters this one (schema2.sql; store.c, steps[]).
 --
 -- Every vector is a blob of little-endian 32-bit floats, one after another: what numpy's frombuffer(vec, '<f4') reads.
 -- `at` is UTC, ISO 8601.  Numbers that are hashes are 64 bits, shown by SQLite as signed.
@@ -80,7 +80,7 @@ CREATE TABLE runs (
     isa         TEXT NOT NULL,
     version     TEXT NOT NULL,              -- of vecscope
     request     TEXT NOT NULL,              -- what was asked to be stored
-    fingerprint INTEGER NOT NULL,           -- of model, ids, edits and request: finds a run again when a dump resumes
+    fingerprint INTEGER NOT NULL,           -- of what the run was of: finds a run again when a dump resumes
     status      TEXT NOT NULL,              -- 'done'; nobody but its writer ever sees another
     at          TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
 );

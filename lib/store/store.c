@@ -17,7 +17,10 @@ enum {
 static const char version_1[] = {
 #include "schema.inc"
     , 0};
-static const char *const steps[] = {version_1};
+static const char version_2[] = {
+#include "schema2.inc"
+    , 0};
+static const char *const steps[] = {version_1, version_2};
 enum { VERSION = sizeof steps / sizeof *steps };
 
 /* ---- errors ---- */

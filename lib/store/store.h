@@ -70,6 +70,10 @@ typedef struct vs_run_record {
     const char *edits, *isa, *version, *request; /* request: what was dumped, to find a run again when resuming */
     uint64_t seed;
     int threads;
+    const uint8_t *types;  /* [n_ids] segments; NULL: all 0 */
+    const int32_t *target; /* [n_target] the decoder's ids of a model of two stacks */
+    size_t n_target;
+    const char *mask;      /* "causal", "full"; NULL: the model's own */
 } vs_run_record;
 /* One run is one transaction: begin, any number of activations, commit (status 'done') or abort (nothing is left).  One
  * run at a time.  layer, head, position: negative where the site has none (NULL in the table).  After a failure: abort. */
@@ -78,7 +82,7 @@ vs_status vs_store_activation(vs_err *err, vs_store *st, vs_id run, const char *
                               const float *vec, size_t dim) VS_MUST_CHECK;
 vs_status vs_store_run_commit(vs_err *err, vs_store *st) VS_MUST_CHECK;
 void vs_store_run_abort(vs_store *st);
-/* vs_store_run_done() - whether a finished run of the same model, ids, edits and request is there (*id, or 0). */
+/* vs_store_run_done() - whether a finished run of the same model, ids, types, target, mask, edits and request is there (*id, or 0). */
 vs_status vs_store_run_done(vs_err *err, vs_store *st, const vs_run_record *r, vs_id *id) VS_MUST_CHECK;
 
 /* ---- named vectors, facts and results ---- */

@@ -13,7 +13,7 @@ static void made_on_first_use(void **state) {
     vs_store *st = open_store();
     assert_string_equal(vs_store_path(st), db);
     assert_false(vs_store_read_only(st));
-    assert_sql(st, "PRAGMA user_version", "1");
+    assert_sql(st, "PRAGMA user_version", "2");
     assert_sql(st, "PRAGMA application_id", "1448297296");
     assert_sql(st, "PRAGMA auto_vacuum", "2");
     char log[128];
@@ -71,14 +71,14 @@ static void what_is_not_ours(void **state) {
     unlink(db);
     vs_store_close(open_store());
     raw_sql(db, "PRAGMA user_version = 7");
-    FAILS(vs_store_open(&err, db, &st), VS_E_FORMAT, "newer vecscope (file version 7; this one knows up to 1)");
+    FAILS(vs_store_open(&err, db, &st), VS_E_FORMAT, "newer vecscope (file version 7; this one knows up to 2)");
 }
 
 static void an_empty_file_is_new(void **state) {
     (void)state;
     write_file(db, "", 0);
     vs_store *st = open_store();
-    assert_sql(st, "PRAGMA user_version", "1");
+    assert_sql(st, "PRAGMA user_version", "2");
     vs_store_close(st);
 }
 
@@ -357,6 +357,26 @@ static void runs(void **state) {
     r.edits = "";
     OK(vs_store_run_done(&err, st, &r, &found));
     assert_int_equal(found, 0);
+    /* segments, the decoder's ids and the mask are of the run too */
+    r = a_run();
+    r.model = again;
+    r.types = (const uint8_t[]){0, 0, 1};
+    r.target = (const int32_t[]){4, 5};
+    r.n_target = 2;
+    r.mask = "full";
+    OK(vs_store_run_begin(&err, st, &r, &run));
+    OK(vs_store_run_commit(&err, st));
+    assert_sql(st, "SELECT types, target, mask FROM runs WHERE mask <> ''", "[0,0,1],[4,5],full");
+    OK(vs_store_run_done(&err, st, &r, &found));
+    assert_int_equal(found, run);
+    for (int without = 0; without < 3; without++) {
+        vs_run_record other = r;
+        if (without == 0) other.types = (const uint8_t[]){0, 1, 1};
+        if (without == 1) other.n_target = 1;
+        if (without == 2) other.mask = NULL;
+        OK(vs_store_run_done(&err, st, &other, &found));
+        assert_int_equal(found, 0);
+    }
     r = (vs_run_record){0};
     OK(vs_store_run_begin(&err, st, &r, &run)); /* all may be absent */
     OK(vs_store_run_commit(&err, st));
@@ -364,6 +384,25 @@ static void runs(void **state) {
     assert_int_equal(found, run);
     OK(vs_store_sql(&err, st, "DELETE FROM models", false, NULL, NULL, NULL));
     assert_sql(st, "SELECT count(*) FROM activations", "0");
+    vs_store_close(st);
+}
+
+/* A file of the first version: its runs are found as they were. */
+static void an_older_file(void **state) {
+    (void)state;
+    vs_store *st = open_store();
+    vs_run_record r = a_run();
+    vs_id run, found;
+    OK(vs_store_run_begin(&err, st, &r, &run));
+    OK(vs_store_run_commit(&err, st));
+    vs_store_close(st);
+    raw_sql(db, "ALTER TABLE runs DROP COLUMN types; ALTER TABLE runs DROP COLUMN target; ALTER TABLE runs DROP COLUMN mask;"
+                "PRAGMA user_version = 1");
+    st = open_store();
+    assert_sql(st, "PRAGMA user_version", "2");
+    assert_sql(st, "SELECT text, types, target, mask FROM runs", "hi,,,");
+    OK(vs_store_run_done(&err, st, &r, &found));
+    assert_int_equal(found, run);
     vs_store_close(st);
 }
 
@@ -498,7 +537,7 @@ int main(void) {
         TEST(damaged_tables), TEST(spaces_are_written_and_read), TEST(small_spaces), TEST(keys_of_any_bytes),
         TEST(a_name_is_replaced_whole), TEST(a_dropped_space_gives_its_disk_back),
         TEST(stale_and_broken_caches_are_made_again), TEST(vectors_changed_by_hand_are_seen),
-        TEST(no_room_for_a_cache_file), TEST(runs), TEST(tokens), TEST(names), TEST(results_in_a_transaction),
+        TEST(no_room_for_a_cache_file), TEST(runs), TEST(an_older_file), TEST(tokens), TEST(names), TEST(results_in_a_transaction),
         TEST(sql), TEST(sql_is_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
