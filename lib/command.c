@@ -310,6 +310,8 @@ double vs_real(const vs_args *a, const char *opt) {
 
 /* ---- running ---- */
 
+enum { NESTING = 32 }; /* each, with, time and source run commands, which may be those again: the stack has an end */
+
 static vs_status needs(vs_err *err, vs_session *s, const vs_cmd *c) {
     vs_model *m = NULL;
     if (c->needs & (VS_NEEDS_MODEL | VS_NEEDS_CAUSAL)) {
@@ -328,6 +330,7 @@ static vs_status needs(vs_err *err, vs_session *s, const vs_cmd *c) {
 static vs_status run(vs_err *err, vs_session *s, const vs_cmd *c, const vs_words_of *w, size_t first, bool from_argv,
                      vs_out *o) {
     vs_args a;
+    if (o->depth >= NESTING) return vs_fail(err, VS_E_SYNTAX, "%s: commands within commands, more than %d deep", c->name, NESTING);
     vs_status st = vs_args_parse(err, c, w, first, from_argv, &a);
     if (st == VS_OK) st = needs(err, s, c);
     o->depth++;

@@ -69,11 +69,13 @@ static vs_status ids_of(vs_err *err, const char *list, vs_tokens *t) {
         char *end;
         errno = 0;
         long v = strtol(p, &end, 10);
-        if (end == p || errno || v < 0 || v > INT32_MAX)
+        const char *next = end + strspn(end, " \t\r\n");
+        bool ends = !*next || next > end || *next == ',';
+        if (*next == ',') next += 1 + strspn(next + 1, " \t\r\n");
+        if (end == p || errno || v < 0 || v > INT32_MAX || !ends || (next[0] == '\0' && next[-1] == ','))
             return vs_fail(err, VS_E_USAGE, "--ids wants whole numbers with commas between, not %.40s", p);
         t->id[t->n++] = (int32_t)v;
-        p = end;
-        while (*p == ',' || isspace((unsigned char)*p)) p++;
+        p = next;
     }
     return t->n ? VS_OK : vs_fail(err, VS_E_USAGE, "--ids wants at least one id");
 }

@@ -55,8 +55,11 @@ static size_t table_split(void *self, const char *text, size_t n, size_t *rows, 
     vs_tokens t;
     if (vs_tokenize(NULL, k->tok, text, n, NULL, 0, false, &t) != VS_OK) return 0;
     size_t count = 0;
-    for (size_t i = 0; i < t.n && count < cap; i++)
-        if (t.id[i] >= 0 && (size_t)t.id[i] < k->n) rows[count++] = (size_t)t.id[i];
+    for (size_t i = 0; i < t.n; i++) {
+        if (t.id[i] < 0 || (size_t)t.id[i] >= k->n) continue;
+        if (count < cap) rows[count] = (size_t)t.id[i];
+        count++;
+    }
     vs_tokens_free(&t);
     return count;
 }

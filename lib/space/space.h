@@ -19,7 +19,7 @@ typedef struct vs_keys {
     const char *(*key)(void *self, size_t row, size_t *len);
     /* row of an exact key; false when there is none */
     bool (*find)(void *self, const char *key, size_t n, size_t *row);
-    /* pieces of a text that is no key, for tables of tokens: their rows into rows[cap], returns how many; NULL: split at blanks */
+    /* pieces of a text that is no key, for tables of tokens: the first cap of their rows into rows, returns how many there are; NULL: split at blanks */
     size_t (*split)(void *self, const char *text, size_t n, size_t *rows, size_t cap);
     bool pieces; /* keys are a tokenizer's pieces: a word is tried with a leading blank first */
 } vs_keys;

@@ -268,6 +268,21 @@ static void a_failure_stops_the_line(void **state) {
     assert_string_equal(seen, "none;<1>");
 }
 
+/* Commands that run commands end somewhere: the stack does too. */
+static void commands_within_commands_have_an_end(void **state) {
+    (void)state;
+    enum { MANY = 100000 };
+    char *line = malloc(MANY * 5 + 5), *p = line;
+    assert_non_null(line);
+    for (size_t i = 0; i < MANY; i++) p = (char *)memcpy(p, "time ", 5) + 5;
+    memcpy(p, "none", 5);
+    vs_err err = {0};
+    assert_int_equal(run_line(line, &err), VS_E_SYNTAX);
+    assert_string_equal(err.msg, "time: commands within commands, more than 32 deep");
+    assert_int_equal(run_line(line + (MANY - 31) * 5, &err), VS_OK);
+    free(line);
+}
+
 /* A word of the space that is a command as well: the failure says how to ask for the word. */
 static void a_failing_word_suggests_the_expression(void **state) {
     (void)state;
@@ -386,6 +401,7 @@ int main(void) {
         cmocka_unit_test(lines_run_as_they_should),
         cmocka_unit_test(wrong_lines_say_what_is_wrong),
         cmocka_unit_test(a_failure_stops_the_line),
+        cmocka_unit_test(commands_within_commands_have_an_end),
         cmocka_unit_test(a_failing_word_suggests_the_expression),
         cmocka_unit_test(words_of_argv_are_never_split_again),
         cmocka_unit_test(near_names_are_guessed),
