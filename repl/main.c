@@ -209,6 +209,7 @@ int main(int argc, char **argv) {
         sigaction(SIGINT, &sa, NULL);
         sa.sa_handler = on_cut_file;
         sigaction(SIGBUS, &sa, NULL);
+        signal(SIGXFSZ, SIG_IGN); /* a file beyond the limit of its size: the write fails, and says so */
         vs_commands_set(vs_command_table);
         vs_session_set_catalogue(s, vs_catalogue_path);
         vs_session_on_store(s, vs_sql_install);

@@ -140,5 +140,18 @@ printf 'no dump at all' >noise.npz.part
 check "a part that is something else" dump noise.npz
 check "is written over" cmp whole.npz noise.npz
 
+# ---- no room ----
+
+# cramped TARGET WORDS - a dump into a file that may have 64 KB says WORDS in one line; then, with room, it goes on.
+cramped() {
+    (ulimit -f 64 && dump "$1")
+    [ $? = 1 ] && [ "$(wc -l <log)" = 1 ] && grep -q "$2" log && dump "$1"
+}
+rm -f killed.*
+check "a file beyond its limit" cramped killed.npz 'killed.npz.part\|killed.npz: cannot write: File too large'
+check "is gone on with" cmp whole.npz killed.npz
+check "a store beyond its limit" cramped killed.db 'killed.db: cannot store'
+check "keeps what was whole" same_rows
+
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
