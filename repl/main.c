@@ -202,6 +202,8 @@ int main(int argc, char **argv) {
     vs_out out;
     char buf[4096];
     bool prompt = !o.n_words && !o.commands && !o.script && isatty(STDIN_FILENO);
+    const char *isa = getenv("VS_ISA");
+    if (!rc && isa && *isa && vs_isa_set(&err, isa) != VS_OK) rc = say(&err, vs_fail_in(&err, "VS_ISA"));
     if (!rc && vs_session_new(&err, o.db ? o.db : prompt ? default_db(buf, sizeof buf) : NULL, &s) != VS_OK)
         rc = say(&err, err.code);
     if (!rc) {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
     APPLICATION_ID = 0x56534350, /* "VSCP" */
@@ -25,8 +26,21 @@ enum { VERSION = sizeof steps / sizeof *steps };
 
 /* ---- errors ---- */
 
+/* Whether a file may be made in the directory of path; errno says why not. */
+static bool dir_allows(const char *path) {
+    const char *slash = strrchr(path, '/');
+    char *dir = slash ? vs_strndup(path, (size_t)(slash - path) + 1) : NULL;
+    bool may = access(dir ? dir : ".", W_OK) == 0;
+    int why = errno;
+    vs_free(dir);
+    errno = why;
+    return may;
+}
+
 static vs_status fail_open(vs_err *err, vs_store *st, const char *doing) {
     int os = sqlite3_system_errno(st->db);
+    /* what may not be made SQLite tries to read, and keeps the errno of that */
+    if (os == ENOENT && !dir_allows(st->path)) os = errno;
     return vs_fail(err, VS_E_IO, "%s: cannot %s: %s", st->path, doing, os ? strerror(os) : sqlite3_errmsg(st->db));
 }
 

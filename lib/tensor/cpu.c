@@ -4,6 +4,7 @@
 #include "kernels_table.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,10 +70,19 @@ const vs__kernels *vs__kernels_in_use(void) {
 
 const char *vs_isa_name(void) { return vs__kernels_in_use()->name; }
 
+static vs_status unknown(vs_err *err, const char *name) {
+    char all[128] = "";
+    bool available;
+    const vs__kernels *k;
+    for (size_t i = 0, at = 0; (k = isa_at(i, &available)) && at < sizeof all; i++)
+        at += (size_t)snprintf(all + at, sizeof all - at, " %s", k->name);
+    return vs_fail(err, VS_E_UNKNOWN, "instruction set '%s': none of those built in:%s", name, all);
+}
+
 vs_status vs_isa_set(vs_err *err, const char *name) {
     bool available;
     const vs__kernels *k = isa_named(name, &available);
-    if (!k) return vs_fail(err, VS_E_UNKNOWN, "instruction set '%s': none of those built in", name);
+    if (!k) return unknown(err, name);
     if (!available) return vs_fail(err, VS_E_UNSUPPORTED, "instruction set '%s': this machine lacks it", name);
     atomic_store_explicit(&in_use, k, memory_order_release);
     return VS_OK;

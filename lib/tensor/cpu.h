@@ -5,7 +5,7 @@
 #include "../base/status.h"
 
 /* vs_isa_name() - "scalar", "avx2", "avx512" or "neon": the set in use.  Chosen on first need: the best that the
- * machine has, or VS_ISA from the environment where that names one the machine has. */
+ * machine has, or VS_ISA from the environment where that names one the machine has (the program refuses another). */
 const char *vs_isa_name(void);
 
 /* vs_isa_set() - use the named set from now on (tests).  VS_OK | VS_E_UNKNOWN | VS_E_UNSUPPORTED (not on this machine).
