@@ -40,8 +40,7 @@ static vs_status two_vectors(vs_err *err, vs_session *s, const vs_args *a, vs_ou
         vs_out_real(o, 0, "distance", sqrt(dist), 4);
         vs_out_real(o, 0, "norm_1", norm[0], 4);
         vs_out_real(o, 0, "norm_2", norm[1], 4);
-        for (int i = 0; i < 2; i++)
-            if (v[i].notes.len) vs_out_note(o, "  %s", v[i].notes.s);
+        for (int i = 0; i < 2; i++) vs_say_notes(o, &v[i]);
         explain_sign(c, o);
     }
     vs_value_free(&v[0]);

@@ -67,6 +67,7 @@ static vs_status run(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     return vs_fail(err, VS_E_USAGE, "eval wants analogies FILE or similarity FILE, not %s", vs_arg(a, 0));
 }
 
+static const char *const kinds[] = {"analogies", "similarity", NULL};
 const vs_cmd vs_cmd_eval = {.name = "eval",
                             .group = "vectors",
                             .synopsis = "analogies|similarity FILE",
@@ -84,4 +85,5 @@ const vs_cmd vs_cmd_eval = {.name = "eval",
                             .opts = opts,
                             .needs = VS_NEEDS_SPACE,
                             .complete = VS_COMPLETE_FILE,
+                            .choices = kinds,
                             .run = run};

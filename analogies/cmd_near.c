@@ -40,13 +40,16 @@ static vs_status run_analogy(vs_err *err, vs_session *s, const vs_args *a, vs_ou
     const int order[3] = {1, 0, 2};
     static const char *const sign[3] = {"", " - ", " + "};
     for (int i = 0; i < 3; i++) {
+        const char *word = vs_arg(a, (size_t)order[i]);
+        size_t n = strlen(word);
+        bool quoted = n > 2 && word[0] == '"' && word[n - 1] == '"';
         vs_buf_puts(&b, sign[i]);
-        vs_buf_puts(&b, "unit(\"");
-        for (const char *p = vs_arg(a, (size_t)order[i]); *p; p++) {
-            if (*p == '"' || *p == '\\') vs_buf_putc(&b, '\\');
+        vs_buf_puts(&b, quoted ? "unit(" : "unit(\"");
+        for (const char *p = word; *p; p++) {
+            if (!quoted && (*p == '"' || *p == '\\')) vs_buf_putc(&b, '\\');
             vs_buf_putc(&b, *p);
         }
-        vs_buf_puts(&b, "\")");
+        vs_buf_puts(&b, quoted ? ")" : "\")");
     }
     vs_status st = b.failed
                        ? vs_fail(err, VS_E_NOMEM, "no memory for an analogy")
@@ -59,7 +62,7 @@ const vs_cmd vs_cmd_analogy = {.name = "analogy",
                                .group = "vectors",
                                .synopsis = "A B C",
                                .summary = "A is to B as C is to …: unit vectors, b - a + c",
-                               .style = VS_ARGS_WORDS,
+                               .style = VS_ARGS_EXPRS,
                                .min_args = 3,
                                .max_args = 3,
                                .opts = near_opts,

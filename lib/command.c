@@ -27,7 +27,8 @@ const vs_cmd *vs_command_guess(const char *name, size_t n) {
     const vs_cmd *best = NULL;
     size_t least = n <= 3 ? 2 : 3; /* a short word is near too many names */
     for (size_t i = 0; table[i]; i++) {
-        size_t d = vs_edit_distance(name, n, table[i]->name, strlen(table[i]->name));
+        size_t len = strlen(table[i]->name), d = vs_edit_distance(name, n, table[i]->name, len);
+        if (n >= 3 && n < len && !memcmp(name, table[i]->name, n)) d = 1; /* gen: generate */
         if (d < least) {
             least = d;
             best = table[i];
@@ -100,9 +101,10 @@ static vs_status option_of(vs_err *err, const vs_cmd *c, const vs_word *w, const
     }
     const vs_opt *o = opt_find(c, t + 1, 1, true);
     if (!o) return VS_OK; /* a text may well hold a word that begins with a dash */
-    if (t[2] && (o->type == VS_OPT_FLAG || t[2] < '0' || t[2] > '9')) return VS_OK;
+    bool equals = t[2] == '=' && t[3];
+    if (t[2] && (o->type == VS_OPT_FLAG || (!equals && (t[2] < '0' || t[2] > '9')))) return VS_OK;
     *opt = o;
-    *value = t[2] ? t + 2 : NULL;
+    *value = t[2] ? t + 2 + equals : NULL;
     return VS_OK;
 }
 
@@ -141,15 +143,17 @@ static const char *join(vs_arena *a, const vs_words_of *w, const bool *taken, si
     return s;
 }
 
-/* The comma-separated expressions of `compare E, E`; or two words that are an expression each. */
-static vs_status split_exprs(vs_err *err, vs_args *a, const vs_words_of *w, const bool *taken, size_t first, bool raw,
-                             const char *text) {
+/* The comma-separated expressions of `compare E, E`; or, without a comma, its words: two, or those of a command that
+ * says how many it wants at most. */
+static vs_status split_exprs(vs_err *err, const vs_cmd *c, vs_args *a, const vs_words_of *w, const bool *taken,
+                             size_t first, bool raw, const char *text) {
     vs_span part[64];
     size_t n;
-    VS_TRY(vs_expr_split(err, text, strlen(text), part, 64, &n));
-    if (n == 1 && a->n_word == 2) {
+    vs_status st = vs_expr_split(err, text, strlen(text), part, 64, &n);
+    if (st != VS_OK && !(c->max_args && a->n_word == c->max_args)) return st; /* analogy , . ; */
+    if (st != VS_OK || (n == 1 && (c->max_args ? a->n_word > 1 : a->n_word == 2))) {
         n = 0;
-        for (size_t i = first; i < w->n; i++) {
+        for (size_t i = first; i < w->n && n < 64; i++) {
             if (taken[i]) continue;
             bool written = raw && w->word[i].raw[0] != '\'';
             part[n++] = written ? (vs_span){w->word[i].raw, w->word[i].raw_len}
@@ -185,7 +189,7 @@ static vs_status positionals(vs_err *err, const vs_cmd *c, const vs_words_of *w,
     }
     const char *whole = join(&a->arena, w, taken, first, raw, c->style != VS_ARGS_RAW); /* 'a' is a text in SQL */
     if (!whole) return vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
-    if (c->style == VS_ARGS_EXPRS) return split_exprs(err, a, w, taken, first, raw, whole);
+    if (c->style == VS_ARGS_EXPRS) return split_exprs(err, c, a, w, taken, first, raw, whole);
     a->pos[a->n_pos++] = whole;
     return VS_OK;
 }
@@ -268,8 +272,8 @@ vs_status vs_args_parse(vs_err *err, const vs_cmd *c, const vs_words_of *w, size
     if (c->style == VS_ARGS_TEXT && a->n_pos + vs_has(a, "ids") + vs_has(a, "file") > 1)
         return vs_fail(err, VS_E_USAGE, "%s wants one of TEXT, --ids and --file, but there are more", c->name);
     if (c->max_args && a->n_pos > c->max_args)
-        return vs_fail(err, VS_E_USAGE, "%s wants at most %zu arguments: %s %s", c->name, c->max_args, c->name,
-                       c->synopsis);
+        return vs_fail(err, VS_E_USAGE, "%s wants at most %zu argument%s: %s %s", c->name, c->max_args,
+                       c->max_args == 1 ? "" : "s", c->name, c->synopsis);
     if (c->style == VS_ARGS_NONE && a->n_pos)
         return vs_fail(err, VS_E_USAGE, "%s takes no argument, but there is %s", c->name, a->pos[0]);
     return VS_OK;
@@ -326,11 +330,22 @@ static vs_status needs(vs_err *err, vs_session *s, const vs_cmd *c) {
     return VS_OK;
 }
 
+/* CMD --help: what `help CMD` says. */
+static bool asks_help(const vs_words_of *w, size_t first) {
+    return w->n == first + 1 && !w->word[first].quoted && !strcmp(w->word[first].text, "--help");
+}
+
+static vs_status run_help(vs_err *err, vs_session *s, const vs_cmd *c, vs_out *o) {
+    const char *line[] = {"help", c->name};
+    return vs_execute_argv(err, s, 2, line, o);
+}
+
 /* Run c with the words from `first` on. */
 static vs_status run(vs_err *err, vs_session *s, const vs_cmd *c, const vs_words_of *w, size_t first, bool from_argv,
                      vs_out *o) {
     vs_args a;
     if (o->depth >= NESTING) return vs_fail(err, VS_E_SYNTAX, "%s: commands within commands, more than %d deep", c->name, NESTING);
+    if (first && asks_help(w, first)) return run_help(err, s, c, o);
     vs_status st = vs_args_parse(err, c, w, first, from_argv, &a);
     if (st == VS_OK) st = needs(err, s, c);
     o->depth++;
@@ -372,6 +387,7 @@ vs_status vs_args_run_rest(vs_err *err, vs_session *s, const vs_args *a, vs_out 
 static vs_status assign(vs_err *err, vs_session *s, const char *t, size_t n, const char *eq, vs_out *o) {
     size_t len = (size_t)(eq - t);
     while (len && (t[len - 1] == ' ' || t[len - 1] == '\t')) len--;
+    if (t[1] >= '0' && t[1] <= '9') return vs_fail(err, VS_E_SYNTAX, "a name begins with no digit: %.*s", (int)len, t);
     const char *expr = eq + 1;
     size_t m = n - (size_t)(expr - t);
     while (m && *expr == ' ') expr++, m--;
@@ -385,6 +401,7 @@ static vs_status assign(vs_err *err, vs_session *s, const char *t, size_t n, con
     if (r == VS_OK) {
         vs_out_text(o, VS_COL_JSON_ONLY, "name", name);
         vs_out_int(o, VS_COL_JSON_ONLY, "dim", (int64_t)v.dim);
+        vs_say_notes(o, &v);
         vs_out_note(o, "$%s: %zu numbers, |x| = %.4g", name, v.dim, sqrt((double)vs_sum_squares(v.vec, v.dim)));
         if (!o->held || o->held != o->depth) vs_out_flush(o);
     }

@@ -106,7 +106,8 @@ typedef enum vs_arg_style {
     VS_ARGS_WORDS,  /* each word one argument; quotes group */
     VS_ARGS_TEXT,   /* the rest is one text (quotes around it stripped); --ids, --file, --pair apply (vs_args_texts) */
     VS_ARGS_EXPR,   /* the rest is one expression, quotes kept */
-    VS_ARGS_EXPRS,  /* expressions separated by commas at top level; two words without a comma are two */
+    VS_ARGS_EXPRS,  /* expressions separated by commas at top level; without a comma, two words (with max_args: all) are
+                       one each */
     VS_ARGS_RAW,    /* the rest as it is written (sql, each) */
     VS_ARGS_BLOCK,  /* a {block}, then a whole command, run by vs_args_run_rest() (with) */
     VS_ARGS_COMMAND /* a whole command, run by vs_args_run_rest() (time) */
@@ -148,7 +149,8 @@ typedef struct vs_cmd {
     const char *const
         *examples; /* whole lines that work with the default session or the catalogued models; ended by NULL */
     unsigned needs;
-    vs_complete complete; /* of positional arguments */
+    vs_complete complete;       /* of positional arguments */
+    const char *const *choices; /* what the first of them is one of, for completion; ended by NULL; NULL: anything */
     vs_status (*run)(vs_err *err, vs_session *s, const vs_args *a, vs_out *o);
 } vs_cmd;
 
@@ -180,6 +182,9 @@ vs_status vs_args_mask(vs_err *err, const vs_args *a, vs_mask *out) VS_MUST_CHEC
 typedef vs_status vs_text_fn(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several,
                              vs_out *o);
 vs_status vs_each_text(vs_err *err, vs_session *s, const vs_args *a, vs_text_fn *fn, vs_out *o) VS_MUST_CHECK;
+
+/* vs_say_notes() - what the look-up of a value had to say (`mean(new, york): …`): one note a line. */
+void vs_say_notes(vs_out *o, const vs_value *v);
 
 /* vs_query() - what a bare expression and `near` do: its nearest neighbours as {"query","space","results"}.
  * k 0: the session's setting; in NULL: where the value's answers are looked up. */

@@ -7,8 +7,7 @@
 
 #include "command_impl.h"
 
-/* What the look-up had to say: one note a line. */
-static void say_notes(vs_out *o, const vs_value *v) {
+void vs_say_notes(vs_out *o, const vs_value *v) {
     const char *p = v->notes.len ? v->notes.s : "";
     while (*p) {
         size_t n = strcspn(p, "\n");
@@ -36,7 +35,7 @@ vs_status vs_query(vs_err *err, vs_session *s, const char *expr, size_t n, size_
         vs_buf_put(&text, expr, n);
         vs_out_text(o, VS_COL_JSON_ONLY, "query", text.s ? text.s : "");
         vs_out_text(o, VS_COL_JSON_ONLY, "space", vs_space_name(where));
-        say_notes(o, &v);
+        vs_say_notes(o, &v);
         vs_out_table(o, "results", cols, 2);
         for (size_t i = 0; i < found; i++) {
             vs_buf_clear(&text);

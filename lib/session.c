@@ -51,6 +51,8 @@ vs_settings *vs_session_settings(vs_session *s) { return &s->settings; }
 void vs_session_on_store(vs_session *s, vs_store_opened_fn *fn) { s->on_store = fn; }
 void vs_session_set_catalogue(vs_session *s, vs_catalogue_fn *fn) { s->catalogue = fn; }
 
+bool vs_session_keeps(const vs_session *s) { return s->db && *s->db && strcmp(s->db, ":memory:") != 0; }
+
 vs_status vs_session_store(vs_err *err, vs_session *s, vs_store **out) {
     *out = s->store;
     if (s->store) return VS_OK;

@@ -91,6 +91,9 @@ vs_status vs_session_drop_edit(vs_err *err, vs_session *s, size_t i) VS_MUST_CHE
  * them. */
 uint64_t vs_session_edits_hash(const vs_session *s);
 
+/* vs_session_keeps() - whether what is stored outlives the session: its store is a file. */
+bool vs_session_keeps(const vs_session *s);
+
 /* vs_session_run() - a pass of the current model over tokens, under the edits in force.  rq->in and rq->edits are
  * filled here: set keep, logits, kv, mask before.  Adds up the effects for vs_session_effects(). */
 vs_status vs_session_run(vs_err *err, vs_session *s, const vs_tokens *tokens, vs_request *rq,

@@ -96,12 +96,17 @@ vs_status vs_position_find(vs_err *err, const vs_model *m, const char *text, con
     int nth = 0;
     const char *hash = n > 1 ? memchr(pos + 1, '#', n - 1) : NULL;
     if (hash && all_digits(hash + 1, n - (size_t)(hash + 1 - pos))) {
-        nth = (int)strtol(hash + 1, NULL, 10);
+        long k = strtol(hash + 1, NULL, 10);
+        if (k < 1 || k > INT32_MAX) return vs_fail(err, VS_E_RANGE, "[%.*s]: occurrences count from 1", (int)n, pos);
+        nth = (int)k;
         n = (size_t)(hash - pos);
     }
     size_t begin, end;
     if (!text) return vs_fail(err, VS_E_UNKNOWN, "[%.*s]: ids have positions by number only", (int)n, pos);
-    if (!vs__word_in(text, pos, n, nth, &begin, &end) || !tokens_over(t, begin, end, from, to))
+    bool found = vs__word_in(text, pos, n, nth, &begin, &end);
+    if (!found && nth && vs__word_in(text, pos, n, 1, &begin, &end))
+        return vs_fail(err, VS_E_UNKNOWN, "[%.*s#%d]: \"%.200s\" has that word less often", (int)n, pos, nth, text);
+    if (!found || !tokens_over(t, begin, end, from, to))
         return vs_fail(err, VS_E_UNKNOWN, "[%.*s] is no word of \"%.200s\"", (int)n, pos, text);
     const vs_model_info *in = vs_model_info_of(m);
     if (in->stack[in->n_stacks - 1].causal) *from = *to; /* only its last piece has seen the whole word */

@@ -72,11 +72,12 @@ static void show(const vs_fact *f, const char *answer, vs_out *o) {
     neuron_table(f, o);
 }
 
-static vs_status first_token(vs_err *err, const vs_tokenizer *tok, const char *answer, int64_t *id) {
+static vs_status first_token(vs_err *err, const vs_tokenizer *tok, const char *answer, int64_t *id, size_t *n) {
     vs_tokens t;
     VS_TRY(vs_tokenize(err, tok, answer, strlen(answer), NULL, 0, false, &t));
     vs_status st = t.n ? VS_OK : vs_fail(err, VS_E_RANGE, "facts: the answer is empty");
     if (t.n) *id = t.id[0];
+    *n = t.n;
     vs_tokens_free(&t);
     return st;
 }
@@ -85,7 +86,8 @@ static vs_status one_fact(vs_err *err, vs_session *s, const vs_args *a, const vs
     vs_texts t;
     vs_fact f;
     int64_t answer = -1, n = vs_int(a, "neurons");
-    if (vs_has(a, "answer")) VS_TRY(first_token(err, tok, vs_text(a, "answer"), &answer));
+    size_t tokens = 1;
+    if (vs_has(a, "answer")) VS_TRY(first_token(err, tok, vs_text(a, "answer"), &answer, &tokens));
     VS_TRY(vs_args_texts(err, s, a, &t));
     vs_status st =
         vs_fact_find(err, s, t.item[0].text, &t.item[0].tokens, answer, n > 0 ? (size_t)n : 0, vs_out_progress(o), &f);
@@ -93,6 +95,7 @@ static vs_status one_fact(vs_err *err, vs_session *s, const vs_args *a, const vs
         vs_buf word = {0};
         vs_buf_puts(&word, "");
         vs_piece_text(tok, (int32_t)f.answer, &word);
+        if (tokens > 1) vs_out_note(o, "the answer is %zu tokens: its first is followed", tokens);
         show(&f, word.s, o);
         vs_buf_free(&word);
         vs_fact_free(&f);
@@ -164,13 +167,14 @@ static void show_tally(vs_out *o, const tally *t, const reference *r) {
 static vs_status score_one(vs_err *err, vs_session *s, const vs_tokenizer *tok, size_t V, const char *prompt,
                            const char *attribute, size_t *rank, double *prob) {
     vs_buf answer = {0};
+    size_t tokens;
     vs_tokens t;
     vs_pass *p = NULL;
     int64_t id = 0;
     vs_request rq = {.logits = VS_LOGITS_LAST};
     vs_buf_printf(&answer, " %s", attribute);
-    vs_status st =
-        answer.failed ? vs_fail(err, VS_E_NOMEM, "no memory for an answer") : first_token(err, tok, answer.s, &id);
+    vs_status st = answer.failed ? vs_fail(err, VS_E_NOMEM, "no memory for an answer")
+                                 : first_token(err, tok, answer.s, &id, &tokens);
     vs_buf_free(&answer);
     VS_TRY(st);
     VS_TRY(vs_session_tokenize(err, s, prompt, strlen(prompt), &t));
@@ -222,7 +226,11 @@ static vs_status score_all(vs_err *err, vs_session *s, const vs_tokenizer *tok, 
         if (st == VS_OK) sum->fingerprint = fingerprint(fingerprint(sum->fingerprint, prompt), attribute);
         vs_tick(vs_out_progress(o), "facts", i + 1, n);
         if (st == VS_OK && vs_interrupted())
-            st = vs_fail(err, VS_E_STOPPED, "facts: stopped after %zu of %zu", i + 1, n);
+            st = vs_fail(err, VS_E_STOPPED, "facts: stopped after %zu of %zu; their results are kept", i + 1, n);
+    }
+    if (st == VS_E_STOPPED) { /* what is scored is kept */
+        VS_TRY(vs_store_commit(err, store));
+        return st;
     }
     if (st != VS_OK) {
         vs_store_rollback(store);
@@ -235,7 +243,10 @@ static vs_status file_of_facts(vs_err *err, vs_session *s, const vs_args *a, vs_
                                vs_out *o) {
     const char *path = vs_text(a, "file");
     json_error_t e;
-    json_t *list = json_load_file(path, 0, &e);
+    vs_map file;
+    VS_TRY(vs_map_open(err, path, &file));
+    json_t *list = json_loadb((const char *)file.bytes, file.size, 0, &e);
+    vs_map_close(&file);
     if (!list) return vs_fail(err, VS_E_FORMAT, "%s, line %d: %s", path, e.line, e.text);
     size_t n = json_array_size(list);
     if (vs_has(a, "limit") && vs_int(a, "limit") >= 0 && (size_t)vs_int(a, "limit") < n) n = (size_t)vs_int(a, "limit");

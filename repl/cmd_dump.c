@@ -67,8 +67,8 @@ static vs_status open_sites(vs_err *err, dump *d) {
     return VS_OK;
 }
 
-static vs_status open_dump(vs_err *err, vs_session *s, const vs_args *a, dump *d) {
-    *d = (dump){.s = s, .list = vs_text(a, "sites"), .to = vs_text(a, "to")};
+static vs_status open_dump(vs_err *err, vs_session *s, const vs_args *a, const char *list, const char *to, dump *d) {
+    *d = (dump){.s = s, .list = list, .to = to};
     VS_TRY(vs_args_mask(err, a, &d->mask));
     VS_TRY(open_sites(err, d));
     return vs_args_texts(err, s, a, &d->texts);
@@ -300,8 +300,11 @@ static vs_status to_store(vs_err *err, dump *d, vs_store *store, vs_out *o) {
                            "dump: stopped after %zu of %zu texts; the same command goes on from there", t + 1,
                            d->texts.n);
     }
-    vs_out_note(o, "  %zu run%s stored%s", d->texts.n - there, d->texts.n - there == 1 ? "" : "s",
-                there ? ", the others were there" : "");
+    if (there == d->texts.n)
+        vs_out_note(o, "  stored before (runs lists what is)");
+    else
+        vs_out_note(o, "  %zu run%s stored%s", d->texts.n - there, d->texts.n - there == 1 ? "" : "s",
+                    there ? ", the others were there" : "");
     return VS_OK;
 }
 
@@ -327,10 +330,22 @@ static vs_status write_out(vs_err *err, dump *d, vs_out *o) {
     return st;
 }
 
+vs_status vs_keep_streams(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    dump d;
+    vs_store *store;
+    vs_status st = open_dump(err, s, a, "hidden_states", NULL, &d);
+    if (st == VS_OK) st = vs_session_store(err, s, &store);
+    if (st == VS_OK) st = to_store(err, &d, store, o);
+    close_dump(&d);
+    return st;
+}
+
 static vs_status run_dump(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     dump d;
-    vs_status st = open_dump(err, s, a, &d);
+    vs_status st = open_dump(err, s, a, vs_text(a, "sites"), vs_text(a, "to"), &d);
     if (st == VS_OK) st = write_out(err, &d, o);
+    if (st == VS_OK && !vs_text(a, "to") && !vs_session_keeps(s))
+        vs_out_note(o, "  in memory, gone at the end: --to FILE or -d DB keeps it");
     if (st == VS_OK) {
         size_t positions = 0;
         for (size_t t = 0; t < d.texts.n; t++) positions += d.texts.item[t].tokens.n;
@@ -362,7 +377,6 @@ const vs_cmd vs_cmd_dump = {.name = "dump",
                             .opts = opts,
                             .examples = dump_examples,
                             .needs = VS_NEEDS_MODEL | VS_STORES,
-                            .complete = VS_COMPLETE_SITE,
                             .run = run_dump};
 
 /* ---- replay ---- */

@@ -122,7 +122,8 @@ static vs_status one(vs_err *err, vs_session *s, const vs_args *a, const vs_text
 }
 
 static vs_status run_run(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
-    return vs_each_text(err, s, a, one, o);
+    VS_TRY(vs_each_text(err, s, a, one, o));
+    return vs_session_keeps(s) ? vs_keep_streams(err, s, a, o) : VS_OK;
 }
 static const char *const run_examples[] = {"run The Eiffel Tower is in the city of",
                                            "run the white swan in the blue water --at swan",
@@ -137,10 +138,12 @@ const vs_cmd vs_cmd_run = {.name = "run",
                                       "unembedding applied: the logit lens).\n"
                                       "--mask lets a decoder see what comes after a token, or keeps an encoder from it: "
                                       "then what each token sees is drawn,\n"
-                                      "and what that changes is beside it.",
+                                      "and what that changes is beside it.\n"
+                                      "Where the store is a file, the stream at every layer and position is kept "
+                                      "there (runs, sql), as dump keeps it.",
                            .style = VS_ARGS_TEXT,
                            .min_args = 1,
                            .opts = opts,
                            .examples = run_examples,
-                           .needs = VS_NEEDS_MODEL,
+                           .needs = VS_NEEDS_MODEL | VS_STORES,
                            .run = run_run};

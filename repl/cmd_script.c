@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "commands.h"
 #include "out.h"
@@ -93,6 +94,16 @@ static vs_status over_sql(loop *l, const char *query) {
     return st;
 }
 
+/* A query begins with select, with or values, in any case. */
+static bool is_query(const char *s) {
+    static const char *const verb[] = {"select", "with", "values"};
+    for (size_t i = 0; i < 3; i++) {
+        size_t n = strlen(verb[i]);
+        if (!strncasecmp(s, verb[i], n) && (isspace((unsigned char)s[n]) || s[n] == '(')) return true;
+    }
+    return false;
+}
+
 static vs_status over(loop *l, char *set) {
     size_t n = strlen(set);
     while (n && isspace((unsigned char)set[n - 1])) set[--n] = '\0';
@@ -102,12 +113,11 @@ static vs_status over(loop *l, char *set) {
         long to = strtol(dots + 2, &end, 10);
         if (!*end) return over_range(l, from, to);
     }
-    if (n > 6 && (!strncmp(set, "select", 6) || !strncmp(set, "SELECT", 6))) return over_sql(l, set);
     if (n > 1 && (set[0] == '"' || set[0] == '\'') && set[n - 1] == set[0]) {
         set[n - 1] = '\0';
         set++;
     }
-    return over_file(l, set);
+    return is_query(set) ? over_sql(l, set) : over_file(l, set);
 }
 
 static vs_status run_each(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
@@ -197,7 +207,7 @@ static vs_status run_assert(vs_err *err, vs_session *s, const vs_args *a, vs_out
     if (st == VS_OK && !have) {
         st = vs_fail(err, VS_E_UNKNOWN, "assert: the answer has no %s", w[0].text);
     } else if (st == VS_OK && !holds(have, w[1].text, w[2].text)) {
-        char *text = json_dumps(have, JSON_ENCODE_ANY | JSON_COMPACT);
+        char *text = json_dumps(have, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9));
         st = vs_fail(err, VS_E_STATE, "assert: %s is %.200s, wanted %s %s", w[0].text, text ? text : "?", w[1].text,
                      w[2].text);
         free(text);

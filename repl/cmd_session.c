@@ -168,6 +168,12 @@ static vs_status whole(vs_err *err, const char *name, const char *text, int64_t 
                : VS_OK;
 }
 
+static vs_status switched(vs_err *err, const char *name, const char *text, bool *out) {
+    *out = !strcmp(text, "on");
+    return *out || !strcmp(text, "off") ? VS_OK
+                                        : vs_fail(err, VS_E_USAGE, "set %s wants on or off, not %s", name, text);
+}
+
 static vs_status set_one(vs_err *err, vs_session *s, const char *name, const char *value, vs_out *o) {
     vs_settings *set = vs_session_settings(s);
     int64_t n;
@@ -182,9 +188,9 @@ static vs_status set_one(vs_err *err, vs_session *s, const char *name, const cha
         VS_TRY(whole(err, name, value, 0, &n));
         set->seed = (uint64_t)n;
     } else if (!strcmp(name, "exact-key")) {
-        set->exact_key = !strcmp(value, "on");
+        VS_TRY(switched(err, name, value, &set->exact_key));
     } else if (!strcmp(name, "effects")) {
-        set->effects = !strcmp(value, "on");
+        VS_TRY(switched(err, name, value, &set->effects));
     } else if (!strcmp(name, "output")) {
         if (!strcmp(value, "table"))
             vs_out_mode(o, VS_MODE_TTY);
@@ -213,6 +219,7 @@ static vs_status run_set(vs_err *err, vs_session *s, const vs_args *a, vs_out *o
     return VS_OK;
 }
 static const char *const set_examples[] = {"set k 5", "set", NULL};
+static const char *const settings[] = {"k", "threads", "seed", "exact-key", "effects", "output", NULL};
 const vs_cmd vs_cmd_set = {
     .name = "set",
     .group = "session",
@@ -225,6 +232,7 @@ const vs_cmd vs_cmd_set = {
     .style = VS_ARGS_WORDS,
     .max_args = 2,
     .examples = set_examples,
+    .choices = settings,
     .run = run_set};
 
 /* ---- source, time, quit ---- */

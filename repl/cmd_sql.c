@@ -66,7 +66,8 @@ static vs_status row(void *arg, size_t n, const char *const *names, const vs_sql
     return VS_OK;
 }
 
-static vs_status query(vs_err *err, vs_session *s, const char *text, bool write, vs_out *o) {
+/* none: what to say where there is no row. */
+static vs_status query(vs_err *err, vs_session *s, const char *text, bool write, const char *none, vs_out *o) {
     vs_store *st;
     result r = {.out = o};
     int64_t changed = 0;
@@ -77,12 +78,12 @@ static vs_status query(vs_err *err, vs_session *s, const char *text, bool write,
     else
         vs_out_table(o, "rows", NULL, 0);
     if (write) vs_out_int(o, 0, "changed", changed);
-    if (!r.rows && !write) vs_out_note(o, "  no rows");
+    if (!r.rows && !write) vs_out_note(o, "  %s", none);
     return VS_OK;
 }
 
 static vs_status run_sql(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
-    return query(err, s, vs_arg(a, 0), vs_has(a, "write"), o);
+    return query(err, s, vs_arg(a, 0), vs_has(a, "write"), "no rows", o);
 }
 static const vs_opt sql_opts[] = {
     {"write", 0, VS_OPT_FLAG, NULL, "allow statements that change the file", NULL, VS_COMPLETE_NONE},
@@ -112,7 +113,7 @@ static vs_status run_runs(vs_err *err, vs_session *s, const vs_args *a, vs_out *
                  "SELECT r.id AS id, m.arch AS model, r.text AS text, r.edits AS edits, r.mask AS mask, (SELECT count(*) FROM "
                  "activations a WHERE a.run = r.id) AS vectors, "
                  "r.status AS status, r.at AS at FROM runs r LEFT JOIN models m ON m.id = r.model ORDER BY r.id",
-                 false, o);
+                 false, "no pass is stored yet; dump keeps those of its texts, run too where the store is a file", o);
 }
 static const char *const runs_examples[] = {"runs", NULL};
 const vs_cmd vs_cmd_runs = {.name = "runs",

@@ -9,8 +9,9 @@ extern const vs_cmd *const vs_command_table[];
 /* What quit sets, for the prompt to see. */
 bool vs_quit_asked(void);
 
-/* The mode of output, for `set output`. */
-vs_out *vs_main_out(void);
+/* vs_keep_streams() - store the stream at every layer of the texts of a command, as `dump --sites hidden_states` does;
+ * in cmd_dump.c. */
+vs_status vs_keep_streams(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) VS_MUST_CHECK;
 
 /* The manual, made from the tables (manual.c), appended to b: what --help prints, the page of man, docs/commands.md. */
 void vs_usage(vs_buf *b);

@@ -15,33 +15,48 @@ static void pad(vs_buf *b, int n) {
     while (n-- > 0) vs_buf_putc(b, ' ');
 }
 
-/* Character `at` of s (NULL beyond its end): its bytes and how many. */
-static const char *character(const char *s, int at, size_t *len) {
-    size_t n = strlen(s), i = 0, from = 0;
-    for (int k = 0; k <= at; k++) {
-        if (i >= n) return NULL;
-        from = i;
-        vs_utf8_next(s, n, &i, NULL);
+/* The character of s[n] at byte i with the marks upon it: the byte behind them. */
+static size_t cluster_end(const char *s, size_t n, size_t i) {
+    vs_utf8_next(s, n, &i, NULL);
+    for (size_t next = i; i < n; i = next) {
+        vs_utf8_next(s, n, &next, NULL);
+        if (vs_columns(s + i, next - i) > 0) break;
     }
-    *len = i - from;
-    return s + from;
+    return i;
 }
 
-/* Column labels: on one line where all are narrow enough, else downwards, a character a line, resting on the matrix. */
-static void labels_across(const vs_item *m, int left, int cell, vs_buf *b) {
+static int clusters(const char *s) {
+    int k = 0;
+    for (size_t i = 0, n = strlen(s); i < n; i = cluster_end(s, n, i)) k++;
+    return k;
+}
+
+/* Cluster `at` of s (NULL beyond its end): its bytes and how many. */
+static const char *cluster(const char *s, int at, size_t *len) {
+    size_t n = strlen(s), i = 0;
+    while (at-- > 0 && i < n) i = cluster_end(s, n, i);
+    *len = i < n ? cluster_end(s, n, i) - i : 0;
+    return i < n ? s + i : NULL;
+}
+
+/* Labels of columns from..to: on one line where all are narrow enough, else downwards, a character a line, resting on
+ * the matrix. */
+static void labels_across(const char *const *label, size_t from, size_t to, int left, int cell, vs_buf *b) {
     int tallest = 1;
-    for (size_t c = 0; c < m->n_values_cols; c++)
-        if (width_of(m->col_labels[c]) > tallest) tallest = width_of(m->col_labels[c]);
-    bool flat = tallest < cell;
+    bool flat = true;
+    for (size_t c = from; c < to; c++) {
+        if (clusters(label[c]) > tallest) tallest = clusters(label[c]);
+        flat = flat && width_of(label[c]) < cell;
+    }
     int lines = flat ? 1 : tallest > LABEL_MAX ? LABEL_MAX : tallest;
     for (int line = 0; line < lines; line++) {
         size_t start = b->len;
         pad(b, left);
-        for (size_t c = 0; c < m->n_values_cols; c++) {
-            const char *s = m->col_labels[c];
-            int w = width_of(s), skip = lines - (w > lines ? lines : w);
+        for (size_t c = from; c < to; c++) {
+            const char *s = label[c];
+            int k = clusters(s), skip = k > lines ? 0 : lines - k;
             size_t len = strlen(s);
-            const char *ch = flat ? s : line >= skip ? character(s, line - skip, &len) : NULL;
+            const char *ch = flat ? s : line >= skip ? cluster(s, line - skip, &len) : NULL;
             pad(b, cell - (ch ? vs_columns(ch, len) : 0));
             if (ch) vs_buf_put(b, ch, len);
         }
@@ -69,21 +84,65 @@ static void one_cell(double v, double top, const vs_look *look, int cell, vs_buf
     }
 }
 
-void vs_heat(const vs_item *m, const vs_look *look, vs_buf *b) {
-    int left = 0;
-    for (size_t r = 0; m->row_labels && r < m->rows; r++)
-        if (width_of(m->row_labels[r]) > left) left = width_of(m->row_labels[r]);
-    left += 4;
-    int cell = m->n_values_cols && (look->width - left) / (int)m->n_values_cols >= 3 ? 3 : 2;
-    if (m->col_labels) labels_across(m, left, cell, b);
-    for (size_t r = 0; r < m->rows; r++) {
-        const char *l = m->row_labels ? m->row_labels[r] : "";
-        pad(b, left - 2 - width_of(l));
-        vs_buf_puts(b, l);
-        pad(b, 2);
-        for (size_t c = 0; c < m->n_values_cols; c++)
-            one_cell((double)m->values[r * m->n_values_cols + c], top_of(m), look, cell, b);
-        vs_buf_putc(b, '\n');
+/* What the colours, or the digits, stand for. */
+static void legend(const vs_item *m, const vs_look *look, vs_buf *b) {
+    double top = top_of(m);
+    if (!look->blocks) {
+        vs_buf_printf(b, "  (9 is %.3g, . is 0)\n", top);
+        return;
     }
-    if (!look->blocks) vs_buf_printf(b, "  (9 is %.3g, . is 0)\n", top_of(m));
+    vs_buf_puts(b, "  ");
+    if (m->lo < 0) {
+        vs_buf_printf(b, "%.3g ", -top);
+        for (int i = RAMP - 1; i > 0; i--) one_cell(-top * i / (RAMP - 1), top, look, 1, b);
+    } else {
+        vs_buf_puts(b, "0 ");
+    }
+    for (int i = 0; i < RAMP; i++) one_cell(top * i / (RAMP - 1), top, look, 1, b);
+    vs_buf_printf(b, " %.3g\n", top);
+}
+
+/* The labels as a person sees them, in the arena; NULL: there are none, or no memory. */
+static const char **visible(const char *const *label, size_t n, vs_arena *a, vs_buf *b) {
+    const char **out = label ? vs_arena_alloc(a, n + 1, sizeof *out) : NULL;
+    vs_buf one = {0};
+    for (size_t i = 0; out && i < n; i++) {
+        vs_buf_clear(&one);
+        vs_put_visible(&one, label[i], false);
+        out[i] = vs_arena_strndup(a, one.s ? one.s : "", one.len);
+        b->failed |= one.failed || !out[i];
+        if (!out[i]) out[i] = "";
+    }
+    b->failed |= label && !out;
+    vs_buf_free(&one);
+    return out;
+}
+
+void vs_heat(const vs_item *m, const vs_look *look, vs_buf *b) {
+    vs_arena a = {0};
+    const char **row = visible(m->row_labels, m->rows, &a, b);
+    const char **col = visible(m->col_labels, m->n_values_cols, &a, b);
+    int left = 0;
+    for (size_t r = 0; row && r < m->rows; r++)
+        if (width_of(row[r]) > left) left = width_of(row[r]);
+    left += 4;
+    int room = look->width - left, n = (int)m->n_values_cols, cell = n && room / n >= 3 ? 3 : 2;
+    /* what is wider than the terminal comes in parts, one below the other */
+    size_t part = look->cut && room / cell >= 4 ? (size_t)(room / cell) : m->n_values_cols;
+    for (size_t from = 0, to; from < m->n_values_cols; from = to) {
+        to = from + part < m->n_values_cols ? from + part : m->n_values_cols;
+        if (from) vs_buf_putc(b, '\n');
+        if (col) labels_across(col, from, to, left, cell, b);
+        for (size_t r = 0; r < m->rows; r++) {
+            const char *l = row ? row[r] : "";
+            pad(b, left - 2 - width_of(l));
+            vs_buf_puts(b, l);
+            pad(b, 2);
+            for (size_t c = from; c < to; c++)
+                one_cell((double)m->values[r * m->n_values_cols + c], top_of(m), look, cell, b);
+            vs_buf_putc(b, '\n');
+        }
+    }
+    legend(m, look, b);
+    vs_arena_free(&a);
 }

@@ -112,6 +112,7 @@ static void on_cut_file(int sig) {
 }
 
 static int say(const vs_err *err, vs_status s) {
+    vs_out_line(s == VS_E_STOPPED);
     fprintf(stderr, "vecscope: %s\n", err->msg[0] ? err->msg : vs_status_words(s));
     return s == VS_E_USAGE ? 2 : 1;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <utf8proc.h>
 
@@ -40,21 +41,36 @@ static void page(const vs_buf *b) {
     size_t lines = 0;
     for (size_t i = 0; i < b->len; i++) lines += b->s[i] == '\n';
     const char *pager = getenv("PAGER");
-    FILE *out =
-        look.paged && lines + 2 > (size_t)look.height ? popen(pager && *pager ? pager : "less -RFX", "w") : NULL;
+    if (!pager || !*pager) pager = "if command -v less >/dev/null; then exec less -RFX; else exec cat; fi";
+    FILE *out = look.paged && lines + 2 > (size_t)look.height ? popen(pager, "w") : NULL;
     if (!out) {
         fwrite(b->s, 1, b->len, stdout);
         return;
     }
     void (*was)(int) = signal(SIGPIPE, SIG_IGN); /* leaving the pager early is no failure */
     fwrite(b->s, 1, b->len, out);
-    pclose(out);
+    int status = pclose(out);
     signal(SIGPIPE, was);
+    if (status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == 127) /* there is no such program */
+        fwrite(b->s, 1, b->len, stdout);
+}
+
+static double began, drawn; /* of the bar that is shown */
+static bool visible;
+
+void vs_out_line(bool begun) {
+    if (visible)
+        fputs("\r\033[K", stderr);
+    else if (begun && isatty(STDERR_FILENO))
+        fputs("\n", stderr);
+    visible = false;
+    began = 0;
 }
 
 static void show(void *self, const vs_out *o) {
     (void)self;
     vs_buf b = {0};
+    vs_out_line(false);
     if (mode_now == VS_MODE_JSON)
         vs_show_json(o, &b);
     else if (mode_now == VS_MODE_CSV)
@@ -80,15 +96,11 @@ static void stream(void *self, const char *s, size_t n) {
 /* A bar on stderr, drawn at most ten times a second, and only for work that has lasted one. */
 static void tick(void *self, const char *what, uint64_t done, uint64_t total) {
     (void)self;
-    static double began, drawn;
-    static bool visible;
     double now = vs_seconds();
     bool end = total && done >= total;
     if (!began || now - drawn > 5) began = drawn = now; /* a new piece of work */
     if (end) {
-        if (visible) fputs("\r\033[K", stderr);
-        visible = false;
-        began = 0;
+        vs_out_line(false);
         return;
     }
     if (now - began < 1 || now - drawn < 0.1) {
@@ -100,12 +112,20 @@ static void tick(void *self, const char *what, uint64_t done, uint64_t total) {
     if (!total || !done) {
         fprintf(stderr, "\r\033[K%s  %llu", what, (unsigned long long)done);
     } else {
-        int full = (int)(30 * done / total);
+        enum { FULL = 30, BESIDE = 25 }; /* what stands beside the bar */
+        static const char full[] = "##############################", empty[] = "..............................";
+        int room = vs_look_of(STDERR_FILENO).width - (int)strlen(what) - BESIDE;
+        int bar = room > FULL ? FULL : room < 1 ? 1 : room, part = (int)((uint64_t)bar * done / total);
         double left = (now - began) / (double)done * (double)(total - done);
-        fprintf(stderr, "\r\033[K%s  [%.*s%.*s] %3d %%  %.0f s left", what, full, "##############################",
-                30 - full, "..............................", (int)(100 * done / total), left);
+        fprintf(stderr, "\r\033[K%s  [%.*s%.*s] %3d %%  %.0f s left", what, part, full, bar - part, empty,
+                (int)(100 * done / total), left);
     }
     fflush(stderr);
+}
+
+void vs_out_resize(vs_out *o) {
+    look = vs_look_of(STDOUT_FILENO);
+    o->sink.width = look.width;
 }
 
 void vs_out_mode(vs_out *o, vs_mode mode) {
@@ -114,8 +134,8 @@ void vs_out_mode(vs_out *o, vs_mode mode) {
 }
 
 void vs_out_open(vs_out *o, vs_mode mode) {
-    look = vs_look_of(STDOUT_FILENO);
-    *o = (vs_out){.sink = {.width = look.width, .show = show, .stream = stream}};
+    *o = (vs_out){.sink = {.show = show, .stream = stream}};
+    vs_out_resize(o);
     if (isatty(STDERR_FILENO)) o->sink.progress.tick = tick;
     vs_out_mode(o, mode);
 }

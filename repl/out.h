@@ -6,12 +6,12 @@
 
 typedef enum vs_mode { VS_MODE_TTY, VS_MODE_JSON, VS_MODE_CSV } vs_mode;
 
-/* The look of the terminal, found once from the environment. */
+/* The look of the terminal, from the environment and its size now. */
 typedef struct vs_look {
     bool color;  /* a terminal, no NO_COLOR, TERM not dumb */
     bool blocks; /* coloured Unicode blocks for bars and heatmaps: that and UTF-8 */
     bool paged;  /* long answers go through $PAGER */
-    bool cut;    /* a table's last column ends where the terminal does */
+    bool cut; /* nothing is wider than the terminal: bars and texts of tables give way, prose and pictures are broken */
     int width, height;
 } vs_look;
 vs_look vs_look_of(int fd);
@@ -19,9 +19,18 @@ vs_look vs_look_of(int fd);
 /* vs_out_open() - an output of the given mode onto stdout, progress onto stderr.  vs_out_mode() - change the mode. */
 void vs_out_open(vs_out *o, vs_mode mode);
 void vs_out_mode(vs_out *o, vs_mode mode);
+/* vs_out_resize() - look again how wide the terminal is. */
+void vs_out_resize(vs_out *o);
+/* vs_out_line() - make stderr ready for a line of its own after work that ended early: the progress bar is wiped away;
+ * without one and with `begun` (text of ours, or the terminal's ^C, may stand on the line) a new line is begun. */
+void vs_out_line(bool begun);
 
 /* vs_columns() - terminal columns of s[n] (wide characters count two, combining ones none). */
 int vs_columns(const char *s, size_t n);
+
+/* vs_put_visible() - a text as a person can see it, appended to b: controls, characters without a picture and halves of
+ * characters as \\n, \\xNN, \\uNNNN, a mark that would stand on nothing on ◌; a piece's leading blank as ·. */
+void vs_put_visible(vs_buf *b, const char *s, bool piece);
 
 /* vs_heat() - a matrix as rows of coloured blocks (or digits without colour), appended to b. */
 void vs_heat(const vs_item *m, const vs_look *look, vs_buf *b);

@@ -1,17 +1,21 @@
 /* repl.c - the prompt: readline, history, Ctrl-C, the greeting. */
 #include "repl.h"
 
+#include <errno.h>
 #include <readline/history.h>
 #include <readline/readline.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "commands.h"
 #include "out.h"
+
+enum { KEPT = 2000 }; /* lines of history */
 
 static vs_session *session; /* readline's callbacks take no argument */
 
@@ -20,6 +24,8 @@ static char **complete(const char *word, int start, int end) {
     bool files = false;
     char **list = vs_complete_line(session, rl_line_buffer, (size_t)start, (size_t)end, &files);
     rl_attempted_completion_over = !files; /* readline itself completes file names */
+    if (list && !list[1] && *list[0] && strchr(":(.", list[0][strlen(list[0]) - 1]))
+        rl_completion_append_character = '\0'; /* more follows */
     return list;
 }
 
@@ -40,15 +46,37 @@ static const char *history_path(char *buf, size_t size) {
     return buf;
 }
 
-/* Ctrl-C at the prompt: readline has cleaned up its state; begin a new line. */
-static int interrupted_at_prompt(void) {
-    if (!vs_interrupted()) return 0;
+/* Ctrl-C at the prompt: leave the line as it stands, with ^C behind it, and begin a new one. */
+static void interrupted_at_prompt(void) {
+    if (!vs_interrupted()) return;
     vs_interrupt_clear();
+    rl_point = rl_end;
+    rl_redisplay();
+    fputs("^C", rl_outstream);
     rl_replace_line("", 0);
     rl_crlf();
     rl_on_new_line();
     rl_redisplay();
-    return 0;
+}
+
+/* The next key.  Ctrl-C is seen whenever it comes: the signal is let in only where pselect waits; a key behind it
+ * belongs to the new line. */
+static int next_key(FILE *in) {
+    sigset_t held, was;
+    sigemptyset(&held);
+    sigaddset(&held, SIGINT);
+    sigprocmask(SIG_BLOCK, &held, &was);
+    for (bool ready = false; !ready;) {
+        fd_set keys;
+        FD_ZERO(&keys);
+        FD_SET(fileno(in), &keys);
+        interrupted_at_prompt();
+        ready = pselect(fileno(in) + 1, &keys, NULL, NULL, NULL, &was) >= 0 || errno != EINTR;
+        if (!ready) rl_check_signals(); /* a window of another size */
+    }
+    sigprocmask(SIG_SETMASK, &was, NULL); /* one that came before the key is delivered here */
+    interrupted_at_prompt();
+    return rl_getc(in);
 }
 
 static void greet(vs_session *s, const char *history) {
@@ -74,8 +102,8 @@ static void greet(vs_session *s, const char *history) {
     else
         printf("  near paris -k 5\n"
                "  fetch gemma3-270m          (then: open gemma3-270m)\n");
-    printf(
-        "\nhelp lists the commands, help CMD explains one; Tab completes; Ctrl-C stops a command, Ctrl-D leaves.\n\n");
+    printf("\nhelp lists the commands, help CMD explains one. Tab completes, Ctrl-C stops a command,\n"
+           "Ctrl-D leaves.\n\n");
 }
 
 void vs_prompt_text(vs_session *s, bool color, char *buf, size_t size) {
@@ -95,10 +123,8 @@ void vs_prompt_text(vs_session *s, bool color, char *buf, size_t size) {
 }
 
 static void say(const vs_err *err, vs_status st) {
-    if (st == VS_E_STOPPED)
-        fprintf(stderr, "stopped\n");
-    else
-        fprintf(stderr, "%s\n", err->msg[0] ? err->msg : vs_status_words(st));
+    vs_out_line(st == VS_E_STOPPED); /* the terminal has written ^C where the line was */
+    fprintf(stderr, "%s\n", err->msg[0] ? err->msg : vs_status_words(st));
 }
 
 int vs_repl(vs_session *s, vs_out *o) {
@@ -108,22 +134,27 @@ int vs_repl(vs_session *s, vs_out *o) {
     session = s;
     rl_readline_name = "vecscope";
     rl_attempted_completion_function = complete;
-    rl_completer_word_break_characters = " \t\n,;()";
+    rl_completer_word_break_characters = " \t\n,;(){}@:\"";
     rl_completer_quote_characters = "\"";
-    rl_event_hook = interrupted_at_prompt; /* polled while it waits: our own handler only sets a flag */
+    rl_getc_function = next_key;
     rl_catch_signals = 0;
     rl_variable_bind("enable-bracketed-paste", "off");
+    rl_variable_bind("show-all-if-ambiguous", "on"); /* one Tab shows what there is */
     greet(s, history);
     using_history();
-    stifle_history(2000);
+    stifle_history(KEPT);
     if (history) read_history(history);
     char *line;
     while (vs_prompt_text(s, look.color, prompt, sizeof prompt), (line = readline(prompt)) != NULL) {
         if (*line) {
             HIST_ENTRY *last = history_length ? history_get(history_base + history_length - 1) : NULL;
-            if (!last || strcmp(last->line, line) != 0) add_history(line);
+            if (!last || strcmp(last->line, line) != 0) {
+                add_history(line); /* kept at once: a session may be killed, and another may be open */
+                if (history && append_history(1, history) != 0) write_history(history);
+            }
             vs_err err = {0};
             vs_interrupt_clear();
+            vs_out_resize(o);
             vs_status st = vs_execute(&err, s, line, strlen(line), o);
             vs_interrupt_clear();
             if (st != VS_OK) say(&err, st);
@@ -132,7 +163,7 @@ int vs_repl(vs_session *s, vs_out *o) {
         if (vs_quit_asked()) break;
     }
     if (!line) printf("\n");
-    if (history) write_history(history);
+    if (history) history_truncate_file(history, KEPT);
     return 0;
 }
 

@@ -32,6 +32,7 @@ vs_status vs_fail_in(vs_err *err, const char *fmt, ...) {
     va_end(ap);
     one_line(where);
     size_t n = strlen(where);
+    if (!strncmp(err->msg, where, n) && !strncmp(err->msg + n, ": ", 2)) return err->code; /* a file that reads itself */
     memmove(err->msg + n + 2, err->msg, sizeof err->msg - n - 3); /* a message too long is cut */
     err->msg[sizeof err->msg - 1] = '\0';
     memcpy(err->msg, where, n);

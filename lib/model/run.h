@@ -41,6 +41,9 @@ vs_status vs_site_expand(vs_err *err, const vs_model *m, const char *text, size_
 /* vs_site_name() - the TransformerLens (brief: the short) name into buf; returns buf. */
 const char *vs_site_name(const vs_model *m, vs_site s, bool brief, char *buf, size_t size);
 
+/* vs_site_alias() - the names by which others know sites, "hidden_states.%d": the i-th, static; NULL beyond. */
+const char *vs_site_alias(size_t i);
+
 /* vs_site_list() - every site that this model has, in the order of a pass; n of them into *out (free with vs_free). */
 vs_status vs_site_list(vs_err *err, const vs_model *m, vs_site **out, size_t *n) VS_MUST_CHECK;
 const char *vs_site_words(vs_site_kind k);

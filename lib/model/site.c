@@ -51,6 +51,13 @@ int vs_site_dims(const vs_model *m, vs_site s, size_t T, size_t S, size_t shape[
     return n;
 }
 
+const char *vs_site_alias(size_t i) {
+    size_t at = 0;
+    for (int a = 0; a < ALIASES; a++) /* those that begin with a layer are short names, as good as 3.attn.pattern */
+        if (aliases[a].name[0] != '%' && at++ == i) return aliases[a].name;
+    return NULL;
+}
+
 /* Whether a name is base, up to its %d, or ends in it after . or _ (decoder.mlp_out, cross_attentions). */
 static bool is_named(const char *name, const char *base, bool whole) {
     size_t n = strlen(name), m = strcspn(base, "%");

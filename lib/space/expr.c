@@ -261,6 +261,17 @@ static bool run_is_key(const eval *e, size_t *end) {
     return is_key(e, e->x.at, i);
 }
 
+/* Whether a " at x->at, a key by itself, opens a quoted text all the same: it is closed further on, and what follows it
+ * is neither an operator nor the end.  `" basketball"` where the space has the key `"`. */
+static bool opens_quote(const eval *e, size_t key_end) {
+    vs__lex after = e->x;
+    size_t len, close = vs__quote_end(e->x.s, e->x.n, e->x.at);
+    if (close <= key_end) return false; /* or 0: it is never closed */
+    after.at = key_end;
+    vs__skip_blanks(&after);
+    return !vs__closes(&after, after.at) && vs__op_at(&after, after.at, &len) == VS__NONE;
+}
+
 /* Whether s[from, to) is $name. */
 static bool is_name(const char *s, size_t from, size_t to) {
     if (to - from < 2 || s[from] != '$' || (s[from + 1] >= '0' && s[from + 1] <= '9')) return false;
@@ -324,7 +335,7 @@ static vs_status operand(eval *e, int level, bool beside, vs__operand *out) {
     if (vs__closes(x, from)) return want(e, from, "an operand is wanted");
     bool run = x->depth == 0 && run_is_key(e, &end);
     if (x->s[from] == '"') {
-        if (!run) return quoted(e, from, out);
+        if (!run || opens_quote(e, end)) return quoted(e, from, out);
         x->at = end;
         return key(e, from, end, false, out);
     }

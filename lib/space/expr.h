@@ -9,7 +9,7 @@
  *   - + - * / stand alone between blanks; U+2212 (−) always; -> and → alone are reserved.  At an operand's place a lone
  *     + - * / is a key where an operator, a closing mark or the end follows (`- + +`), a lone - else negates.
  *   - A text that is wholly a key (the resolver is asked) is that key: a whole expression, an argument, what stands
- *     between two operators.  So `new york` is a key where the space has it; else several words in a row are one address,
+ *     between two operators (a lone " only where it cannot open a quoted text).  So `new york` is a key where the space has it; else several words in a row are one address,
  *     "new york", for the resolver's rule of means.
  *   - A number is a scalar only beside * or / (`2 * 1984`); elsewhere it is a key (`1984`).
  *   - A function or call is a name with its ( directly behind; ( elsewhere groups only at an operand's start.

@@ -154,6 +154,7 @@ static const struct {
     {"queen - -", {-6, 2, 3}},
     {"- - -", {0, 0, 0}},
     {"+ + +", {0, 14, 0}},
+    {"\" + \"", {0, 12, 12}},
     {"* - /", {-7, -7, 0}},
     {"unit(-)", {1, 0, 0}},
     {"mean(-, +)", {3.5F, 3.5F, 0}},
@@ -233,6 +234,8 @@ static const struct {
     {"king - glove:queen", "key glove|queen|-|- @7"},
     {"glove: queen", NULL},
     {"\"New York\"", "key\" -|New York|-|- @0"},
+    {"\" queen\"", "key\" -| queen|-|- @0"}, /* " alone is a key, but here it opens a text */
+    {"queen - \" king\"", "key\" -| king|-|- @8"},
     {"\"say \\\"hi\\\" \\\\ \\n\"", NULL},
     {"\"the river bank\"@6[bank]", "site\" -|the river bank|6|bank @0"},
     {"\"a \\\"b\\\"\"@6[bank#1]", "site\" -|a \"b\"|6|bank#1 @0"},
