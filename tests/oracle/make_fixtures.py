@@ -89,18 +89,17 @@ def sentence_piece_bpe(size, text):
     return template(t, "<s> $A", "<s> $A <s> $B", "<s>")
 
 
-def suffix_bpe(size, text):
-    """BPE over the letters of words that end in </w> (Sennrich et al. 2016), as the 2017 paper used it."""
-    t = Tokenizer(models.BPE(unk_token="<unk>", end_of_word_suffix="</w>"))
-    t.pre_tokenizer, t.decoder = pre_tokenizers.Whitespace(), decoders.BPEDecoder(suffix="</w>")
-    t.train_from_iterator([text], trainers.BpeTrainer(vocab_size=size, show_progress=False, end_of_word_suffix="</w>",
-                                                      special_tokens=["<pad>", "</s>", "<s>", "<unk>"]))
+def letters_bpe(size, text):
+    """BPE over letters, a mark before each word, no bytes to fall back on: near what the 2017 paper used."""
+    t = Tokenizer(models.BPE(unk_token="<unk>"))
+    t.pre_tokenizer, t.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    t.train_from_iterator([text], trainers.BpeTrainer(vocab_size=size, show_progress=False, special_tokens=["<pad>", "</s>", "<s>", "<unk>"]))
     return template(t, "$A </s>", "$A </s> $B </s>", "</s>")
 
 
 ROBERTA_SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 TOKENIZERS = {
-    "bpe": byte_bpe, "wordpiece": word_pieces, "unigram": unigram, "spm": sentence_piece_bpe, "suffix": suffix_bpe,
+    "bpe": byte_bpe, "wordpiece": word_pieces, "unigram": unigram, "spm": sentence_piece_bpe, "letters": letters_bpe,
     "bart": lambda n, x: byte_bpe(n, x, ROBERTA_SPECIAL, roberta=True),
     "mpnet": lambda n, x: word_pieces(n, x, ("<s>", "<pad>", "</s>", "[UNK]", "<mask>"), ("<s>", "</s>")),
     "xlm-roberta": lambda n, x: unigram(n, x, ROBERTA_SPECIAL, "<s> $A </s>", "<s> $A </s> </s> $B </s>", ("<s>", "</s>")),
@@ -152,7 +151,7 @@ NEWER = {
     "bart": (T.BartForConditionalGeneration, T.BartConfig, "bart", 288, dict(
         d_model=24, encoder_layers=2, decoder_layers=3, encoder_attention_heads=4, decoder_attention_heads=4, encoder_ffn_dim=56, decoder_ffn_dim=48,
         max_position_embeddings=96, decoder_start_token_id=2, forced_eos_token_id=None, **ROBERTA_ENDS)),
-    "transformer2017": (transformer2017.Transformer, transformer2017.Config, "suffix", 200, dict(
+    "transformer2017": (transformer2017.Transformer, transformer2017.Config, "letters", 200, dict(
         d_model=24, encoder_layers=6, decoder_layers=6, heads=4, d_ff=48, max_position=96)),
 }
 FAMILIES = {**FIRST, **NEWER}
@@ -420,7 +419,7 @@ def make(name, folder, tokenizer, texts, new_tokens=8):
     if cls.__module__.startswith("transformers."):
         c._attn_implementation = "eager"  # the other ones show no patterns
     parts = PARTS[name]
-    for seed in range(7, 400):  # the first whose greedy text is not one token over and over, nor decided by a hair
+    for seed in range(7, 4000):  # the first whose greedy text is not one token over and over, nor decided by a hair
         torch.manual_seed(seed)
         m = cls(c).eval().float()
         perturb(m, seed)
@@ -438,6 +437,7 @@ def make(name, folder, tokenizer, texts, new_tokens=8):
     edits(m, parts, prompts, out)
     folder.mkdir(parents=True, exist_ok=True)
     m.save_pretrained(folder)
+    (folder / "generation_config.json").unlink(missing_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     loss, labels = loss_of(m, prompts[0])
     grads = gradients(m, load_file(folder / "model.safetensors"))
