@@ -14,13 +14,14 @@ vs_status vs_tokens_grow(vs_err *err, const vs_tokens *t, size_t room, vs_tokens
                        .special = vs_zalloc(n, 1)};
     if (!out->id || !out->begin || !out->end || !out->type || !out->text || !out->special)
         return vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", n);
+    memset(out->special + t->n, 1, room);
+    if (!t->n) return VS_OK;
     memcpy(out->id, t->id, t->n * sizeof *t->id);
     memcpy(out->begin, t->begin, t->n * sizeof *t->begin);
     memcpy(out->end, t->end, t->n * sizeof *t->end);
     memcpy(out->type, t->type, t->n);
     memcpy(out->text, t->text, t->n);
     memcpy(out->special, t->special, t->n);
-    memset(out->special + t->n, 1, room);
     return VS_OK;
 }
 

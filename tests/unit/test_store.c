@@ -360,8 +360,10 @@ static void runs(void **state) {
     /* segments, the decoder's ids and the mask are of the run too */
     r = a_run();
     r.model = again;
-    r.types = (const uint8_t[]){0, 0, 1};
-    r.target = (const int32_t[]){4, 5};
+    static const uint8_t types[] = {0, 0, 1}, other_types[] = {0, 1, 1};
+    static const int32_t target[] = {4, 5};
+    r.types = types;
+    r.target = target;
     r.n_target = 2;
     r.mask = "full";
     OK(vs_store_run_begin(&err, st, &r, &run));
@@ -371,7 +373,7 @@ static void runs(void **state) {
     assert_int_equal(found, run);
     for (int without = 0; without < 3; without++) {
         vs_run_record other = r;
-        if (without == 0) other.types = (const uint8_t[]){0, 1, 1};
+        if (without == 0) other.types = other_types;
         if (without == 1) other.n_target = 1;
         if (without == 2) other.mask = NULL;
         OK(vs_store_run_done(&err, st, &other, &found));
