@@ -31,11 +31,15 @@ static void shape_of(vs_buf *b, const vs_request *rq) {
         const vs_edit *e = &rq->edits[i];
         put_site(b, e->site);
         put_size(b, e->kind);
+        put_size(b, e->text);
         open |= e->site.kind == VS_SITE_SCORES || e->site.kind == VS_SITE_PATTERN;
     }
     put_size(b, rq->logits);
     put_size(b, rq->mask);
     put_size(b, rq->stop_layer);
+    const vs_variants *v = rq->variants;
+    put_size(b, v ? v->n : 0);
+    if (v) put(b, v->layer, v->n * sizeof *v->layer), put(b, v->first, v->n * sizeof *v->first);
     put_size(b, rq->kv ? 1 + (rq->decoder.rows && vs_kv_rows(rq->kv)) : 0); /* the first stack runs once */
     put_size(b, open && rq->kv ? vs_kv_rows(rq->kv) : 0);
 }
@@ -82,11 +86,7 @@ void vs__plan_release(vs_plan *p) {
     vs_free(p->node);
     vs_free(p->slot);
     vs_free(p->mark);
-    for (int i = 0; i < 2; i++) {
-        vs_free(p->of[i].starts);
-        vs_free(p->of[i].block);
-    }
-    for (int i = 0; i < VS_EDGES_KINDS; i++) vs_free(p->edges[i]);
+    vs__plan_rows_free(p);
     vs_free(p);
 }
 

@@ -15,17 +15,20 @@ typedef struct view {
 
 static view view_of(const vs_exec *x, int slot, size_t seq) {
     const vs_slot *s = &x->plan->slot[slot];
-    const vs_rows *r = &x->plan->of[s->stack];
+    const vs_rows *r = &x->plan->of[s->set];
     float *base = vs__slot(x, slot);
-    size_t T = vs__seq_rows(x, s->stack, seq), prior = x->prior[s->stack], row = s->heads * s->width;
+    size_t T = vs__rows(r, seq), first = vs__first(x, r, seq), row = s->heads * s->width;
     if (s->kind == VS_ROWS_EDGES) {
-        const size_t *edges = x->plan->edges[s->edges];
+        const size_t *edges = r->edges[s->cross];
         size_t S = (edges[seq + 1] - edges[seq]) / T;
-        return (view){base + s->heads * edges[seq], S, T * S, s->heads, S, prior, T};
+        return (view){base + s->heads * edges[seq], S, T * S, s->heads, S, first, T};
     }
-    if (s->kind == VS_ROWS_ALL) return (view){base + r->starts[seq] * row, row, s->width, s->heads, s->width, prior, T};
-    return (view){base + seq * row, row, s->width, s->heads, s->width, s->kind == VS_ROWS_LAST ? T + prior - 1 : 0, 1};
+    if (s->kind == VS_ROWS_ALL) return (view){base + r->starts[seq] * row, row, s->width, s->heads, s->width, first, T};
+    return (view){base + seq * row, row, s->width, s->heads, s->width, s->kind == VS_ROWS_LAST ? first + T - 1 : 0, 1};
 }
+
+/* Whether an edit is meant for a text of the set; in a sweep it is a variant's. */
+static bool meant_for(const vs_edit *e, size_t seq) { return !e->text || e->text == seq + 1; }
 
 /* Positions [*from, *to) of a text of S that `at` names; false when there are none. */
 static bool resolve(vs_positions at, size_t S, size_t *from, size_t *to) {
@@ -74,7 +77,7 @@ static double change_row(const vs_edit *e, const view *v, float *row, const floa
 }
 
 /* The vector for the j-th position of `at`, checked against the view's width and the first text's positions. */
-static vs_status vector_for(vs_err *err, const vs_exec *x, const vs_edit *e, const view *v, size_t j, const float **vec) {
+static vs_status vector_for(vs_err *err, const vs_exec *x, const vs_edit *e, const view *v, size_t S, size_t j, const float **vec) {
     size_t width = (e->site.head < 0 ? v->heads : 1) * v->width, from, to;
     char name[96];
     bool optional = e->kind == VS_EDIT_SET || e->kind == VS_EDIT_SCALE;
@@ -84,7 +87,7 @@ static vs_status vector_for(vs_err *err, const vs_exec *x, const vs_edit *e, con
         return vs_fail(err, VS_E_SHAPE, "%s: the vector of an edit has %zu numbers, want %zu",
                        vs_site_name(x->m, e->site, true, name, sizeof name), e->vec ? e->width : 0, width);
     if (!e->per_row) return VS_OK;
-    if (!resolve(e->at, vs__seq_positions(x, e->site.stack, 0), &from, &to) || j >= to - from)
+    if (!resolve(e->at, S, &from, &to) || j >= to - from)
         return vs_fail(err, VS_E_SHAPE, "%s: an edit with a vector for each position has none for position %zu of a longer text",
                        vs_site_name(x->m, e->site, true, name, sizeof name), j);
     *vec = e->vec + j * width;
@@ -96,16 +99,18 @@ vs_status vs__forward_edit(vs_err *err, const vs_exec *x, const vs_node *n) {
     vs_edit_effect *effect = &x->pass->effects[n->edit];
     float *in = vs__slot(x, n->in[0]), *out = vs__slot(x, n->out);
     if (in != out) memcpy(out, in, x->plan->slot[n->out].size * sizeof *out);
+    const vs_rows *r = vs__set_of(x, n->out);
     double sum = 0;
     bool before = false; /* its positions lie in the cached rows: it was done when they were made */
-    for (size_t seq = 0; seq < x->plan->n_seqs; seq++) {
+    for (size_t seq = 0; seq < r->n_seqs; seq++) {
+        if (!meant_for(e, seq)) continue;
         view v = view_of(x, n->out, seq);
         size_t from, to;
-        if (!resolve(e->at, vs__seq_positions(x, e->site.stack, seq), &from, &to)) continue;
+        if (!resolve(e->at, vs__positions(x, r, seq), &from, &to)) continue;
         before |= from < x->prior[e->site.stack];
         for (size_t pos = from < v.first ? v.first : from; pos < to && pos < v.first + v.count; pos++) {
             const float *vec;
-            VS_TRY(vector_for(err, x, e, &v, pos - from, &vec));
+            VS_TRY(vector_for(err, x, e, &v, vs__positions(x, r, e->text ? seq : 0), pos - from, &vec));
             float norm2 = 0;
             if (e->kind == VS_EDIT_PROJECT) {
                 norm2 = vs_sum_squares(vec, e->width);
@@ -141,13 +146,15 @@ vs_status vs__forward_cut(vs_err *err, const vs_exec *x, const vs_node *n) {
     vs_edit_effect *effect = &x->pass->effects[n->edit];
     float *in = vs__slot(x, n->in[0]), *out = vs__slot(x, n->out);
     if (in != out) memcpy(out, in, x->plan->slot[n->out].size * sizeof *out);
+    const vs_rows *r = vs__set_of(x, n->out);
     double sum = 0;
     bool before = false;
-    for (size_t seq = 0; seq < x->plan->n_seqs; seq++) {
+    for (size_t seq = 0; seq < r->n_seqs; seq++) {
+        if (!meant_for(e, seq)) continue;
         view v = view_of(x, n->out, seq);
         size_t S = v.width, from, to, k0, k1;
         size_t h0 = e->site.head < 0 ? 0 : (size_t)e->site.head, h1 = e->site.head < 0 ? v.heads : h0 + 1;
-        if (!resolve(e->at, vs__seq_positions(x, e->site.stack, seq), &from, &to) || !resolve(e->keys, S, &k0, &k1)) continue;
+        if (!resolve(e->at, vs__positions(x, r, seq), &from, &to) || !resolve(e->keys, S, &k0, &k1)) continue;
         before |= from < x->prior[e->site.stack];
         for (size_t pos = from < v.first ? v.first : from; pos < to; pos++) {
             size_t lo, hi;

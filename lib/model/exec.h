@@ -46,17 +46,20 @@ static inline float *vs__scratch(const vs_exec *x, int worker) {
     return x->cache->scratch + (size_t)worker * x->scratch_each;
 }
 
-/* Rows of text i in a stack; its positions, the cached ones counted. */
-static inline size_t vs__seq_rows(const vs_exec *x, int stack, size_t i) {
-    const size_t *starts = x->plan->of[stack].starts;
-    return starts[i + 1] - starts[i];
+/* Of text i of a set: its rows; the position of the first of them; its positions, those before its rows counted. */
+static inline size_t vs__rows(const vs_rows *r, size_t i) { return r->starts[i + 1] - r->starts[i]; }
+static inline size_t vs__first(const vs_exec *x, const vs_rows *r, size_t i) {
+    return x->prior[r->stack] + (r->first ? r->first[i] : 0);
 }
-static inline size_t vs__seq_positions(const vs_exec *x, int stack, size_t i) {
-    return vs__seq_rows(x, stack, i) + x->prior[stack];
-}
+static inline size_t vs__positions(const vs_exec *x, const vs_rows *r, size_t i) { return vs__first(x, r, i) + vs__rows(r, i); }
+static inline const vs_rows *vs__set_of(const vs_exec *x, int slot) { return &x->plan->of[x->plan->slot[slot].set]; }
 
-/* The tokens that a stack reads: the last stack of two reads the decoder's. */
+/* The tokens that a stack reads: the second of two reads the decoder's. */
 static inline const vs_input *vs__input(const vs_exec *x, int stack) { return stack ? &x->rq->decoder : &x->rq->in; }
+/* Where text i of a set begins in them: all variants of a sweep read the same text. */
+static inline size_t vs__input_at(const vs_exec *x, const vs_rows *r, size_t i) {
+    return x->rq->variants ? (r->first ? r->first[i] : 0) : r->starts[i];
+}
 
 /* vs__visible() - the keys [*lo, *hi) of S that the query at a position may see. */
 static inline void vs__visible(const vs_node *n, size_t pos, size_t S, size_t *lo, size_t *hi) {

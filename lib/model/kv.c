@@ -104,7 +104,7 @@ void vs__kv_advance(vs_kv *kv, const vs_request *rq) {
 vs_status vs__forward_store(vs_err *err, const vs_exec *x, const vs_node *n) {
     (void)err;
     vs_kv *kv = x->rq->kv;
-    size_t rows = x->plan->of[n->site.cross ? 0 : n->site.stack].rows, prior = n->site.cross ? 0 : x->prior[n->site.stack];
+    size_t rows = x->plan->slot[n->in[0]].rows, prior = n->site.cross ? 0 : x->prior[n->site.stack];
     for (int values = 0; values < 2; values++)
         memcpy(vs__kv_rows_of(kv, n->site, values) + prior * kv->width, vs__slot(x, n->in[values]),
                rows * kv->width * sizeof(float));

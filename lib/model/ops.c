@@ -22,41 +22,46 @@ static void start_from(const vs_exec *x, const vs_node *n) {
 /* ---- embeddings ---- */
 
 vs_status vs__forward_embed(vs_err *err, const vs_exec *x, const vs_node *n) {
-    const vs_slot *s = slot_of(x, n->out);
-    const int32_t *ids = vs__input(x, s->stack)->ids;
+    const vs_rows *r = vs__set_of(x, n->out);
+    size_t d = slot_of(x, n->out)->width;
     float *y = vs__slot(x, n->out);
-    for (size_t t = 0; t < s->rows; t++, y += s->width) {
-        VS_TRY(vs_tensor_row_f32(err, &n->w->t, (size_t)ids[t], y));
-        if (n->f != 1.0f) vs_scale_by(y, n->f, s->width);
+    for (size_t i = 0; i < r->n_seqs; i++) {
+        const int32_t *ids = vs__input(x, r->stack)->ids + vs__input_at(x, r, i);
+        for (size_t t = 0; t < vs__rows(r, i); t++, y += d) {
+            VS_TRY(vs_tensor_row_f32(err, &n->w->t, (size_t)ids[t], y));
+            if (n->f != 1.0f) vs_scale_by(y, n->f, d);
+        }
     }
     return VS_OK;
 }
 
 vs_status vs__forward_pos(vs_err *err, const vs_exec *x, const vs_node *n) {
-    const vs_slot *s = slot_of(x, n->out);
-    for (size_t i = 0; i < x->plan->n_seqs; i++) {
-        float *y = vs__slot(x, n->out) + x->plan->of[s->stack].starts[i] * s->width;
-        for (size_t t = 0; t < vs__seq_rows(x, s->stack, i); t++)
-            VS_TRY(vs_tensor_row_f32(err, &n->w->t, x->prior[s->stack] + t + n->n, y + t * s->width));
-    }
+    const vs_rows *r = vs__set_of(x, n->out);
+    size_t d = slot_of(x, n->out)->width;
+    float *y = vs__slot(x, n->out);
+    for (size_t i = 0; i < r->n_seqs; i++)
+        for (size_t t = 0; t < vs__rows(r, i); t++, y += d)
+            VS_TRY(vs_tensor_row_f32(err, &n->w->t, vs__first(x, r, i) + t + n->n, y));
     return VS_OK;
 }
 
 vs_status vs__forward_sinus(vs_err *err, const vs_exec *x, const vs_node *n) {
-    const vs_slot *s = slot_of(x, n->out);
+    const vs_rows *r = vs__set_of(x, n->out);
+    size_t d = slot_of(x, n->out)->width;
     (void)err;
-    for (size_t i = 0; i < x->plan->n_seqs; i++)
-        memcpy(vs__slot(x, n->out) + x->plan->of[s->stack].starts[i] * s->width, vs__sinus_at(x, x->prior[s->stack]),
-               vs__seq_rows(x, s->stack, i) * s->width * sizeof(float));
+    for (size_t i = 0; i < r->n_seqs; i++)
+        memcpy(vs__slot(x, n->out) + r->starts[i] * d, vs__sinus_at(x, vs__first(x, r, i)), vs__rows(r, i) * d * sizeof(float));
     return VS_OK;
 }
 
 vs_status vs__forward_type(vs_err *err, const vs_exec *x, const vs_node *n) {
-    const vs_slot *s = slot_of(x, n->out);
-    const uint8_t *types = vs__input(x, s->stack)->types;
+    const vs_rows *r = vs__set_of(x, n->out);
+    size_t d = slot_of(x, n->out)->width;
+    const uint8_t *types = vs__input(x, r->stack)->types;
     float *y = vs__slot(x, n->out);
-    for (size_t t = 0; t < s->rows; t++)
-        VS_TRY(vs_tensor_row_f32(err, &n->w->t, types ? types[t] : 0, y + t * s->width));
+    for (size_t i = 0; i < r->n_seqs; i++)
+        for (size_t t = 0; t < vs__rows(r, i); t++, y += d)
+            VS_TRY(vs_tensor_row_f32(err, &n->w->t, types ? types[vs__input_at(x, r, i) + t] : 0, y));
     return VS_OK;
 }
 
@@ -186,26 +191,74 @@ static void rope_span(void *arg, size_t i, size_t end, int worker) {
 }
 vs_status vs__forward_rope(vs_err *err, const vs_exec *x, const vs_node *n) {
     const vs_slot *s = slot_of(x, n->out);
+    const vs_rows *r = vs__set_of(x, n->out);
     (void)err;
     start_from(x, n);
-    for (size_t i = 0; i < x->plan->n_seqs; i++) {
+    for (size_t i = 0; i < r->n_seqs; i++) {
         bool last = s->kind == VS_ROWS_LAST;
-        size_t T = vs__seq_rows(x, s->stack, i);
-        rope_args a = {x, n, vs__slot(x, n->out) + (last ? i : x->plan->of[s->stack].starts[i]) * row_width(s),
-                       vs__rope_at(x, n, x->prior[s->stack] + (last ? T - 1 : 0))};
+        size_t T = vs__rows(r, i);
+        rope_args a = {x, n, vs__slot(x, n->out) + (last ? i : r->starts[i]) * row_width(s),
+                       vs__rope_at(x, n, vs__first(x, r, i) + (last ? T - 1 : 0))};
         vs_parallel_for(last ? 1 : T, rows_a_grain(row_width(s)), rope_span, &a);
     }
     return VS_OK;
 }
 
+/* ---- rows taken ---- */
+
 static vs_status pick_rows(const vs_exec *x, const vs_node *n) {
-    size_t w = row_width(slot_of(x, n->out)), *starts = x->plan->of[slot_of(x, n->out)->stack].starts;
+    const vs_rows *r = vs__set_of(x, n->out);
+    size_t w = row_width(slot_of(x, n->out));
     const float *a = vs__slot(x, n->in[0]);
     float *y = vs__slot(x, n->out);
-    for (size_t i = 0; i < x->plan->n_seqs; i++)
-        memcpy(y + i * w, a + (n->op == VS_OP_FIRST ? starts[i] : starts[i + 1] - 1) * w, w * sizeof *y);
+    for (size_t i = 0; i < r->n_seqs; i++)
+        memcpy(y + i * w, a + (n->op == VS_OP_FIRST ? r->starts[i] : r->starts[i + 1] - 1) * w, w * sizeof *y);
     return VS_OK;
 }
+
+/* The rows of a site in the pass without edits. */
+static vs_status base_rows(vs_err *err, const vs_exec *x, const vs_node *n, const float **out) {
+    vs_tensor t;
+    VS_TRY(vs_pass_site(err, x->rq->variants->base, n->from, 0, &t));
+    *out = t.data;
+    return VS_OK;
+}
+
+vs_status vs__forward_join(vs_err *err, const vs_exec *x, const vs_node *n) {
+    const vs_slot *s = slot_of(x, n->out);
+    const vs_rows *r = vs__set_of(x, n->out);
+    size_t w = row_width(s), T = x->rq->variants->T, before = 0;
+    float *y = vs__slot(x, n->out);
+    const float *base;
+    VS_TRY(base_rows(err, x, n, &base));
+    if (n->in[0] != VS_NONE) {
+        const vs_slot *had = slot_of(x, n->in[0]);
+        before = vs__set_of(x, n->in[0])->n_seqs;
+        memcpy(y, vs__slot(x, n->in[0]), had->size * sizeof *y);
+        y += had->size;
+    }
+    for (size_t i = before; i < r->n_seqs; i++) {
+        size_t rows = s->kind == VS_ROWS_LAST ? 1 : vs__rows(r, i);
+        memcpy(y, base + (T - rows) * w, rows * w * sizeof *y);
+        y += rows * w;
+    }
+    return VS_OK;
+}
+
+vs_status vs__forward_prefix(vs_err *err, const vs_exec *x, const vs_node *n) {
+    const vs_rows *whole = vs__set_of(x, n->out), *r = vs__set_of(x, n->in[0]);
+    size_t w = row_width(slot_of(x, n->out));
+    const float *own = vs__slot(x, n->in[0]), *base;
+    float *y = vs__slot(x, n->out);
+    VS_TRY(base_rows(err, x, n, &base));
+    for (size_t i = 0; i < r->n_seqs; i++) {
+        float *to = y + whole->starts[i] * w;
+        memcpy(to, base, r->first[i] * w * sizeof *y);
+        memcpy(to + r->first[i] * w, own + r->starts[i] * w, vs__rows(r, i) * w * sizeof *y);
+    }
+    return VS_OK;
+}
+
 vs_status vs__forward_last(vs_err *err, const vs_exec *x, const vs_node *n) {
     (void)err;
     return pick_rows(x, n);
@@ -225,8 +278,7 @@ typedef struct attend_args {
     const float *in;  /* queries, scores or pattern */
     float *y;
     size_t H, KV, dh;
-    int asks, asked;       /* stacks of the queries and of the keys */
-    const vs_rows *q_rows; /* of the queries' stack */
+    const vs_rows *asks, *asked; /* the sets of the queries and of the keys */
     const size_t *edges;
     vs_slot_rows kind; /* of the queries */
     atomic_bool bad;   /* a row that has no softmax: every key masked, or not a number */
@@ -240,18 +292,18 @@ typedef struct queries {
     size_t lo, hi;         /* the keys that any of them sees */
 } queries;
 
-static size_t items(const attend_args *a) { return a->H * (a->kind == VS_ROWS_LAST ? a->x->plan->n_seqs : a->q_rows->n_blocks); }
+static size_t items(const attend_args *a) { return a->H * (a->kind == VS_ROWS_LAST ? a->asks->n_seqs : a->asks->n_blocks); }
 
 static queries item(const attend_args *a, size_t i) {
-    const vs_rows *r = a->q_rows;
+    const vs_rows *r = a->asks;
     bool last = a->kind == VS_ROWS_LAST;
     queries q = {.seq = last ? i / a->H : r->block[i / a->H].seq, .head = i % a->H};
     size_t lo, hi;
-    q.T = vs__seq_rows(a->x, a->asks, q.seq);
-    q.S = a->asked == a->asks ? vs__seq_positions(a->x, a->asked, q.seq) : vs__seq_rows(a->x, a->asked, q.seq);
+    q.T = vs__rows(r, q.seq);
+    q.S = a->n->site.cross ? vs__rows(a->asked, q.seq) : vs__positions(a->x, r, q.seq);
     q.t0 = last ? q.T - 1 : r->block[i / a->H].t0;
     q.count = q.T - q.t0 < VS_QUERIES ? q.T - q.t0 : VS_QUERIES;
-    q.pos = a->x->prior[a->asks] + q.t0;
+    q.pos = vs__first(a->x, r, q.seq) + q.t0;
     q.row = last ? q.seq : r->starts[q.seq] + q.t0;
     vs__visible(a->n, q.pos, q.S, &q.lo, &hi);
     vs__visible(a->n, q.pos + q.count - 1, q.S, &lo, &q.hi);
@@ -267,15 +319,15 @@ static size_t edges_at(const attend_args *a, const queries *q) {
 /* Row 0 of a text's keys or values for the KV head that serves the queries' head. */
 static const float *source(const attend_args *a, const queries *q, int slot, bool values) {
     size_t width = a->KV * a->dh;
-    bool cached = a->x->rq->kv && a->asks == a->x->m->arch->n_stacks - 1;
+    bool cached = a->x->rq->kv && a->asks->stack == a->x->m->arch->n_stacks - 1;
     const float *base = cached ? vs__kv_rows_of(a->x->rq->kv, a->n->site, values)
-                               : vs__slot(a->x, slot) + a->x->plan->of[a->asked].starts[q->seq] * width;
+                               : vs__slot(a->x, slot) + a->asked->starts[q->seq] * width;
     return base + q->head / (a->H / a->KV) * a->dh;
 }
 
 /* Add to the scores of a query at `pos` what its distance to each key says (Raffel et al. 2020). */
 static void add_distance(const attend_args *a, const queries *q, size_t pos, size_t lo, size_t hi, float *s) {
-    const vs_stack_state *st = &a->x->m->stack[a->asks];
+    const vs_stack_state *st = &a->x->m->stack[a->asks->stack];
     const float *bias = a->n->w->vec + q->head;
     for (size_t k = lo; k < hi; k++) {
         size_t ahead = k > pos ? k - pos : 0, behind = pos > k ? pos - k : 0;
@@ -357,15 +409,13 @@ static void mix_span(void *arg, size_t i, size_t end, int worker) {
 
 /* A node of attention: heads and blocks shared out, in pieces worth a thread. */
 static vs_status attend(vs_err *err, const vs_exec *x, const vs_node *n, vs_span_fn *fn) {
-    int asks = n->site.stack, asked = n->site.cross ? 0 : asks;
-    const vs_stack_info *si = &x->m->info.stack[asks];
-    const vs_plan *p = x->plan;
+    const vs_rows *asks = vs__set_of(x, n->out), *asked = &x->plan->of[n->keys];
+    const vs_stack_info *si = &x->m->info.stack[asks->stack];
     attend_args a = {.x = x, .n = n, .in = vs__slot(x, n->in[0]), .y = vs__slot(x, n->out), .H = si->H, .KV = si->KV,
-                     .dh = si->dh, .asks = asks, .asked = asked, .q_rows = &p->of[asks],
-                     .edges = p->edges[n->site.cross ? VS_EDGES_CROSS : asks ? VS_EDGES_SECOND : VS_EDGES_FIRST],
+                     .dh = si->dh, .asks = asks, .asked = asked, .edges = asks->edges[n->site.cross],
                      .kind = slot_of(x, n->in[0])->kind};
-    size_t each = a.kind == VS_ROWS_LAST ? 1 : VS_QUERIES < a.q_rows->longest ? VS_QUERIES : a.q_rows->longest;
-    size_t work = each * (p->of[asked].longest + x->prior[asked]) * a.dh;
+    size_t each = a.kind == VS_ROWS_LAST ? 1 : VS_QUERIES < asks->longest ? VS_QUERIES : asks->longest;
+    size_t work = each * (asked->longest + x->prior[asked->stack]) * a.dh;
     vs_parallel_for(items(&a), work < GRAIN ? GRAIN / work + 1 : 1, fn, &a);
     if (!atomic_load(&a.bad)) return VS_OK;
     return vs_fail(err, VS_E_NUMERIC, "attention in layer %d: a position has every key masked, or scores that are no numbers",

@@ -29,8 +29,10 @@ typedef struct builder {
     const vs_stack_state *st;
     const vs_stack_info *si;
     uint8_t stack;
+    uint16_t set;   /* of rows */
     bool cross;     /* in cross-attention */
     int layer;      /* -1 outside the blocks */
+    uint16_t whole_set; /* in a sweep: the texts of the set with what comes before its rows; 0: nothing does */
     int memory;     /* the first stack's output, for the second */
     bool last_rows; /* of the last block, only the texts' last rows are needed */
     bool *edit_placed, *keep_placed;
@@ -57,7 +59,7 @@ static int new_slot(builder *b, vs_slot s) {
     if (!grow(b, &array, p->n_slots, &p->cap_slots, sizeof *p->slot)) return VS_NONE;
     p->slot = array;
     bool sized = s.kind == VS_ROWS_EDGES
-                     ? vs_mul(s.heads, p->edges[s.edges][p->n_seqs], &s.size)
+                     ? vs_mul(s.heads, p->of[s.set].edges[s.cross][p->of[s.set].n_seqs], &s.size)
                      : vs_mul(s.heads, s.width, &s.size) && vs_mul(s.size, s.rows, &s.size);
     if (!sized || s.size > SIZE_MAX / 64) {
         b->status = vs_fail(b->err, VS_E_NOMEM, "a slot of %zu rows overflows", s.rows);
@@ -90,10 +92,10 @@ static int emit(builder *b, vs_node n, vs_slot shape) {
 static vs_slot shape_of(const builder *b, int slot) {
     if (slot == VS_NONE) return (vs_slot){0};
     const vs_slot *s = &b->p->slot[slot];
-    return (vs_slot){.kind = s->kind, .stack = s->stack, .edges = s->edges, .rows = s->rows, .heads = s->heads, .width = s->width};
+    return (vs_slot){.kind = s->kind, .set = s->set, .cross = s->cross, .rows = s->rows, .heads = s->heads, .width = s->width};
 }
 static vs_slot rows_of(const builder *b, size_t heads, size_t width) {
-    return (vs_slot){.kind = VS_ROWS_ALL, .stack = b->stack, .rows = b->p->of[b->stack].rows, .heads = heads, .width = width};
+    return (vs_slot){.kind = VS_ROWS_ALL, .set = b->set, .rows = b->p->of[b->set].rows, .heads = heads, .width = width};
 }
 static vs_slot like(const builder *b, int slot, size_t heads, size_t width) {
     vs_slot s = shape_of(b, slot);
@@ -155,7 +157,7 @@ static int scale(builder *b, int x, float by) {
 static int rows_picked(builder *b, int x, vs_op op) {
     vs_slot s = shape_of(b, x);
     s.kind = op == VS_OP_LAST ? VS_ROWS_LAST : VS_ROWS_FIRST;
-    s.rows = b->p->n_seqs;
+    s.rows = b->p->of[s.set].n_seqs;
     return emit(b, node(op, x, VS_NONE, VS_NONE), s);
 }
 
@@ -211,7 +213,7 @@ static int mark(builder *b, int slot, const vs_site *sites, size_t n_sites, cons
             check_edit(b, e, &s);
             vs_node n = node(e->kind == VS_EDIT_CUT ? VS_OP_CUT : VS_OP_EDIT, slot, VS_NONE, VS_NONE);
             n.edit = i;
-            if (attention) n.n = attention->n, n.causal = attention->causal;
+            if (attention) n.n = attention->n, n.causal = attention->causal, n.keys = attention->keys;
             b->edit_placed[i] = true;
             slot = emit(b, n, s);
             if (slot == VS_NONE) return VS_NONE;
@@ -274,8 +276,7 @@ static int embeddings(builder *b) {
     if (b->spec->embed_norm) x = norm(b, x, VS_ROLE_EMBED_NORM, VS_ROLE_EMBED_NORM_B);
     if (optional(b, VS_ROLE_EMBED_MAP))
         x = mark1(b, linear(b, x, VS_ROLE_EMBED_MAP, VS_ROLE_EMBED_MAP_B, 1, b->si->d), VS_SITE_EMBED_MAP);
-    vs_site entering = site_at(b, VS_SITE_RESID_PRE, 0);
-    return mark(b, x, &entering, 1, NULL);
+    return x;
 }
 
 /* The roles of attention among the rows themselves, and of cross-attention. */
@@ -308,29 +309,43 @@ static int rotated(builder *b, int x, vs_site_kind site) {
     return mark1(b, emit(b, n, shape_of(b, x)), site);
 }
 
+/* Rows of keys or values of every variant, with those that come before them in its text. */
+static int with_prefix(builder *b, int own, vs_site_kind site) {
+    vs_slot shape = shape_of(b, own);
+    shape.set = b->whole_set;
+    shape.rows = b->p->of[b->whole_set].rows;
+    vs_node n = node(VS_OP_PREFIX, own, VS_NONE, VS_NONE);
+    n.from = site_at(b, site, b->layer);
+    return emit(b, n, shape);
+}
+
 /* Scores, softmax and mix, in one step or, where anyone looks or edits, in three. */
 static int attend(builder *b, int q, int k, int v) {
     vs_node n = node(VS_OP_ATTEND, q, k, v);
     n.f = b->st->score_scale;
     n.cap = b->st->score_cap;
-    n.site.stack = b->stack;
-    n.site.cross = b->cross;
+    n.keys = b->cross ? 0 : b->set;
     if (!b->cross) {
         vs_mask mask = b->rq->mask;
-        n.causal = mask == VS_MASK_MODEL ? b->spec->causal : mask == VS_MASK_CAUSAL;
+        n.causal = vs__sees_only_before(b->spec, mask);
         n.n = mask == VS_MASK_FULL ? 0 : b->st->layer[b->layer].window;
         if (b->spec->buckets) n.w = &b->st->w[n.role = VS_ROLE_DISTANCE];
     }
     vs_slot z = shape_of(b, q);
+    if (b->whole_set && !b->cross) { /* what comes before the variants' rows */
+        n.in[1] = with_prefix(b, k, vs__sweep_keys(b->m));
+        n.in[2] = with_prefix(b, v, VS_SITE_V);
+        n.keys = b->whole_set;
+    }
     if (!wanted(b, VS_SITE_SCORES, b->layer) && !wanted(b, VS_SITE_PATTERN, b->layer)) return emit(b, n, z);
-    vs_edges edges = b->cross ? VS_EDGES_CROSS : b->stack ? VS_EDGES_SECOND : VS_EDGES_FIRST;
-    vs_slot shape = {.kind = VS_ROWS_EDGES, .stack = b->stack, .edges = edges, .heads = b->si->H};
+    vs_slot shape = {.kind = VS_ROWS_EDGES, .set = b->set, .cross = b->cross, .heads = b->si->H};
+    int values = n.in[2];
     n.op = VS_OP_SCORES, n.in[2] = VS_NONE;
     int s = mark_attention(b, emit(b, n, shape), VS_SITE_SCORES, &n);
     n.w = NULL, n.role = VS_ROLE_COUNT;
     n.op = VS_OP_SOFTMAX, n.in[0] = s, n.in[1] = VS_NONE;
     int p = emit(b, n, shape), after = mark_attention(b, p, VS_SITE_PATTERN, &n);
-    n.op = VS_OP_MIX, n.in[0] = after, n.in[1] = v, n.whole = after != p;
+    n.op = VS_OP_MIX, n.in[0] = after, n.in[1] = values, n.whole = after != p;
     return emit(b, n, rows_of(b, b->si->H, b->si->dh));
 }
 
@@ -353,7 +368,7 @@ static int attention(builder *b, int asking, int h) {
         k = rotated(b, k, VS_SITE_ROT_K);
     }
     bool keeps = b->rq->kv && b->stack == b->m->arch->n_stacks - 1 && !cached;
-    if (keeps) emit(b, node(VS_OP_STORE, k, v, VS_NONE), (vs_slot){.kind = VS_ROWS_ALL, .stack = b->stack});
+    if (keeps) emit(b, node(VS_OP_STORE, k, v, VS_NONE), (vs_slot){.kind = VS_ROWS_ALL, .set = b->set});
     return output_map(b, mark1(b, attend(b, q, k, v), VS_SITE_Z));
 }
 
@@ -400,7 +415,6 @@ static int branch(builder *b, const vs_sub *sub, const part *r, int asking, int 
 /* x <- N_post(x + N_branch(f(N_pre(source)))), for each sub-layer of the block. */
 static int block(builder *b, int x) {
     int entering = x, l = b->layer;
-    vs_site next = site_at(b, VS_SITE_RESID_PRE, l + 1);
     for (int i = 0; i < 3 && b->spec->sub[i].kind != VS_SUB_NONE; i++) {
         const vs_sub *sub = &b->spec->sub[i];
         const part *r = &parts[sub->kind];
@@ -423,12 +437,9 @@ static int block(builder *b, int x) {
         if (sub->post) {
             x = mark(b, x, &sum, 1, NULL);
             x = norm(b, x, r->post, r->post_b);
-            sum = last ? next : site_at(b, r->norm_mid, l);
-            x = mark(b, x, &sum, 1, NULL);
-        } else if (last)
-            x = mark2(b, x, sum, next);
-        else
-            x = mark(b, x, &sum, 1, NULL);
+            if (!last) x = mark1(b, x, r->norm_mid);
+        } else if (!last)
+            x = mark(b, x, &sum, 1, NULL); /* the last sum is also what enters the next block: entering() */
     }
     return x;
 }
@@ -478,20 +489,55 @@ static bool looks_at_the_end(const builder *b) {
     return any;
 }
 
+/* The stream as it enters a block or, at L, leaves the last: where it is a sum, also what the block before ends with. */
+static int entering(builder *b, int x) {
+    bool sum = b->layer > 0 && !b->spec->sub[0].post;
+    if (x == VS_NONE || !sum) return x == VS_NONE ? x : mark1(b, x, VS_SITE_RESID_PRE);
+    return mark2(b, x, site_at(b, VS_SITE_RESID_POST, b->layer - 1), site_at(b, VS_SITE_RESID_PRE, b->layer));
+}
+
+/* The rows of the variants that run from this layer on, beside those that run already; x VS_NONE: none did. */
+static int join(builder *b, int x) {
+    const vs_variants *v = b->rq->variants;
+    size_t before = x == VS_NONE ? 0 : b->p->of[b->set].n_seqs, n = before;
+    while (n < v->n && v->layer[n] == b->layer) n++;
+    if (n == before) return x;
+    b->status = vs__plan_variants(b->err, b->p, v, n, &b->set, &b->whole_set);
+    if (b->status != VS_OK) return VS_NONE;
+    vs_slot shape = rows_of(b, 1, b->si->d);
+    bool last = x != VS_NONE && shape_of(b, x).kind == VS_ROWS_LAST;
+    if (last) shape.kind = VS_ROWS_LAST, shape.rows = n;
+    vs_node more = node(VS_OP_JOIN, x, VS_NONE, VS_NONE);
+    more.from = site_at(b, VS_SITE_RESID_PRE, b->layer);
+    return emit(b, more, shape);
+}
+
 /* A stack from its embeddings to what follows its last block. */
 static void stack(builder *b, int which) {
     bool whole = which == b->m->arch->n_stacks - 1, stops = whole || !b->rq->decoder.rows;
+    const vs_variants *v = b->rq->variants;
     size_t stop = stops ? b->rq->stop_layer : 0;
+    int x = VS_NONE;
     b->stack = (uint8_t)which;
+    b->set = (uint16_t)which;
     b->spec = b->m->stack[which].spec;
     b->st = &b->m->stack[which];
     b->si = &b->m->info.stack[which];
     b->layer = -1;
-    b->last_rows = whole && b->rq->logits == VS_LOGITS_LAST && b->p->n_seqs < b->p->of[which].rows && !looks_at_the_end(b);
-    int x = embeddings(b);
-    for (size_t l = 0; l < b->st->L && (!stop || l < stop) && b->status == VS_OK; l++) {
+    b->last_rows = whole && b->rq->logits == VS_LOGITS_LAST && b->p->of[which].n_seqs < b->p->of[which].rows && !looks_at_the_end(b);
+    if (v) {
+        size_t n = 0;
+        while (n < v->n && v->layer[n] == VS_BEFORE_BLOCKS) n++;
+        if (n) b->status = vs__plan_variants(b->err, b->p, v, n, &b->set, &b->whole_set);
+        if (n && b->status == VS_OK) x = embeddings(b);
+    } else
+        x = embeddings(b);
+    for (size_t l = 0; l <= b->st->L && b->status == VS_OK; l++) {
         b->layer = (int)l;
-        x = block(b, x);
+        if (v) x = join(b, x);
+        x = entering(b, x);
+        if (l == b->st->L || (stop && l == stop)) break;
+        if (x != VS_NONE) x = block(b, x);
     }
     b->layer = -1;
     if (stop || b->status != VS_OK) return;
@@ -513,52 +559,18 @@ static void check_placed(builder *b) {
                                 vs_site_name(b->m, b->rq->edits[i].site, true, name, sizeof name));
 }
 
-static size_t start_of(const vs_input *in, size_t i) { return in->starts ? in->starts[i] : i ? in->rows : 0; }
-
-/* The texts of a stack: their starts, and the blocks in which their queries are shared out: first, last, second, last but
- * one, …, because under a causal mask late queries cost more. */
-static vs_status texts(vs_err *err, vs_plan *p, vs_rows *r, const vs_input *in) {
-    size_t n = 0, at = 0;
-    r->rows = in->rows;
-    r->starts = vs_zalloc(p->n_seqs + 1, sizeof *r->starts);
-    if (!r->starts) return vs_fail(err, VS_E_NOMEM, "plan of %zu texts", p->n_seqs);
-    for (size_t i = 0; i < p->n_seqs; i++) {
-        size_t T = start_of(in, i + 1) - start_of(in, i);
-        r->starts[i + 1] = r->starts[i] + T;
-        if (T > r->longest) r->longest = T;
-        n += (T + VS_QUERIES - 1) / VS_QUERIES;
-    }
-    r->block = vs_alloc(n, sizeof *r->block);
-    if (!r->block) return vs_fail(err, VS_E_NOMEM, "plan of %zu rows", r->rows);
-    r->n_blocks = n;
-    for (size_t i = 0; i < p->n_seqs; i++)
-        for (size_t t = 0; t < r->starts[i + 1] - r->starts[i]; t += VS_QUERIES, at++)
-            r->block[at % 2 ? n - 1 - at / 2 : at / 2] = (vs_block){i, t};
-    return VS_OK;
-}
-
-/* How many edges a head has in each text. */
-static vs_status count_edges(vs_err *err, vs_plan *p, vs_edges kind, const vs_rows *asks, const vs_rows *asked) {
-    size_t *edges = p->edges[kind] = vs_zalloc(p->n_seqs + 1, sizeof *edges), cells;
-    if (!edges) return vs_fail(err, VS_E_NOMEM, "plan of %zu texts", p->n_seqs);
-    for (size_t i = 0; i < p->n_seqs; i++) {
-        size_t T = asks->starts[i + 1] - asks->starts[i], S = asked->starts[i + 1] - asked->starts[i] + asked->prior;
-        if (!vs_mul(T, S, &cells) || !vs_add(edges[i], cells, &edges[i + 1]))
-            return vs_fail(err, VS_E_RANGE, "a text of %zu rows is too long", T);
-    }
-    return VS_OK;
-}
-
+/* The sets that the stacks read. */
 static vs_status measure(vs_err *err, vs_plan *p, const vs_model *m, const vs_request *rq) {
-    bool both = rq->decoder.rows != 0;
-    p->n_seqs = rq->in.starts ? rq->in.n_seqs : 1;
-    if (rq->kv) p->of[m->arch->n_stacks - 1].prior = vs_kv_rows(rq->kv);
-    VS_TRY(texts(err, p, &p->of[0], &rq->in));
-    VS_TRY(count_edges(err, p, VS_EDGES_FIRST, &p->of[0], &p->of[0]));
-    if (!both) return VS_OK;
-    VS_TRY(texts(err, p, &p->of[1], &rq->decoder));
-    VS_TRY(count_edges(err, p, VS_EDGES_SECOND, &p->of[1], &p->of[1]));
-    return count_edges(err, p, VS_EDGES_CROSS, &p->of[1], &p->of[0]);
+    size_t n_seqs = rq->in.starts ? rq->in.n_seqs : 1;
+    for (int i = 0; i < (rq->decoder.rows ? 2 : 1); i++) {
+        vs_rows *r;
+        bool grows = rq->kv && i == m->arch->n_stacks - 1;
+        VS_TRY(vs__plan_rows(err, p, n_seqs, i, grows ? vs_kv_rows(rq->kv) : 0, &r));
+        const vs_input *in = i ? &rq->decoder : &rq->in;
+        for (size_t k = 0; k < n_seqs; k++) r->starts[k + 1] = in->starts ? in->starts[k + 1] : in->rows;
+        VS_TRY(vs__plan_rows_done(err, p, r));
+    }
+    return VS_OK;
 }
 
 vs_status vs__plan_new(vs_err *err, vs_model *m, const vs_request *rq, vs_plan **out) {

@@ -19,20 +19,17 @@ typedef enum vs_op {
 
 /* Which positions the rows of a slot are. */
 typedef enum vs_slot_rows {
-    VS_ROWS_ALL,   /* every row of its stack */
+    VS_ROWS_ALL,   /* every row of its set */
     VS_ROWS_LAST,  /* the last position of each text */
     VS_ROWS_FIRST, /* the first position of each text */
     VS_ROWS_EDGES  /* attention: for each text [heads, T, S] */
 } vs_slot_rows;
 
-/* Who asks whom: the first stack itself, the second itself, the second the first. */
-typedef enum vs_edges { VS_EDGES_FIRST, VS_EDGES_SECOND, VS_EDGES_CROSS, VS_EDGES_KINDS } vs_edges;
-
 /* A value: rows of heads * width floats (EDGES: see above, rows and width unused). */
 typedef struct vs_slot {
     vs_slot_rows kind;
-    uint8_t stack; /* whose rows they are */
-    vs_edges edges; /* EDGES: which */
+    uint16_t set; /* which of the plan's sets its rows are; EDGES: whose rows ask */
+    bool cross;   /* EDGES: the rows asked are the first stack's */
     size_t rows, heads, width;
     size_t size;   /* floats */
     size_t offset; /* floats, into the workspace or, kept, into the pass's memory */
@@ -56,6 +53,8 @@ typedef struct vs_node {
     size_t n;                /* POS: offset; ROPE: elements that rotate; attention, CUT: the window, 0: none */
     size_t edit;             /* EDIT, CUT: index into the request's edits */
     vs_act act;
+    vs_site from;            /* JOIN, PREFIX: the site of the pass without edits whose rows are taken */
+    uint16_t keys;           /* attention: the set of the keys and values */
     bool rms, causal;
     bool whole;              /* MIX: the pattern was edited, so weights may lie outside what the mask lets through */
 } vs_node;
@@ -72,11 +71,15 @@ typedef struct vs_block {
     size_t seq, t0;
 } vs_block;
 
-/* The rows of one stack: texts packed one after another. */
+/* A set of rows: texts packed one after another.  Sets 0 and 1 are what the stacks read; in a sweep the variants that run
+ * from a layer on are a set, and so are their texts with what comes before their rows. */
 typedef struct vs_rows {
-    size_t rows, longest;
+    int stack;       /* whose rows they are */
+    size_t n_seqs, rows, longest;
     size_t prior;    /* cached rows before them, where the plan opens attention; else 0 */
-    size_t *starts;  /* [n_seqs + 1] */
+    size_t *starts;  /* [n_seqs + 1] first row of each text */
+    size_t *first;   /* [n_seqs] position of that row in its text; NULL: 0 */
+    size_t *edges[2]; /* [n_seqs + 1] elements of one head's attention before each text: to the rows themselves; cross */
     vs_block *block; /* [n_blocks] ordered so that equal spans are equal work */
     size_t n_blocks;
 } vs_rows;
@@ -89,14 +92,25 @@ typedef struct vs_plan {
     vs_slot *slot;
     vs_mark *mark;   /* the kept ones */
     size_t n_nodes, n_slots, n_marks, cap_nodes, cap_slots, cap_marks;
-    size_t n_seqs;
-    vs_rows of[2];                  /* by stack; the second unused where one runs */
-    size_t *edges[VS_EDGES_KINDS];  /* [n_seqs + 1] elements of one head's attention before each text; NULL: none */
+    vs_rows *of;     /* [n_of] the sets of rows */
+    size_t n_of, cap_of;
     size_t work, kept; /* floats */
     size_t n_edits;
     int logits;        /* slot, VS_NONE */
     struct vs_pass *spare; /* a finished pass, its memory waiting for the next */
 } vs_plan;
+
+/* The variants of a sweep, in the order of the layer from which they run (sweep.c). */
+enum { VS_BEFORE_BLOCKS = -1 }; /* from the embeddings */
+typedef struct vs_variants {
+    const struct vs_pass *base; /* the pass without edits: it kept what they begin with */
+    size_t n, T;
+    const int *layer;    /* [n] the block from which each runs, ascending; L: after the last; VS_BEFORE_BLOCKS */
+    const size_t *first; /* [n] its first row that runs */
+} vs_variants;
+
+/* vs__sweep_keys() - the site that holds keys as attention reads them. */
+vs_site_kind vs__sweep_keys(const vs_model *m);
 
 /* Angles of the rotary embedding, computed once for each kind of layer: for each position cos [n/2], sin [n/2]. */
 typedef struct vs_rope_table {
@@ -127,6 +141,21 @@ void vs__plan_release(vs_plan *p);
 
 /* vs__plan_new() - plan.c's work: the nodes of a request, without the cache. */
 vs_status vs__plan_new(vs_err *err, vs_model *m, const vs_request *rq, vs_plan **out) VS_MUST_CHECK;
+
+/* rows.c.  vs__plan_rows() - a further set of rows, for the caller to fill starts (and first); the set's address moves with
+ * the next one.  vs__plan_rows_done() - what follows from its starts: counts, edges, blocks of queries.
+ * vs__plan_variants() - the first n variants of a sweep as a set, and (*whole; 0 where no row comes before theirs) their
+ * whole texts, whose keys and values they see. */
+vs_status vs__plan_rows(vs_err *err, vs_plan *p, size_t n_seqs, int stack, size_t prior, vs_rows **out) VS_MUST_CHECK;
+vs_status vs__plan_rows_done(vs_err *err, vs_plan *p, vs_rows *r) VS_MUST_CHECK;
+vs_status vs__plan_variants(vs_err *err, vs_plan *p, const vs_variants *v, size_t n, uint16_t *set,
+                            uint16_t *whole) VS_MUST_CHECK;
+void vs__plan_rows_free(vs_plan *p);
+
+/* vs__sees_only_before() - whether a stack's queries see no later keys, by its own mask or another. */
+static inline bool vs__sees_only_before(const vs_stack *s, vs_mask mask) {
+    return mask == VS_MASK_MODEL ? s->causal : mask == VS_MASK_CAUSAL;
+}
 
 /* vs__plan_layout() - layout.c: drop nodes that nothing needs, then give every slot its place in memory. */
 vs_status vs__plan_layout(vs_err *err, vs_plan *p) VS_MUST_CHECK;

@@ -22,7 +22,7 @@ static void line(vs_buf *out, const vs_model *m, const vs_plan *p, size_t i) {
     for (int k = 0; k < 3; k++)
         if (n->in[k] != VS_NONE) snprintf(in + strlen(in), sizeof in - strlen(in), " s%d", n->in[k]);
     if (s->kind == VS_ROWS_EDGES)
-        snprintf(shape, sizeof shape, "[%zu, %zu]", s->heads, p->edges[s->edges][p->n_seqs]);
+        snprintf(shape, sizeof shape, "[%zu, %zu]", s->heads, p->of[s->set].edges[s->cross][p->of[s->set].n_seqs]);
     else if (s->heads > 1)
         snprintf(shape, sizeof shape, "[%zu, %zu, %zu]", s->rows, s->heads, s->width);
     else if (s->size)

@@ -183,9 +183,10 @@ const float *vs__sinus_at(const vs_exec *x, size_t pos) { return x->cache->sinus
 static vs_status prepare(vs_err *err, vs_exec *x) {
     vs_plan_cache *c = x->cache;
     size_t longest = 0, row = 0;
-    for (int i = 0; i < x->m->arch->n_stacks; i++) {
-        const vs_stack_info *si = &x->m->info.stack[i];
-        size_t T = x->plan->of[i].longest + x->prior[i];
+    for (size_t i = 0; i < x->plan->n_of; i++) {
+        const vs_rows *r = &x->plan->of[i];
+        const vs_stack_info *si = &x->m->info.stack[r->stack];
+        size_t T = r->longest + x->prior[r->stack];
         if (T > longest) longest = T;
         if (si->H * si->dh > row) row = si->H * si->dh;
     }
@@ -262,10 +263,10 @@ vs_status vs_pass_site(vs_err *err, const vs_pass *p, vs_site s, size_t seq, vs_
     const float *data = p->mem + slot->offset;
     size_t shape[3] = {slot->rows, slot->heads, slot->width};
     if (slot->kind == VS_ROWS_EDGES) {
-        if (seq >= plan->n_seqs) return vs_fail(err, VS_E_RANGE, "text %zu: the pass has %zu", seq, plan->n_seqs);
-        const vs_rows *asks = &plan->of[slot->stack];
-        const size_t *edges = plan->edges[slot->edges];
-        size_t T = asks->starts[seq + 1] - asks->starts[seq], S = (edges[seq + 1] - edges[seq]) / T;
+        const vs_rows *asks = &plan->of[slot->set];
+        if (seq >= asks->n_seqs) return vs_fail(err, VS_E_RANGE, "text %zu: the pass has %zu", seq, asks->n_seqs);
+        const size_t *edges = asks->edges[slot->cross];
+        size_t T = vs__rows(asks, seq), S = (edges[seq + 1] - edges[seq]) / T;
         data += slot->heads * edges[seq];
         shape[0] = slot->heads, shape[1] = T, shape[2] = S;
         if (s.head >= 0) return vs_tensor_over(err, data + (size_t)s.head * T * S, VS_F32, 2, shape + 1, out, NULL);

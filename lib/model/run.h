@@ -83,6 +83,7 @@ typedef struct vs_edit {
     const float *vec; /* SET, ADD, PROJECT; borrowed until the pass is done; NULL with SET: zero */
     size_t width;     /* of vec; per_row: width times the number of rows of `at` in the first text */
     bool per_row;     /* vec has a row for each position of `at` */
+    size_t text;      /* 0: in every text of the pass; n: in the n-th alone (in a sweep, the n-th variant) */
 } vs_edit;
 
 /* What an edit did in a pass. */
@@ -115,7 +116,17 @@ typedef struct vs_request {
     vs_kv *kv;               /* NULL, or the rows before these; the pass appends its own */
     vs_mask mask;
     size_t stop_layer;       /* 0: all; n: stop after n blocks (for addresses: nothing later is computed) */
+    const struct vs_variants *variants; /* vs_sweep()'s own; NULL */
 } vs_request;
+
+/* vs_sweep() - a text under many sets of edits, each by itself; the last row's logits (ALL: every row's) of each.
+ *   rq: one text of a model of one stack; its edits belong to the variants by vs_edit.text, 1..variants; nothing kept, no
+ *   cache; logits LAST or ALL   out [variants, V] or [variants, T, V]   clean [V] or [T, V]: of the text without edits,
+ *   may be NULL.
+ * The bits of one pass a variant.  Only what changes is run again: a variant takes the layers before its first edit and, in
+ * a causal model, the positions before it from the pass without edits, and the rows left of all variants are stacked in the
+ * same products (Meng et al. 2022, section 2 is such a sweep).  Errors as vs_run(). */
+vs_status vs_sweep(vs_err *err, vs_model *m, const vs_request *rq, size_t variants, float *out, float *clean) VS_MUST_CHECK;
 
 /* A finished pass.  Arrays are borrowed until vs_pass_free(). */
 typedef struct vs_pass vs_pass;
