@@ -64,16 +64,42 @@ static void rule(vs_buf *b, const char *left, const char *right, int width, cons
     vs_buf_printf(b, "%s%s\n", right, after);
 }
 
-/* Which earlier positions each position sees, as a little triangle or square. */
-static void mask_drawing(vs_buf *b, bool causal) {
+/* Which positions each position sees, as a little triangle, square or (near > 0: of so many) band. */
+static void mask_drawing(vs_buf *b, bool causal, int near, const char *words) {
     for (int r = 0; r < 4; r++) {
-        vs_buf_puts(b, "      ");
-        for (int c = 0; c < 4; c++) vs_buf_puts(b, !causal || c <= r ? "■ " : "· ");
-        if (r == 0)
-            vs_buf_puts(b, causal ? "  causal: a token sees itself and those before it"
-                                  : "  full: every token sees every token");
+        vs_buf_puts(b, "     ");
+        for (int c = 0; c < 4; c++)
+            vs_buf_puts(b, (!causal || c <= r) && (!near || (r - c < near && c - r < near)) ? " ■" : " ·");
+        if (r == 0) vs_buf_printf(b, "   %s", words);
         vs_buf_putc(b, '\n');
     }
+}
+
+/* The mask of the blocks that see all they may, and of those that see a window. */
+static void draw_masks(const vs_model *m, const vs_stack_info *k, int stack, vs_buf *b) {
+    size_t window = 0, n = 0;
+    for (size_t l = 0; l < k->L; l++)
+        if (vs_model_window(m, stack, l)) {
+            window = vs_model_window(m, stack, l);
+            n++;
+        }
+    const char *all =
+        k->causal ? "causal: a token sees itself and those before it" : "full: every token sees every token";
+    vs_buf where = {0};
+    for (size_t l = 0; n && l < k->L; l++)
+        if (!vs_model_window(m, stack, l)) vs_buf_printf(&where, "%s%zu", where.len ? " " : "", l);
+    char words[256];
+    snprintf(words, sizeof words, "%s%s%.100s%s", all,
+             !where.len     ? ""
+             : k->L - n > 1 ? " (blocks "
+                            : " (block ",
+             where.len ? where.s : "", where.len ? ")" : "");
+    if (n < k->L) mask_drawing(b, k->causal, 0, words);
+    vs_buf_free(&where);
+    if (n && n < k->L) vs_buf_putc(b, '\n');
+    snprintf(words, sizeof words, "window: in %s %zu blocks only the %s %zu tokens", n < k->L ? "the other" : "all", n,
+             k->causal ? "last" : "nearest", window);
+    if (n) mask_drawing(b, k->causal, 2, words);
 }
 
 static void draw_stack(const vs_model_info *in, const vs_stack_info *k, vs_buf *b) {
@@ -99,7 +125,6 @@ static void draw_stack(const vs_model_info *in, const vs_stack_info *k, vs_buf *
     snprintf(line, sizeof line, "┘  × %zu blocks in series", k->L);
     rule(b, "└", line, W, "");
     vs_buf_printf(b, "        ↑ embedding: %zu tokens → %zu numbers; positions: %s\n\n", in->V, k->d, k->positions);
-    mask_drawing(b, k->causal);
 }
 
 static void numbers(const vs_model_info *in, vs_out *o) {
@@ -132,7 +157,10 @@ static vs_status run_info(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     numbers(in, o);
     if (!vs_out_is_data(o)) {
         vs_buf b = {0};
-        for (int k = in->n_stacks - 1; k >= 0; k--) draw_stack(in, &in->stack[k], &b);
+        for (int k = in->n_stacks - 1; k >= 0; k--) {
+            draw_stack(in, &in->stack[k], &b);
+            draw_masks(m, &in->stack[k], k, &b);
+        }
         vs_out_note(o, "%s", "");
         if (b.s) vs_out_raw(o, b.s, b.len);
         vs_buf_free(&b);

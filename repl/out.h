@@ -32,6 +32,10 @@ int vs_columns(const char *s, size_t n);
  * characters as \\n, \\xNN, \\uNNNN, a mark that would stand on nothing on ◌; a piece's leading blank as ·. */
 void vs_put_visible(vs_buf *b, const char *s, bool piece);
 
+/* vs_put_prose() - a line of prose, appended to b, broken at blanks where the terminal ends; what follows begins where the
+ * line began. */
+void vs_put_prose(vs_buf *b, const char *s, const vs_look *look);
+
 /* vs_heat() - a matrix as rows of coloured blocks (or digits without colour), appended to b. */
 void vs_heat(const vs_item *m, const vs_look *look, vs_buf *b);
 

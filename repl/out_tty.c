@@ -218,8 +218,7 @@ static void table(const vs_item *t, const vs_look *look, vs_buf *b) {
     vs_arena_free(&a);
 }
 
-/* A line of prose, broken at blanks where the terminal ends; what follows begins where the line began. */
-static void prose(const char *s, const vs_look *look, vs_buf *b) {
+void vs_put_prose(vs_buf *b, const char *s, const vs_look *look) {
     int indent = (int)strspn(s, " "), at = indent;
     pad(b, indent);
     for (s += indent; *s;) {
@@ -295,13 +294,13 @@ void vs_show_tty(const vs_out *o, const vs_look *look, vs_buf *b) {
         case VS_ITEM_HEADING:
             if (b->len) vs_buf_putc(b, '\n');
             if (look->color) vs_buf_puts(b, BOLD);
-            prose(it->text, look, b);
+            vs_put_prose(b, it->text, look);
             vs_buf_puts(b, look->color ? OFF "\n" : "\n");
             break;
         case VS_ITEM_NOTE:
             vs_buf_clear(&text);
             vs_put_visible(&text, it->text, false);
-            prose(text.s ? text.s : "", look, b);
+            vs_put_prose(b, text.s ? text.s : "", look);
             vs_buf_putc(b, '\n');
             break;
         case VS_ITEM_RAW: vs_buf_put(b, it->text, it->text_len); break;

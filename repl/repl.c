@@ -124,7 +124,12 @@ void vs_prompt_text(vs_session *s, bool color, char *buf, size_t size) {
 
 static void say(const vs_err *err, vs_status st) {
     vs_out_line(st == VS_E_STOPPED); /* the terminal has written ^C where the line was */
-    fprintf(stderr, "%s\n", err->msg[0] ? err->msg : vs_status_words(st));
+    const char *words = err->msg[0] ? err->msg : vs_status_words(st);
+    vs_look look = vs_look_of(STDERR_FILENO);
+    vs_buf b = {0};
+    vs_put_prose(&b, words, &look);
+    fprintf(stderr, "%s\n", b.s ? b.s : words);
+    vs_buf_free(&b);
 }
 
 int vs_repl(vs_session *s, vs_out *o) {

@@ -54,6 +54,9 @@ const vs_model_info *vs_model_info_of(const vs_model *m);
 /* vs_model_tokenizer() - loaded on first need, then kept; borrowed.  VS_OK | VS_E_UNSUPPORTED | VS_E_FORMAT. */
 vs_status vs_model_tokenizer(vs_err *err, vs_model *m, const vs_tokenizer **out) VS_MUST_CHECK;
 
+/* vs_model_window() - how many tokens a layer's attention sees, the looking one among them; 0: all that the mask lets. */
+size_t vs_model_window(const vs_model *m, int stack, size_t layer);
+
 /* vs_model_weight() - the tensor that fills a role (stack 0 or 1, layer ignored for roles of the whole model); NULL
  * where the model has none.  As stored: borrowed, maybe quantised.  Where UNEMBED is tied this is the embedding. */
 const vs_tensor *vs_model_weight(const vs_model *m, vs_role role, int stack, int layer);

@@ -29,6 +29,10 @@ const vs_tensor *vs_model_weight(const vs_model *m, vs_role role, int stack, int
     return w ? &w->t : NULL;
 }
 
+size_t vs_model_window(const vs_model *m, int stack, size_t layer) {
+    return stack >= 0 && stack < m->arch->n_stacks && layer < m->stack[stack].L ? m->stack[stack].layer[layer].window : 0;
+}
+
 static vs_status need(vs_err *err, const vs_model *m, vs_role role, int layer, const vs_weight **out) {
     *out = weight(m, role, m->arch->n_stacks - 1, layer);
     if (*out) return VS_OK;
