@@ -68,6 +68,14 @@ bool vs__is_number(uint32_t cp) {
 }
 bool vs__is_late(uint32_t cp) { return cp >= 0x300 && IN(late, cp); }
 
+bool vs__is_nmt_dropped(uint32_t cp) {
+    return (cp >= 1 && cp <= 8) || cp == 0xB || (cp >= 0xE && cp <= 0x1F) || cp == 0x7F || cp == 0x8F || cp == 0x9F;
+}
+bool vs__is_nmt_blank(uint32_t cp) {
+    return cp == 9 || cp == 0xA || cp == 0xC || cp == 0xD || cp == 0x1680 || (cp >= 0x200B && cp <= 0x200F) ||
+           cp == 0x2028 || cp == 0x2029 || cp == 0x2581 || cp == 0xFEFF || cp == 0xFFFD;
+}
+
 bool vs__is_cjk(uint32_t cp) {
     return cp >= 0x3400 &&
            ((cp >= 0x4E00 && cp <= 0x9FFF) || cp <= 0x4DBF || (cp >= 0x20000 && cp <= 0x2A6DF) ||

@@ -190,6 +190,33 @@ static void wordpiece(const vs__decode_step *d, size_t i, const char *s, size_t 
     vs_buf_free(&word);
 }
 
+/* What speech recognition writes: pieces said again at once count once. */
+static void ctc(const vs__decode_step *d, const strings *in, strings *out) {
+    vs_buf a = {0}, b = {0};
+    const char *before = NULL;
+    for (size_t i = 0, n, before_n = 0; i < in->n; i++) {
+        const char *s = string_at(in, i, &n);
+        bool again = before && n == before_n && !memcmp(s, before, n);
+        before = s;
+        before_n = n;
+        if (again) continue;
+        vs_buf_clear(&a);
+        put_replaced(&a, s, n, d->a, d->an, "", 0);
+        if (d->flag && a.len) {
+            vs_buf_clear(&b);
+            clean_up(a.s, a.len, &b);
+            vs_buf_clear(&a);
+            if (b.len) put_replaced(&a, b.s, b.len, d->b, d->bn, " ", 1);
+        }
+        if (!a.len) continue;
+        vs_buf_put(&out->text, a.s, a.len);
+        close_string(out);
+    }
+    out->text.failed = out->text.failed || a.failed || b.failed;
+    vs_buf_free(&a);
+    vs_buf_free(&b);
+}
+
 static vs_status replace(vs_err *err, const vs__decode_step *d, const char *s, size_t n, vs_buf *out) {
     if (!d->pattern.re) {
         put_replaced(out, s, n, d->pattern.literal, d->pattern.n, d->a, d->an);
@@ -208,8 +235,11 @@ static vs_status replace(vs_err *err, const vs__decode_step *d, const char *s, s
 }
 
 static vs_status step_one(vs_err *err, const vs__decode_step *d, const strings *in, strings *out) {
-    if (d->kind == VS__DECODE_BYTE_FALLBACK) {
-        byte_fallback(in, out);
+    if (d->kind == VS__DECODE_BYTE_FALLBACK || d->kind == VS__DECODE_CTC) {
+        if (d->kind == VS__DECODE_CTC)
+            ctc(d, in, out);
+        else
+            byte_fallback(in, out);
         return VS_OK;
     }
     for (size_t i = 0; i < in->n; i++) {

@@ -18,12 +18,15 @@ static vs_status check_id(vs_err *err, const json_t *j, size_t most, const char 
     return VS_OK;
 }
 
+static size_t count_pieces(const json_t *vocab) {
+    return json_is_array(vocab) ? json_array_size(vocab) : json_object_size(vocab);
+}
+
 /* One past the greatest id.  Ids may have gaps, but a file of few pieces must not ask for memory for billions. */
 static vs_status count_ids(vs_err *err, const json_t *vocab, const json_t *added, size_t *count) {
-    size_t pieces = (json_is_array(vocab) ? json_array_size(vocab) : json_object_size(vocab)) + json_array_size(added);
-    size_t most = pieces * 2 + 65536;
+    size_t pieces = count_pieces(vocab) + json_array_size(added), most = pieces * 2 + 65536;
     uint32_t id = 0;
-    *count = json_is_array(vocab) ? json_array_size(vocab) : 0;
+    *count = pieces; /* an added token that is no piece gets the next number after the pieces there are */
     for (void *it = json_is_array(vocab) ? NULL : json_object_iter((json_t *)(uintptr_t)vocab); it;
          it = json_object_iter_next((json_t *)(uintptr_t)vocab, it)) {
         VS_TRY(check_id(err, json_object_iter_value(it), most, "model.vocab", json_object_iter_key(it), &id));
@@ -33,7 +36,6 @@ static vs_status count_ids(vs_err *err, const json_t *vocab, const json_t *added
         const json_t *a = json_array_get(added, i), *content = json_object_get(a, "content");
         VS_TRY(check_id(err, json_object_get(a, "id"), most, "added_tokens",
                         json_is_string(content) ? json_string_value(content) : "?", &id));
-        if (id >= *count) *count = id + 1;
     }
     return *count ? VS_OK : vs_fail(err, VS_E_FORMAT, "model.vocab is empty");
 }
@@ -48,8 +50,10 @@ static vs_status put_piece(vs_err *err, vs_tokenizer *t, uint32_t id, const char
     return VS_OK;
 }
 
-static vs_status read_added(vs_err *err, vs_tokenizer *t, const json_t *list) {
-    size_t count = json_array_size(list);
+/* As the reference numbers them: a token that is a piece has that piece's id, another the next after the pieces,
+ * whatever the file says. */
+static vs_status read_added(vs_err *err, vs_tokenizer *t, const json_t *list, size_t pieces) {
+    size_t count = json_array_size(list), next = pieces;
     if (!(t->added = vs_zalloc(count, sizeof *t->added))) return vs__json_no_memory(err);
     for (size_t i = 0; i < count; i++) {
         const json_t *j = json_array_get(list, i);
@@ -61,17 +65,16 @@ static vs_status read_added(vs_err *err, vs_tokenizer *t, const json_t *list) {
         VS_TRY(vs__json_own(err, t, json_object_get(j, "content"), "added_tokens.content", &a.s, &n));
         if (!n) continue;
         a.len = (uint32_t)n;
-        a.id = (int32_t)json_integer_value(json_object_get(j, "id"));
         VS_TRY(vs__json_bool(err, j, "special", where, false, &a.special));
         VS_TRY(vs__json_bool(err, j, "normalized", where, !a.special, &a.normalized));
         VS_TRY(vs__json_bool(err, j, "single_word", where, false, &a.single_word));
         VS_TRY(vs__json_bool(err, j, "lstrip", where, false, &a.lstrip));
         VS_TRY(vs__json_bool(err, j, "rstrip", where, false, &a.rstrip));
-        int32_t known = vs__vocab_find(&t->vocab, a.s, n);
-        if (known < 0)
-            VS_TRY(put_piece(err, t, (uint32_t)a.id, a.s, n));
-        else if (known != a.id)
-            return vs_fail(err, VS_E_FORMAT, "added_tokens: '%.60s' has id %d, in the vocabulary %d", a.s, a.id, known);
+        a.id = vs__vocab_find(&t->vocab, a.s, n);
+        if (a.id < 0) {
+            a.id = (int32_t)next;
+            VS_TRY(put_piece(err, t, (uint32_t)next++, a.s, n));
+        }
         t->added[t->added_count++] = a;
     }
     return VS_OK;
@@ -86,7 +89,8 @@ static vs_status read_unk(vs_err *err, vs_tokenizer *t, const json_t *j, bool ne
     size_t n = 0;
     VS_TRY(vs__json_string(err, unk, "model.unk_token", &s, &n));
     t->unk = vs__vocab_find(&t->vocab, s, n);
-    return t->unk >= 0 ? VS_OK : vs_fail(err, VS_E_FORMAT, "model.unk_token '%.60s' is not in the vocabulary", s);
+    t->unk_missing = t->unk < 0;
+    return VS_OK;
 }
 
 static vs_status read_vocab(vs_err *err, vs_tokenizer *t, const json_t *vocab) {
@@ -116,6 +120,18 @@ static vs_status read_merge(vs_err *err, const json_t *j, size_t i, const char *
     return VS_OK;
 }
 
+/* The piece that two pieces make: the second without the mark of what continues a word. */
+static vs_status join(vs_err *err, const vs__bpe *m, size_t i, const char *const side[2], const size_t n[2],
+                      vs_buf *out) {
+    vs_buf_clear(out);
+    if (n[1] < m->prefix_len)
+        return vs_fail(err, VS_E_FORMAT, "model.merges[%zu]: '%.60s' is shorter than continuing_subword_prefix", i,
+                       side[1]);
+    vs_buf_put(out, side[0], n[0]);
+    vs_buf_put(out, side[1] + m->prefix_len, n[1] - m->prefix_len);
+    return out->failed ? vs__json_no_memory(err) : VS_OK;
+}
+
 static vs_status read_merges(vs_err *err, vs_tokenizer *t, const json_t *list) {
     if (!json_is_array(list))
         return vs_fail(err, VS_E_FORMAT, "model.merges: want an array, it is %s", vs__json_kind(list));
@@ -126,13 +142,7 @@ static vs_status read_merges(vs_err *err, vs_tokenizer *t, const json_t *list) {
         const char *side[2] = {NULL, NULL};
         size_t n[2] = {0, 0};
         if ((s = read_merge(err, json_array_get(list, i), i, side, n)) != VS_OK) break;
-        vs_buf_clear(&joined);
-        vs_buf_put(&joined, side[0], n[0]);
-        vs_buf_put(&joined, side[1], n[1]);
-        if (joined.failed) {
-            s = vs__json_no_memory(err);
-            break;
-        }
+        if ((s = join(err, &t->bpe, i, side, n, &joined)) != VS_OK) break;
         int32_t left = vs__vocab_find(&t->vocab, side[0], n[0]), right = vs__vocab_find(&t->vocab, side[1], n[1]);
         int32_t id = vs__vocab_find(&t->vocab, joined.s, joined.len);
         if (left < 0 || right < 0 || id < 0)
@@ -154,12 +164,20 @@ static vs_status absent(vs_err *err, const json_t *j, const char *key) {
     return none ? VS_OK : vs_fail(err, VS_E_UNSUPPORTED, "model.%s is not supported", key);
 }
 
+static vs_status read_affix(vs_err *err, vs_tokenizer *t, const json_t *j, const char *key, const char **s, size_t *n) {
+    const json_t *v = json_object_get(j, key);
+    if (!v || json_is_null(v)) return VS_OK;
+    VS_TRY(vs__json_own(err, t, v, key, s, n));
+    return *n <= VS__BPE_AFFIX ? VS_OK
+                               : vs_fail(err, VS_E_RANGE, "model.%s is longer than %d bytes", key, VS__BPE_AFFIX);
+}
+
 static vs_status read_bpe(vs_err *err, vs_tokenizer *t, const json_t *j) {
     vs__bpe *m = &t->bpe;
     t->model = VS__MODEL_BPE;
     VS_TRY(absent(err, j, "dropout"));
-    VS_TRY(absent(err, j, "continuing_subword_prefix"));
-    VS_TRY(absent(err, j, "end_of_word_suffix"));
+    VS_TRY(read_affix(err, t, j, "continuing_subword_prefix", &m->prefix, &m->prefix_len));
+    VS_TRY(read_affix(err, t, j, "end_of_word_suffix", &m->suffix, &m->suffix_len));
     VS_TRY(vs__json_bool(err, j, "byte_fallback", "model", false, &m->byte_fallback));
     VS_TRY(vs__json_bool(err, j, "fuse_unk", "model", false, &m->fuse_unk));
     VS_TRY(vs__json_bool(err, j, "ignore_merges", "model", false, &m->ignore_merges));
@@ -180,6 +198,12 @@ static vs_status read_wordpiece(vs_err *err, vs_tokenizer *t, const json_t *j) {
         const vs__piece *p = &t->vocab.piece[i];
         if (p->s && p->len) VS_TRY(vs__trie_add(err, &m->trie, p->s, p->len, (int32_t)i));
     }
+    return read_unk(err, t, j, true);
+}
+
+static vs_status read_words(vs_err *err, vs_tokenizer *t, const json_t *j) {
+    t->model = VS__MODEL_WORDS;
+    VS_TRY(read_vocab(err, t, json_object_get(j, "vocab")));
     return read_unk(err, t, j, true);
 }
 
@@ -218,7 +242,8 @@ vs_status vs__json_model(vs_err *err, vs_tokenizer *t, const json_t *j, const js
     static const struct {
         const char *type;
         vs_status (*read)(vs_err *, vs_tokenizer *, const json_t *);
-    } known[] = {{"BPE", read_bpe}, {"WordPiece", read_wordpiece}, {"Unigram", read_unigram}};
+    } known[] = {
+        {"BPE", read_bpe}, {"WordPiece", read_wordpiece}, {"Unigram", read_unigram}, {"WordLevel", read_words}};
     const char *type = NULL;
     size_t count = 0;
     VS_TRY(vs__json_type(err, j, "model", &type));
@@ -230,7 +255,7 @@ vs_status vs__json_model(vs_err *err, vs_tokenizer *t, const json_t *j, const js
     for (size_t k = 0; k < sizeof known / sizeof *known; k++)
         if (!strcmp(type, known[k].type)) {
             VS_TRY(known[k].read(err, t, j));
-            return read_added(err, t, added);
+            return read_added(err, t, added, count_pieces(vocab));
         }
     return vs__json_unknown(err, "model", type);
 }

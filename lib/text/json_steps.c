@@ -59,6 +59,7 @@ static const struct {
 } plain_norm[] = {
     {"NFC", VS__NORM_NFC, 0},   {"NFD", VS__NORM_NFD, 0},         {"NFKC", VS__NORM_NFKC, 0},
     {"NFKD", VS__NORM_NFKD, 0}, {"Lowercase", VS__NORM_LOWER, 0}, {"StripAccents", VS__NORM_DROP_MARKS, 1},
+    {"Nmt", VS__NORM_NMT, 0},   {"ByteLevel", VS__NORM_BYTES, 0},
 };
 
 vs_status vs__json_normalizer(vs_err *err, vs_tokenizer *t, const json_t *j, int depth) {
@@ -228,6 +229,17 @@ vs_status vs__json_pretokenizer(vs_err *err, vs_tokenizer *t, const json_t *j, i
         step = (vs__pretok_step){.kind = VS__PRETOK_DIGITS, .behavior = single ? VS__ISOLATED : VS__CONTIGUOUS};
         return pretok_push(err, t, step);
     }
+    if (!strcmp(type, "CharDelimiterSplit")) {
+        step = (vs__pretok_step){.kind = VS__PRETOK_SPLIT, .behavior = VS__REMOVED};
+        VS_TRY(vs__json_own(err, t, json_object_get(j, "delimiter"), "pre_tokenizer.delimiter", &step.pattern.literal,
+                            &step.pattern.n));
+        return pretok_push(err, t, step);
+    }
+    if (!strcmp(type, "FixedLength")) {
+        step = (vs__pretok_step){.kind = VS__PRETOK_LENGTH};
+        VS_TRY(vs__json_size(err, j, "length", where, 5, INT32_MAX, &step.length));
+        return step.length ? pretok_push(err, t, step) : vs_fail(err, VS_E_RANGE, "pre_tokenizer.length is 0");
+    }
     return vs__json_unknown(err, where, type);
 }
 
@@ -282,6 +294,12 @@ vs_status vs__json_decoder(vs_err *err, vs_tokenizer *t, const json_t *j, int de
     } else if (!strcmp(type, "BPEDecoder")) {
         step.kind = VS__DECODE_SUFFIX;
         VS_TRY(vs__json_own(err, t, json_object_get(j, "suffix"), "decoder.suffix", &step.a, &step.an));
+    } else if (!strcmp(type, "CTC")) {
+        step.kind = VS__DECODE_CTC;
+        VS_TRY(vs__json_own(err, t, json_object_get(j, "pad_token"), "decoder.pad_token", &step.a, &step.an));
+        VS_TRY(vs__json_own(err, t, json_object_get(j, "word_delimiter_token"), "decoder.word_delimiter_token", &step.b,
+                            &step.bn));
+        VS_TRY(vs__json_bool(err, j, "cleanup", where, true, &step.flag));
     } else {
         return vs__json_unknown(err, where, type);
     }

@@ -233,6 +233,17 @@ static void each_character(const vs__norm_step *step, const vs__text *src, vs__s
         case VS__NORM_DROP_MARKS:
             if (step->flags ? !vs__is_mark(cp) : !vs__is_nonspacing(cp)) vs__text_put_slice(dst, src, i, next);
             break;
+        case VS__NORM_NMT:
+            if (vs__is_nmt_dropped(cp)) break;
+            if (vs__is_nmt_blank(cp))
+                vs__text_put(dst, " ", 1, from, to);
+            else
+                vs__text_put_slice(dst, src, i, next);
+            break;
+        case VS__NORM_BYTES:
+            for (size_t k = i; k < next; k++)
+                vs__text_put_cp(dst, vs__byte_to_char((unsigned char)src->s[k]), src->from[k], src->to[k]);
+            break;
         default: /* VS__NORM_LOWER */
             for (size_t k = 0, n = vs__lower(cp, low); k < n; k++) vs__text_put_cp(dst, low[k], from, to);
         }
@@ -245,7 +256,9 @@ static vs_status replace(vs_err *err, const vs__norm_step *step, const vs__text 
     vs_status st = vs__pattern_matches(err, &step->pattern, src->s + at.begin, at.end - at.begin, &m, &count, &cap);
     for (size_t i = 0; st == VS_OK && i < count; i++) {
         size_t begin = at.begin + m[i].begin, end = at.begin + m[i].end;
-        if (m[i].is_match)
+        if (m[i].is_match && end == at.begin) /* an empty match in front of all */
+            vs__text_put(dst, step->a, step->an, at.origin, at.origin);
+        else if (m[i].is_match)
             vs__text_put(dst, step->a, step->an, src->from[end - 1], src->to[end - 1]);
         else
             vs__text_put_slice(dst, src, begin, end);
@@ -279,6 +292,8 @@ vs_status vs__normalize(vs_err *err, const vs__norm_step *step, const vs__text *
     case VS__NORM_CLEAN:
     case VS__NORM_CJK:
     case VS__NORM_DROP_MARKS:
+    case VS__NORM_NMT:
+    case VS__NORM_BYTES:
     case VS__NORM_LOWER: each_character(step, src, at, dst); break;
     case VS__NORM_NFC:
     case VS__NORM_NFD:

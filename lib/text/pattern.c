@@ -1,4 +1,4 @@
-/* pattern.c - where a literal or a regular expression occurs. */
+/* pattern.c - where a literal or a regular expression occurs; an empty match counts, but not right after another. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 #include <string.h>
@@ -23,46 +23,27 @@ const char *vs__words_pattern(const char *pre) {
     return rows[0].re;
 }
 
-/* The reference's engine takes White_Space for \s; PCRE2 would add U+180E. */
-#define SPACES                                                                                                         \
-    "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
-
-/* \s and \S spelled out; inside a class \S stays (no class within a class). */
-static void respell(const char *re, size_t n, vs_buf *out) {
-    bool in_class = false;
-    for (size_t i = 0; i < n; i++) {
-        if (re[i] == '\\' && i + 1 < n) {
-            char c = re[++i];
-            if (c == 's')
-                vs_buf_puts(out, in_class ? SPACES : "[" SPACES "]");
-            else if (c == 'S' && !in_class)
-                vs_buf_puts(out, "[^" SPACES "]");
-            else
-                vs_buf_put(out, re + i - 1, 2);
-            continue;
-        }
-        if (re[i] == '[') in_class = true;
-        if (re[i] == ']') in_class = false;
-        vs_buf_putc(out, re[i]);
-    }
-}
-
 vs_status vs__pattern_regex(vs_err *err, vs__pattern *p, const char *re, size_t n) {
     vs_buf text = {0};
-    respell(re, n, &text);
-    if (text.failed) {
+    vs_buf_puts(&text, "(*LF)");
+    vs_status s = vs__regex_respell(err, re, n, &text);
+    if (s == VS_OK && text.failed) s = vs_fail(err, VS_E_NOMEM, "no memory for a pattern of %zu bytes", n);
+    if (s != VS_OK) {
         vs_buf_free(&text);
-        return vs_fail(err, VS_E_NOMEM, "no memory for a pattern of %zu bytes", n);
+        return s;
     }
     int code;
     PCRE2_SIZE at;
-    p->re = pcre2_compile((PCRE2_SPTR)(text.s ? text.s : ""), text.len, PCRE2_UTF | PCRE2_UCP, &code, &at, NULL);
+    p->re = pcre2_compile((PCRE2_SPTR)text.s, text.len, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, &code, &at, NULL);
     vs_buf_free(&text);
     if (!p->re) {
         unsigned char why[128];
         pcre2_get_error_message(code, why, sizeof why);
         return vs_fail(err, VS_E_FORMAT, "pattern '%.*s': %s", n > 80 ? 80 : (int)n, re, (char *)why);
     }
+    uint32_t empty = 0;
+    pcre2_pattern_info(p->re, PCRE2_INFO_MATCHEMPTY, &empty);
+    p->matches_empty = empty != 0;
     pcre2_jit_compile(p->re, PCRE2_JIT_COMPLETE); /* where it is not to be had, the interpreter matches */
     return VS_OK;
 }
@@ -111,6 +92,11 @@ static vs_status regex_next(vs_err *err, const vs__pattern *p, pcre2_match_data 
     return VS_OK;
 }
 
+static size_t next_character(const char *s, size_t n, size_t at) {
+    vs_utf8_next(s, n, &at, NULL);
+    return at;
+}
+
 vs_status vs__pattern_matches(vs_err *err, const vs__pattern *p, const char *s, size_t n, vs__match **m, size_t *count,
                               size_t *cap) {
     pcre2_match_data *data = NULL;
@@ -119,8 +105,8 @@ vs_status vs__pattern_matches(vs_err *err, const vs__pattern *p, const char *s, 
         if (!data) return vs_fail(err, VS_E_NOMEM, "no memory to match a pattern");
     }
     vs_status st = VS_OK;
-    size_t done = 0, at = 0; /* done: covered so far; at: where the search goes on */
-    while (at < n) {
+    size_t done = 0, at = 0, last = SIZE_MAX; /* covered so far; where the search goes on; where the last match ended */
+    while (n && (at < n || (at == n && p->matches_empty))) {
         vs__match hit = {.is_match = false};
         if (p->re) {
             st = regex_next(err, p, data, s, n, at, &hit);
@@ -129,12 +115,15 @@ vs_status vs__pattern_matches(vs_err *err, const vs__pattern *p, const char *s, 
             hit.end = hit.begin + p->n;
         }
         if (st != VS_OK || !hit.is_match) break;
+        if (hit.begin == hit.end && hit.end == last) { /* no empty match right after another */
+            if (at++ < n) at = next_character(s, n, at - 1);
+            continue;
+        }
         if (hit.begin > done) st = vs__match_push(err, m, count, cap, (vs__match){done, hit.begin, false});
-        if (st == VS_OK && hit.end > done) st = vs__match_push(err, m, count, cap, hit);
+        if (st == VS_OK && hit.end >= done) st = vs__match_push(err, m, count, cap, hit);
         if (st != VS_OK) break;
         done = hit.end > done ? hit.end : done;
-        at = hit.end;
-        if (hit.begin == hit.end && at < n) vs_utf8_next(s, n, &at, NULL);
+        at = last = hit.end;
     }
     if (st == VS_OK && done < n) st = vs__match_push(err, m, count, cap, (vs__match){done, n, false});
     if (data) pcre2_match_data_free(data);

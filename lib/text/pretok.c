@@ -35,12 +35,21 @@ static bool is_delimiter(vs__pretok_kind kind, uint32_t cp) {
                                        : vs__is_punctuation(cp);
 }
 
+static vs_status cut_length(vs_err *err, size_t length, vs__encoder *e, const char *s, size_t n) {
+    for (size_t i = 0, next = 0, k; i < n; i = next) {
+        for (k = 0; k < length && next < n; k++) vs_utf8_next(s, n, &next, NULL);
+        VS_TRY(vs__match_push(err, &e->match, &e->matches, &e->match_cap, (vs__match){i, next, false}));
+    }
+    return VS_OK;
+}
+
 static vs_status cut(vs_err *err, const vs__pretok_step *step, vs__encoder *e, vs__slice at) {
     e->matches = 0;
     const char *s = e->x.s + at.begin;
     size_t n = at.end - at.begin, done = 0;
     if (step->kind == VS__PRETOK_SPLIT)
         return vs__pattern_matches(err, &step->pattern, s, n, &e->match, &e->matches, &e->match_cap);
+    if (step->kind == VS__PRETOK_LENGTH) return cut_length(err, step->length, e, s, n);
     for (size_t i = 0, next; i < n; i = next) {
         next = i;
         if (!is_delimiter(step->kind, vs_utf8_next(s, n, &next, NULL))) continue;
@@ -142,6 +151,7 @@ static vs_status respell(vs_err *err, const vs__pretok_step *step, vs__encoder *
 
 vs_status vs__pretokenize(vs_err *err, const vs__pretok_step *step, vs__encoder *e) {
     bool cuts = step->kind == VS__PRETOK_SPLIT || step->kind == VS__PRETOK_SPACE ||
-                step->kind == VS__PRETOK_PUNCTUATION || step->kind == VS__PRETOK_DIGITS;
+                step->kind == VS__PRETOK_PUNCTUATION || step->kind == VS__PRETOK_DIGITS ||
+                step->kind == VS__PRETOK_LENGTH;
     return cuts ? split(err, step, e) : respell(err, step, e);
 }

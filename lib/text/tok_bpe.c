@@ -143,24 +143,47 @@ static void add(word *w, int32_t id, size_t at, size_t len, bool literal) {
     w->n++;
 }
 
+/* The piece of the character s[i..next), spelled as its place in the word wants it: in small, n bytes, where that is
+ * not how the text has it. */
+static int32_t character(const vs_tokenizer *t, const char *s, size_t i, size_t next, bool last, char *small,
+                         size_t *n) {
+    const vs__bpe *m = &t->bpe;
+    size_t before = i ? m->prefix_len : 0, after = last ? m->suffix_len : 0;
+    *n = 0;
+    if (!before && !after) {
+        uint32_t c = (unsigned char)s[i];
+        return c < 128 ? m->ascii[c] : vs__vocab_find(&t->vocab, s + i, next - i);
+    }
+    if (before) memcpy(small, m->prefix, before);
+    memcpy(small + before, s + i, next - i);
+    if (after) memcpy(small + before + (next - i), m->suffix, after);
+    *n = before + (next - i) + after;
+    return vs__vocab_find(&t->vocab, small, *n);
+}
+
 /* Characters of the vocabulary; others as their bytes where there are such pieces, else unknown. */
-static void split(const vs_tokenizer *t, const char *s, size_t n, word *w) {
+static vs_status split(vs_err *err, const vs_tokenizer *t, const char *s, size_t n, word *w) {
     const vs__bpe *m = &t->bpe;
     size_t unk_len = 0, unk_at = 0; /* an unknown token that is still growing */
-    for (size_t i = 0, next; i < n; i = next) {
+    char small[2 * VS__BPE_AFFIX + 4];
+    for (size_t i = 0, next, k_small; i < n; i = next) {
         next = i;
-        uint32_t cp = vs_utf8_next(s, n, &next, NULL);
-        int32_t id = cp < 128 ? m->ascii[cp] : vs__vocab_find(&t->vocab, s + i, next - i);
+        vs_utf8_next(s, n, &next, NULL);
+        int32_t id = character(t, s, i, next, next == n, small, &k_small);
         if (id != NONE) {
             if (unk_len) add(w, t->unk, unk_at, unk_len, false);
             unk_len = 0;
-            add(w, id, i, next - i, true);
+            add(w, id, i, next - i, !k_small);
             continue;
         }
+        const char *c = k_small ? small : s + i;
+        size_t count = k_small ? k_small : next - i;
         bool bytes = m->byte_fallback;
-        for (size_t k = i; k < next; k++) bytes = bytes && m->byte[(unsigned char)s[k]] != NONE;
+        for (size_t k = 0; k < count; k++) bytes = bytes && m->byte[(unsigned char)c[k]] != NONE;
         if (bytes) {
-            for (size_t k = i; k < next; k++) add(w, m->byte[(unsigned char)s[k]], k, 1, false);
+            for (size_t k = 0; k < count; k++) add(w, m->byte[(unsigned char)c[k]], i + k, 1, false);
+        } else if (t->unk_missing) {
+            return vs__unknown(err, t, &id);
         } else if (t->unk >= 0) {
             if (unk_len && !m->fuse_unk) {
                 add(w, t->unk, unk_at, unk_len, false);
@@ -171,6 +194,7 @@ static void split(const vs_tokenizer *t, const char *s, size_t n, word *w) {
         }
     }
     if (unk_len) add(w, t->unk, unk_at, unk_len, false);
+    return VS_OK;
 }
 
 /* Whether the two still make the candidate's piece: either may have changed since it was put in the heap. */
@@ -218,12 +242,14 @@ vs_status vs__bpe_encode(vs_err *err, vs__encoder *e, const char *s, size_t n) {
         if (id != NONE) return vs__emit(err, e, id, 0, n);
     }
     if (n > INT32_MAX / 4) return vs_fail(err, VS_E_RANGE, "a word of %zu bytes is too long", n);
-    /* at most n symbols; each of the at most n-1 merges takes one candidate out and puts at most two in */
-    VS_TRY(vs__scratch(err, &e->scratch, &e->scratch_size, n, sizeof(symbol)));
-    VS_TRY(vs__scratch(err, &e->scratch2, &e->scratch2_size, 2 * n, sizeof(candidate)));
+    /* at most a symbol a byte, affixes of unknown characters included; each of the fewer merges takes one candidate out
+     * and puts at most two in */
+    size_t most = t->bpe.byte_fallback ? n * (1 + t->bpe.prefix_len) + t->bpe.suffix_len : n;
+    VS_TRY(vs__scratch(err, &e->scratch, &e->scratch_size, most, sizeof(symbol)));
+    VS_TRY(vs__scratch(err, &e->scratch2, &e->scratch2_size, 2 * most, sizeof(candidate)));
     word w = {.s = e->scratch};
     heap h = {.c = e->scratch2};
-    split(t, s, n, &w);
+    VS_TRY(split(err, t, s, n, &w));
     merge(t, s, &w, &h);
     size_t pos = 0;
     for (size_t i = 0; i < w.n; i++) {

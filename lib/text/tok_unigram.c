@@ -48,9 +48,7 @@ vs_status vs__unigram_encode(vs_err *err, vs__encoder *e, const char *s, size_t 
     VS_TRY(vs__scratch(err, &e->scratch, &e->scratch_size, n + 1, sizeof(path)));
     path *best = e->scratch;
     search(t, s, n, best);
-    if (best[n].id < 0)
-        return vs_fail(err, VS_E_UNSUPPORTED,
-                       "the text has characters that the vocabulary lacks, and it has no unknown piece");
+    if (best[n].id < 0) return vs__unknown(err, t, &best[n].id);
     /* walk back, turning the links round */
     size_t end = n;
     uint32_t next = UINT32_MAX;

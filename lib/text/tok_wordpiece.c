@@ -32,5 +32,7 @@ vs_status vs__wordpiece_encode(vs_err *err, vs__encoder *e, const char *s, size_
     }
     if (!bad) return VS_OK;
     e->out.n = before;
-    return vs__emit(err, e, t->unk, 0, n);
+    int32_t unk;
+    VS_TRY(vs__unknown(err, t, &unk));
+    return vs__emit(err, e, unk, 0, n);
 }

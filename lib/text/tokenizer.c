@@ -122,10 +122,19 @@ static vs_status put(vs_err *err, vs_tokens *t, size_t *cap, int32_t id, uint32_
 vs_status vs__emit(vs_err *err, vs__encoder *e, int32_t id, size_t begin, size_t end) {
     const vs__text *x = &e->x;
     size_t b = e->at.begin + begin, z = e->at.begin + end;
-    if (z > e->at.end) z = e->at.end; /* the reference's lengths can run over where it drops unknown characters */
+    if (z > e->at.end) z = e->at.end; /* lengths can run over: a suffix spelled as bytes, unknown characters dropped */
+    if (b >= e->at.end && b > e->at.begin)
+        return put(err, &e->out, &e->out_cap, id, x->to[e->at.end - 1], x->to[e->at.end - 1]);
     if (begin >= end || b >= z)
         return put(err, &e->out, &e->out_cap, id, e->at.origin + (uint32_t)begin, e->at.origin + (uint32_t)end);
     return put(err, &e->out, &e->out_cap, id, x->from[b], x->to[z - 1]);
+}
+
+vs_status vs__unknown(vs_err *err, const vs_tokenizer *t, int32_t *id) {
+    *id = t->unk;
+    if (t->unk >= 0) return VS_OK;
+    return vs_fail(err, VS_E_UNSUPPORTED,
+                   "the text has characters that the vocabulary lacks, and it has no unknown piece");
 }
 
 vs_status vs__scratch(vs_err *err, void **p, size_t *size, size_t n, size_t each) {
@@ -140,6 +149,48 @@ vs_status vs__scratch(vs_err *err, void **p, size_t *size, size_t n, size_t each
 }
 
 /* ---- added tokens in a text ---- */
+
+enum { FOUND = 1 }; /* the type, until the template gives one, of a token that was found in the text as it is written */
+
+static bool blank(uint32_t cp) {
+    return cp == 0x120 || vs__is_space(cp);
+} /* U+0120 spells a blank in GPT-2's alphabet */
+
+static bool inside(const char *s, size_t at) { return ((unsigned char)s[at] & 0xC0) == 0x80; } /* a character */
+
+/* Blanks at the ends of the spelling s[n] are left out of a span of text[size] (ByteLevel's trim_offsets), character by
+ * character: the one that was put in front of a text stands for its first character. */
+static void trim_span(const vs_tokenizer *t, const char *text, size_t size, const char *s, size_t n, bool first,
+                      uint32_t *from, uint32_t *to) {
+    size_t next = 0, lead = 0, trail = 0, begin = *from, end = *to;
+    bool leading = true;
+    while (next < n) {
+        bool is_blank = blank(vs_utf8_next(s, n, &next, NULL));
+        leading = leading && is_blank;
+        lead += leading;
+        trail = is_blank ? trail + 1 : 0;
+    }
+    if (lead == 1 && t->trim_keeps_first && (first || begin == 0)) lead = 0;
+    for (; lead && begin < end; lead--)
+        while (++begin < size && inside(text, begin)) {
+        }
+    size_t back = end;
+    for (; trail && back; trail--)
+        while (--back && inside(text, back)) {
+        }
+    if (!trail) end = back;
+    *from = (uint32_t)begin;
+    *to = (uint32_t)(end > begin ? end : begin);
+}
+
+/* A token found in the text, spelled s[n] there with the blanks that it took along. */
+static vs_status put_found(vs_err *err, vs__encoder *e, int32_t id, uint32_t begin, uint32_t end, const char *s,
+                           size_t n) {
+    if (e->t->trim_offsets) trim_span(e->t, e->text, e->text_len, s, n, !e->out.n, &begin, &end);
+    VS_TRY(put(err, &e->out, &e->out_cap, id, begin, end));
+    e->out.type[e->out.n - 1] = FOUND;
+    return VS_OK;
+}
 
 /* Whether the character before s+at (or at it) is of a word. */
 static bool word_before(const char *s, size_t at) {
@@ -202,6 +253,7 @@ static vs_status encode_slice(vs_err *err, vs__encoder *e, vs__slice at) {
     case VS__MODEL_BPE: return vs__bpe_encode(err, e, s, n);
     case VS__MODEL_WORDPIECE: return vs__wordpiece_encode(err, e, s, n);
     case VS__MODEL_UNIGRAM: return vs__unigram_encode(err, e, s, n);
+    case VS__MODEL_WORDS: return vs__words_encode(err, e, s, n);
     }
     return VS_OK;
 }
@@ -248,7 +300,7 @@ static vs_status encode_segment(vs_err *err, vs__encoder *e, const char *text, s
                 s = encode_part(err, e, (vs__slice){0, e->x.n, e->x.from[0]});
         }
         if (s == VS_OK && k >= 0)
-            s = put(err, &e->out, &e->out_cap, t->added[k].id, whole.from[from], whole.to[to - 1]);
+            s = put_found(err, e, t->added[k].id, whole.from[from], whole.to[to - 1], whole.s + from, to - from);
         done = k < 0 ? whole.n : to;
         if (at < done) at = done;
     }
@@ -260,13 +312,15 @@ static vs_status encode(vs_err *err, vs__encoder *e, const char *text, size_t n)
     const vs_tokenizer *t = e->t;
     size_t bad = 0, done = 0, at = 0, from = 0, to = 0;
     if (n > INT32_MAX / 4) return vs_fail(err, VS_E_RANGE, "a text of %zu bytes is too long", n);
+    e->text = text;
+    e->text_len = n;
     if (!vs_utf8_valid(text, n, &bad))
         return vs_fail(err, VS_E_FORMAT, "the text is not UTF-8: byte %zu is 0x%02X", bad, (unsigned char)text[bad]);
     while (done < n) {
         int32_t k = next_added(t, &t->raw, text, n, done, &at, &from, &to);
         size_t stop = k < 0 ? n : from;
         if (stop > done) VS_TRY(encode_segment(err, e, text, done, stop));
-        if (k >= 0) VS_TRY(put(err, &e->out, &e->out_cap, t->added[k].id, (uint32_t)from, (uint32_t)to));
+        if (k >= 0) VS_TRY(put_found(err, e, t->added[k].id, (uint32_t)from, (uint32_t)to, text + from, to - from));
         done = k < 0 ? n : to;
         if (at < done) at = done;
     }
@@ -275,40 +329,11 @@ static vs_status encode(vs_err *err, vs__encoder *e, const char *text, size_t n)
 
 /* ---- the template ---- */
 
-static bool blank(uint32_t cp) {
-    return cp == 0x120 || vs__is_space(cp);
-} /* U+0120 spells a blank in GPT-2's alphabet */
-
-static bool inside(const char *s, size_t at) { return ((unsigned char)s[at] & 0xC0) == 0x80; } /* a character */
-
-/* Blanks at the ends of a piece are left out of its span (ByteLevel's trim_offsets), character by character: the one
- * that was put in front of a text stands for its first character. */
 static void trim(const vs_tokenizer *t, const char *text, size_t size, vs_tokens *x) {
     for (size_t i = 0; i < x->n; i++) {
-        size_t n, next = 0, lead = 0, trail = 0, begin = x->begin[i], end = x->end[i];
+        size_t n;
         const char *s = vs_piece(t, x->id[i], &n);
-        if (s && (t->vocab.piece[x->id[i]].flags & VS__PIECE_ADDED)) { /* with the blanks that it took along */
-            s = text + begin;
-            n = end - begin;
-        }
-        bool leading = true;
-        while (s && next < n) {
-            bool is_blank = blank(vs_utf8_next(s, n, &next, NULL));
-            leading = leading && is_blank;
-            lead += leading;
-            trail = is_blank ? trail + 1 : 0;
-        }
-        if (lead == 1 && t->trim_keeps_first && (i == 0 || begin == 0)) lead = 0;
-        for (; lead && begin < end; lead--)
-            while (++begin < size && inside(text, begin)) {
-            }
-        size_t back = end;
-        for (; trail && back; trail--)
-            while (--back && inside(text, back)) {
-            }
-        if (!trail) end = back;
-        x->begin[i] = (uint32_t)begin;
-        x->end[i] = (uint32_t)(end > begin ? end : begin);
+        if (s && x->type[i] != FOUND) trim_span(t, text, size, s, n, i == 0, &x->begin[i], &x->end[i]);
     }
 }
 

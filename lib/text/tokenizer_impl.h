@@ -67,6 +67,8 @@ bool vs__is_mark(uint32_t cp);        /* Mn Mc Me */
 bool vs__is_number(uint32_t cp);      /* N* */
 bool vs__is_cjk(uint32_t cp);         /* ideographs that BERT splits at */
 bool vs__is_word(uint32_t cp);        /* \w */
+bool vs__is_nmt_dropped(uint32_t cp); /* SentencePiece's nmt rules drop it */
+bool vs__is_nmt_blank(uint32_t cp);   /* and take this for a blank */
 bool vs__is_late(uint32_t cp);        /* utf8proc may normalise it, the reference does not */
 /* The same for a pattern's class: letters, marks, decimal and letter numbers, connectors, joiners, letters in circles.
  */
@@ -118,6 +120,7 @@ typedef struct vs__pattern {
     const char *literal;
     size_t n;
     struct pcre2_real_code_8 *re;
+    bool matches_empty;
 } vs__pattern;
 typedef struct vs__match {
     size_t begin, end;
@@ -151,6 +154,8 @@ typedef enum vs__norm_kind {
     VS__NORM_NFKD,
     VS__NORM_CHARSMAP, /* characters by a table */
     VS__NORM_STRIP,    /* white space at the left (flag 1), right (flag 2) */
+    VS__NORM_NMT,      /* SentencePiece's: control characters out, what else is blank a blank */
+    VS__NORM_BYTES,    /* every byte becomes a printable character (GPT-2) */
 } vs__norm_kind;
 typedef struct vs__norm_step {
     vs__norm_kind kind;
@@ -182,6 +187,7 @@ typedef enum vs__pretok_kind {
     VS__PRETOK_BYTES,       /* every byte becomes a printable character (GPT-2) */
     VS__PRETOK_METASPACE,   /* blanks become a; a in front (prepend) unless it is there */
     VS__PRETOK_PREFIX,      /* a in front unless it is there */
+    VS__PRETOK_LENGTH,      /* every `length` characters */
 } vs__pretok_kind;
 typedef struct vs__pretok_step {
     vs__pretok_kind kind;
@@ -190,7 +196,7 @@ typedef struct vs__pretok_step {
     vs__prepend prepend;
     vs__pattern pattern;
     const char *a;
-    size_t an;
+    size_t an, length;
 } vs__pretok_step;
 
 typedef enum vs__decode_kind {
@@ -202,6 +208,7 @@ typedef enum vs__decode_kind {
     VS__DECODE_WORDPIECE,
     VS__DECODE_METASPACE,
     VS__DECODE_SUFFIX,
+    VS__DECODE_CTC, /* of equal pieces in a row one; a goes, b is a blank */
 } vs__decode_kind;
 typedef struct vs__decode_step {
     vs__decode_kind kind;
@@ -209,8 +216,10 @@ typedef struct vs__decode_step {
     const char *
         a; /* REPLACE: by; STRIP: the character; WORDPIECE: the prefix; METASPACE: the mark; SUFFIX: what ends a word */
     size_t an;
+    const char *b; /* CTC: between words */
+    size_t bn;
     size_t start, stop; /* STRIP */
-    bool flag;          /* WORDPIECE: clean up; METASPACE: the first piece's marks go */
+    bool flag;          /* WORDPIECE, CTC: clean up; METASPACE: the first piece's marks go */
 } vs__decode_step;
 
 /* ---- models ---- */
@@ -218,12 +227,15 @@ typedef struct vs__decode_step {
 typedef struct vs__merge {
     uint32_t left, right, rank, id;
 } vs__merge;
+enum { VS__BPE_AFFIX = 64 }; /* bytes of a prefix or suffix at most */
 typedef struct vs__bpe {
     vs__merge *merge; /* [mask+1] open addressing; NULL: pairs are looked up by their joined spelling */
     size_t mask;
     uint32_t *rank; /* [count] order of a joined piece; NULL: its id */
     int32_t byte[256];
     bool byte_fallback, fuse_unk, ignore_merges;
+    const char *prefix, *suffix; /* of the characters that do not begin a word; of the one that ends it */
+    size_t prefix_len, suffix_len;
     int32_t ascii[128];
 } vs__bpe;
 typedef struct vs__wordpiece {
@@ -238,7 +250,7 @@ typedef struct vs__unigram {
     bool byte_fallback;
     int32_t byte[256];
 } vs__unigram;
-typedef enum vs__model_kind { VS__MODEL_BPE, VS__MODEL_WORDPIECE, VS__MODEL_UNIGRAM } vs__model_kind;
+typedef enum vs__model_kind { VS__MODEL_BPE, VS__MODEL_WORDPIECE, VS__MODEL_UNIGRAM, VS__MODEL_WORDS } vs__model_kind;
 
 /* A piece of the template: one of the texts, or a token. */
 typedef struct vs__slot {
@@ -276,7 +288,8 @@ struct vs_tokenizer {
     vs__bpe bpe;
     vs__wordpiece wordpiece;
     vs__unigram unigram;
-    int32_t unk; /* the model's unknown token or -1 */
+    int32_t unk;      /* the model's unknown token or -1 */
+    bool unk_missing; /* it has a name, but the vocabulary does not have it: the first unknown character is an error */
     vs__slot *single, *pair;
     size_t single_count, pair_count;
     bool trim_offsets, trim_keeps_first; /* ByteLevel post-processing; with an added leading blank */
@@ -288,6 +301,8 @@ struct vs_tokenizer {
 
 typedef struct vs__encoder {
     const vs_tokenizer *t;
+    const char *text; /* the original */
+    size_t text_len;
     vs__text x, y; /* the text and the next form of it */
     vs__slice *slice, *slice2;
     size_t slices, slices2, slice_cap, slice2_cap;
@@ -311,6 +326,9 @@ void vs__slices_swap(vs__encoder *e); /* slice2 is looked at next, slice is empt
 
 vs_status vs__pretokenize(vs_err *err, const vs__pretok_step *step,
                           vs__encoder *e) VS_MUST_CHECK; /* e->slice -> e->slice */
+/* vs__unknown() - the unknown token's id.  VS_OK | VS_E_UNSUPPORTED (there is none). */
+vs_status vs__unknown(vs_err *err, const vs_tokenizer *t, int32_t *id) VS_MUST_CHECK;
+vs_status vs__words_encode(vs_err *err, vs__encoder *e, const char *s, size_t n) VS_MUST_CHECK;
 vs_status vs__bpe_encode(vs_err *err, vs__encoder *e, const char *s, size_t n) VS_MUST_CHECK;
 vs_status vs__wordpiece_encode(vs_err *err, vs__encoder *e, const char *s, size_t n) VS_MUST_CHECK;
 vs_status vs__unigram_encode(vs_err *err, vs__encoder *e, const char *s, size_t n) VS_MUST_CHECK;
@@ -324,7 +342,10 @@ void vs__byte_pieces(const vs__vocab *v, int32_t id[256]); /* <0x00> … <0xFF>;
 
 /* ---- patterns (pattern.c) ---- */
 
-/* vs__pattern_regex() - compile re[n] as the reference's engine (Oniguruma) would read it.  VS_OK | VS_E_FORMAT. */
+/* vs__regex_respell() - re[n] as PCRE2 must be told it to mean what it means to the reference (dialect.c), appended.
+ * VS_OK | VS_E_FORMAT | VS_E_UNSUPPORTED (what has no like, named).
+ * vs__pattern_regex() - compile re[n] so.  The same, and VS_E_NOMEM. */
+vs_status vs__regex_respell(vs_err *err, const char *re, size_t n, vs_buf *out) VS_MUST_CHECK;
 vs_status vs__pattern_regex(vs_err *err, vs__pattern *p, const char *re, size_t n) VS_MUST_CHECK;
 /* vs__pattern_matches() - cut s[n] into matches and what lies between them, appended to (*m)[*count].
  * VS_OK | VS_E_NOMEM | VS_E_UNSUPPORTED (the pattern backtracks without bound on this text). */

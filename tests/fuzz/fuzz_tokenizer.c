@@ -8,7 +8,7 @@
  *
  * covers: lib/text/tok_bpe.c lib/text/tok_wordpiece.c lib/text/tok_unigram.c lib/text/vocab.c lib/text/trie.c
  *
- * covers: lib/text/charsmap.c lib/text/chars.c */
+ * covers: lib/text/charsmap.c lib/text/chars.c lib/text/dialect.c lib/text/tok_words.c */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """What the reference tokenizers make of odd texts -> tests/data/tokenizers/NAME.json
 
-usage: make_tokenizer_cases.py FIXTURES OUT [--gemma GGUF] [--minilm DIR]
-(needs the Python packages tokenizers and transformers; for the real models, whose cases go to OUT/real, also gguf)
+usage: make_tokenizer_cases.py FIXTURES OUT [--gemma GGUF] [--minilm DIR] [--layouts]
+(needs the Python packages tokenizers and transformers; for the real models, whose cases go to OUT/real, also gguf; for the
+layouts of real checkpoints, which go to OUT/layouts and with --layouts are all that is made, sentencepiece)
 
 FIXTURES holds NAME/tokenizer.json; those that the test data has already are named by their path, others and the
 pipelines made here (for parts that no fixture uses) are written out whole.
@@ -194,11 +195,44 @@ def real(o):
     if o.minilm: yield "minilm-l6", AutoTokenizer.from_pretrained(o.minilm).backend_tokenizer
 
 
+def layouts():
+    """tokenizer_variants.py, trained small."""
+    from tokenizer_variants import LEAST, variants
+    lines = open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "multilingual.txt"), encoding="utf-8").read().splitlines(keepends=True)
+    for name, tk in variants(lines[:19] + [w + " the swan and blue water were naive; don't " for w in WORDS] * 3, 700):
+        if name in LEAST: yield name, tk
+
+
+PATTERNS = [r"\w+|[^\w\s]+", r"\b", r"\B.", r"[^(\s|[.,!?…。，、।۔،])]+", r"[a-z&&[^aeiou]]+", r"[^a-z&&[^\W\d]]+", r"[\W_]+", r"[^\W\d_]+", r"\p{Han}+", r"\p{Hiragana}", r"\P{L}+",
+            r"\p{^L}+", r"\h+", r"[\h-]+", r"[\w-]+", r"[\w.-]+", r"a{1,2}+", r"(ab){2}?", r"x{,3}", r"[[:alpha:]]+", r"[[:punct:]]", r"[[:space:]a]+", r"[[:digit:][:upper:]]+", r"\u0061|\u6771",
+            r"(?m:a.b)", r"a.b", r"^", r"$", r"^a|b$", r"", r"x*", r"(?<=a)b", r"(?<!a)b", r"(?>a+)b", r"[^\S\n]+", r"[]a]+", r"[\]\[]", r"[a\-z]", r"\Aa|b\z", r"(?i:rabe|A)", r"(?i)A", r"\s+(?!\S)|\s+",
+            r"[\p{L}--a]", r"\d+|\D", r"\N+", r"\R", r"(?i:'s|'t|'re)", r"[é-ü]+", r"\x61+", r"\x{6771}", r"[\x{4e00}-\x{9fff}]+", r"(a)\1", r"\p{Latin}+|\p{Cyrillic}+", r"\p{Lu}\p{Ll}*", r"\v|\t", r"[^]"]
+PATTERN_TEXTS = ["", "aab xababab, don't-stop. 12_3 Émile's\tüé-AaBb", "東京とカナ한국 аб Ω\u00a0a\u180eb ①½ [x] \r\na\nb\n", "a\nb ab\u0301ſ 'S ß STRASSE x{,3} xxx \u0661 a_b \x0b -z]"]
+
+
+def patterns():
+    """How the reference's engine cuts texts at patterns; those that it does not take are left out."""
+    for re in PATTERNS:
+        try: pre = pre_tokenizers.Split(Regex(re), "isolated")
+        except Exception: continue
+        for text in PATTERN_TEXTS:
+            yield {"re": re, "text": text, "spans": [bytes_of(text, at) for _, at in pre.pre_tokenize_str(text)]}
+
+
+def write(out, name, j):
+    os.makedirs(os.path.dirname(os.path.join(out, name)), exist_ok=True)
+    with open(os.path.join(out, name + ".json"), "w") as f: json.dump(j, f, ensure_ascii=True, separators=(",", ":"))
+
+
 def main():
     a = argparse.ArgumentParser()
     for name in ("fixtures", "out", "--gemma", "--minilm"): a.add_argument(name)
+    a.add_argument("--layouts", action="store_true")
     o = a.parse_args()
     fixtures, out = o.fixtures, o.out
+    for name, tk in layouts(): write(out, "layouts/" + name, {"tokenizer": json.loads(tk.to_str()), **cases_of(tk, name, 100)})
+    write(out, "layouts_patterns", list(patterns()))
+    if o.layouts: return
     here = "tests/data/fixtures/%s/tokenizer.json"
     todo = [(n, load(fixtures, n), here % n) for n in ("gemma3", "bert")] + [(n, load(fixtures, n), None) for n in ("gpt2", "t5")]
     todo += [(n, tk, None) for n, tk in made(fixtures)]
@@ -215,8 +249,7 @@ def main():
         tk.no_padding()
         j = {"path": path} if path else {"gguf": vocabularies[name]} if name in vocabularies else {"tokenizer": json.loads(tk.to_str())}
         j.update(cases_of(tk, seed, 160 if path else 100))
-        os.makedirs(os.path.dirname(os.path.join(out, name)), exist_ok=True)
-        with open(os.path.join(out, name + ".json"), "w") as f: json.dump(j, f, ensure_ascii=True, separators=(",", ":"))
+        write(out, name, j)
 
 
 main()

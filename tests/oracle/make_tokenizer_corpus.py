@@ -40,34 +40,38 @@ def cut(j, keep):
     p = j["post_processor"] or {}
     for entry in p.get("special_tokens", {}).values(): entry["ids"] = [renumber[i] for i in entry["ids"]]
     for key in ("sep", "cls"):
-        if key in p: p[key][1] = renumber[p[key][1]]
+        if key in p and p[key][1] in renumber: p[key][1] = renumber[p[key][1]]
     return j
 
 
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     small = None
-    for f in sorted(Path("tests/data/tokenizers").glob("*.json")):
+    folder = Path("tests/data/tokenizers")
+    for f in sorted(folder.glob("*.json")) + [folder / "layouts" / (n + ".json") for n in ("openai_gpt", "ctc", "marian_like", "mpnet", "phi3", "bytes_normalizer")]:
         j = json.loads(f.read_text())
-        if "gguf" in j: continue
+        if "gguf" in j or isinstance(j, list): continue
         tk = cut(j.get("tokenizer") or json.loads(Path(j["path"]).read_text()), 60)
         seed(f.stem, tk)
         seed(f.stem + "_text", tk, "".join(c["text"] for c in j["cases"][7:12])[:400])
         if f.stem == "plain_bpe": small = tk
     base = {"model": {"type": "WordPiece", "unk_token": "u", "continuing_subword_prefix": "##", "vocab": {"u": 0, "a": 1, "##b": 2}}}
     parts = {
-        "normalizer": [{"type": t} for t in ("NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "BertNormalizer", "Nonsense")] + [
+        "normalizer": [{"type": t} for t in ("NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "BertNormalizer", "Nonsense", "Nmt", "ByteLevel")] + [
             {"type": "Prepend", "prepend": "_"}, {"type": "Replace", "pattern": {"String": "a"}, "content": ""},
             {"type": "Replace", "pattern": {"Regex": "[a-z\\s]*?b?"}, "content": "xy"}, {"type": "Replace", "pattern": {"Regex": "("}, "content": ""},
             {"type": "Strip", "strip_left": True, "strip_right": True}, {"type": "Sequence", "normalizers": [{"type": "NFD"}]}],
         "pre_tokenizer": [{"type": t} for t in ("ByteLevel", "WhitespaceSplit", "BertPreTokenizer", "Punctuation", "Digits", "Nonsense")] + [
             {"type": "Metaspace", "replacement": "_", "prepend_scheme": "first", "split": False}] + [
             {"type": "Split", "behavior": b, "invert": i, "pattern": {"Regex": "\\S+"}}
-            for b in ("Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous") for i in (False, True)],
+            for b in ("Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous") for i in (False, True)] + [
+            {"type": "CharDelimiterSplit", "delimiter": "a"}, {"type": "FixedLength", "length": 2}, {"type": "FixedLength", "length": 0}] + [
+            {"type": "Split", "behavior": "Isolated", "pattern": {"Regex": p}} for p in (
+                "", "x*", "^|$", "(?m:.)", "[^(\\s|[.,!?])]+", "[a-z&&[^aeiou]]", "[\\W\\d_]", "\\b", "a{1,2}+|b{2}?|{,3}", "\\p{Han}+|\\p{^L}", "[[:alpha:]-]", "\\u0061\\v\\h", "(((", "[a", "(?<x>a)", "(?i)A", "\\")],
         "decoder": [{"type": t} for t in ("Fuse", "ByteFallback", "ByteLevel", "Nonsense")] + [
             {"type": "Replace", "pattern": {"Regex": "a+"}, "content": "b"}, {"type": "Strip", "content": "a", "start": 1, "stop": 2},
             {"type": "WordPiece", "prefix": "##", "cleanup": True}, {"type": "Metaspace", "replacement": "_", "add_prefix_space": True},
-            {"type": "BPEDecoder", "suffix": "a"}, {"type": "Sequence", "decoders": [{"type": "Fuse"}]}],
+            {"type": "CTC", "pad_token": "a", "word_delimiter_token": "b", "cleanup": True}, {"type": "BPEDecoder", "suffix": "a"}, {"type": "Sequence", "decoders": [{"type": "Fuse"}]}],
         "post_processor": [{"type": "ByteLevel", "trim_offsets": True}, {"type": "Nonsense"},
             {"type": "Sequence", "processors": [{"type": "ByteLevel"}, {"type": "BertProcessing", "sep": ["u", 0], "cls": ["a", 1]}]},
             {"type": "RobertaProcessing", "sep": ["u", 0], "cls": ["a", 1]}, {"type": "BertProcessing", "sep": ["u", 9], "cls": ["a", 1]},
@@ -81,6 +85,10 @@ def main():
     seed("model_1", {"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"], "ignore_merges": True}}, "ab aab")
     seed("model_2", {"model": {"type": "BPE", "vocab": {"a": 4000000000}, "merges": []}})
     seed("model_3", {"model": {"type": "WordLevel", "vocab": {"a": 0}}})
+    seed("model_4", {"model": {"type": "WordLevel", "unk_token": "u", "vocab": {"a": 0, "u": 1}}, "pre_tokenizer": {"type": "FixedLength", "length": 1}}, "ab a")
+    for k, more in enumerate(({}, {"byte_fallback": True}, {"unk_token": "a"}, {"unk_token": "zz"})):
+        seed(f"affix_{k}", {"model": {"type": "BPE", "continuing_subword_prefix": "##", "end_of_word_suffix": "</w>", "merges": [["a", "##b"], ["ab", "##b</w>"]], **more,
+                                      "vocab": {"a": 0, "##b": 1, "ab": 2, "##b</w>": 3, "abb</w>": 4, **{f"<0x{b:02X}>": b + 5 for b in range(256)}}}}, "abb ab\u00e9b")
     seed("deep", b'{"model":' + b"[" * 3000)
     seed("bad_text", small, b"\xff\xfe a \xc3 \xed\xa0\x80")
     rows = b"3g<pad>\n3f<eos>\n3e<bos>\n2d<unk>\n4c  \n4bab\n4aba\n6a<0x0A>\n6a<0xC3>\n6a<0xA9>\n1zab\n1ybc\n1xabc\n1w\xe2\x96\x81\n1va\n1ub\n1tc\n1s\xe2\x96\x81a\n1r\xc4\xa0a\nma b\nmb c\nmab c\n"
