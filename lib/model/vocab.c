@@ -16,7 +16,8 @@ static vs_status read_strings(vs_err *err, vs_model *m, const char *key, const c
     if (!p || !k) return vs_fail(err, VS_E_NOMEM, "%s: %s", m->info.path, key);
     for (size_t i = 0; i < list.n; i++) {
         vs_meta e = vs_meta_at(&list, i);
-        if (e.n > UINT32_MAX) return vs_fail(err, VS_E_FORMAT, "%s: %s[%zu] is %zu bytes long", m->info.path, key, i, e.n);
+        if (e.n > UINT32_MAX)
+            return vs_fail(err, VS_E_FORMAT, "%s: %s[%zu] is %zu bytes long", m->info.path, key, i, e.n);
         p[i] = e.s;
         k[i] = (uint32_t)e.n;
     }
@@ -42,7 +43,8 @@ static vs_status read_scores(vs_err *err, vs_model *m, size_t count, const float
     vs_meta list;
     void *score;
     VS_TRY(make_room(err, m, key, count, &list, &score));
-    if (score && !vs_meta_floats(&list, score)) return vs_fail(err, VS_E_FORMAT, "%s: %s are no numbers", m->info.path, key);
+    if (score && !vs_meta_floats(&list, score))
+        return vs_fail(err, VS_E_FORMAT, "%s: %s are no numbers", m->info.path, key);
     *out = score;
     return VS_OK;
 }
@@ -52,7 +54,8 @@ static vs_status read_types(vs_err *err, vs_model *m, size_t count, const int32_
     vs_meta list;
     void *type;
     VS_TRY(make_room(err, m, key, count, &list, &type));
-    if (type && !vs_meta_ints(&list, type)) return vs_fail(err, VS_E_FORMAT, "%s: %s are no numbers", m->info.path, key);
+    if (type && !vs_meta_ints(&list, type))
+        return vs_fail(err, VS_E_FORMAT, "%s: %s are no numbers", m->info.path, key);
     *out = type;
     return VS_OK;
 }
@@ -68,9 +71,30 @@ static vs_status read_id(vs_err *err, const vs_model *m, const char *key, size_t
     return VS_OK;
 }
 
-static bool read_flag(const vs_model *m, const char *key, bool fallback) {
+static int read_flag(const vs_model *m, const char *key) { /* -1: the file does not say */
     vs_meta v = vs_file_meta(m->file, key);
-    return v.type == VS_META_BOOL ? v.u != 0 : fallback;
+    return v.type == VS_META_BOOL ? v.u != 0 : -1;
+}
+
+/* SentencePiece's table of characters: a list of bytes. */
+static vs_status read_charsmap(vs_err *err, vs_model *m, vs_vocab_source *v) {
+    static const char key[] = "tokenizer.ggml.precompiled_charsmap";
+    vs_meta list = vs_file_meta(m->file, key);
+    if (list.type == VS_META_NONE) return VS_OK;
+    int32_t *number = list.type == VS_META_ARRAY ? vs_alloc(list.n, sizeof *number) : NULL;
+    char *bytes = number ? vs_arena_alloc(&m->arena, list.n, 1) : NULL;
+    vs_status s = VS_OK;
+    if (list.type != VS_META_ARRAY)
+        s = vs_fail(err, VS_E_FORMAT, "%s: %s is not a list of bytes", m->info.path, key);
+    else if (!number || !bytes)
+        s = vs_fail(err, VS_E_NOMEM, "%s: %s", m->info.path, key);
+    else if (!vs_meta_ints(&list, number))
+        s = vs_fail(err, VS_E_FORMAT, "%s: %s is not a list of bytes", m->info.path, key);
+    for (size_t i = 0; s == VS_OK && i < list.n; i++) bytes[i] = (char)(number[i] & 0xFF);
+    v->charsmap = bytes;
+    v->charsmap_len = s == VS_OK ? list.n : 0;
+    vs_free(number);
+    return s;
 }
 
 static vs_status read_text(vs_err *err, vs_model *m, const char *key, const char **out) {
@@ -93,16 +117,20 @@ static vs_status read_gguf(vs_err *err, vs_model *m) {
         const char *key;
         int32_t *id;
     } ids[] = {
-        {"tokenizer.ggml.bos_token_id", &v.bos},          {"tokenizer.ggml.eos_token_id", &v.eos},
-        {"tokenizer.ggml.unknown_token_id", &v.unk},      {"tokenizer.ggml.padding_token_id", &v.pad},
-        {"tokenizer.ggml.seperator_token_id", &v.sep},    {"tokenizer.ggml.cls_token_id", &v.cls},
+        {"tokenizer.ggml.bos_token_id", &v.bos},       {"tokenizer.ggml.eos_token_id", &v.eos},
+        {"tokenizer.ggml.unknown_token_id", &v.unk},   {"tokenizer.ggml.padding_token_id", &v.pad},
+        {"tokenizer.ggml.seperator_token_id", &v.sep}, {"tokenizer.ggml.cls_token_id", &v.cls},
         {"tokenizer.ggml.mask_token_id", &v.mask},
     };
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) VS_TRY(read_id(err, m, ids[i].key, v.count, ids[i].id));
-    bool pieces = v.score != NULL; /* SentencePiece: the start token and a blank in front unless said otherwise */
-    v.add_bos = read_flag(m, "tokenizer.ggml.add_bos_token", pieces);
-    v.add_eos = read_flag(m, "tokenizer.ggml.add_eos_token", false);
-    v.add_space_prefix = read_flag(m, "tokenizer.ggml.add_space_prefix", pieces);
+    VS_TRY(read_charsmap(err, m, &v));
+    v.add_bos = read_flag(m, "tokenizer.ggml.add_bos_token");
+    v.add_eos = read_flag(m, "tokenizer.ggml.add_eos_token");
+    v.add_sep = read_flag(m, "tokenizer.ggml.add_sep_token");
+    v.add_space_prefix = read_flag(m, "tokenizer.ggml.add_space_prefix");
+    v.remove_extra_whitespaces = read_flag(m, "tokenizer.ggml.remove_extra_whitespaces");
+    v.lowercase = read_flag(m, "tokenizer.ggml.normalizer.lowercase");
+    v.strip_accents = read_flag(m, "tokenizer.ggml.normalizer.strip_accents");
     vs_status s = vs_tokenizer_from_vocab(err, &v, &m->tokenizer);
     return s == VS_OK ? VS_OK : vs_fail_in(err, "%s", m->info.path);
 }

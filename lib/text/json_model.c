@@ -228,8 +228,7 @@ static vs_status read_unigram(vs_err *err, vs_tokenizer *t, const json_t *j) {
         if (!i || m->score[i] < least) least = m->score[i];
         if (len) VS_TRY(vs__trie_add(err, &m->trie, s, len, (int32_t)i));
     }
-    enum { UNK_PENALTY = 10 }; /* SentencePiece's kUnkPenalty */
-    m->unk_score = least - UNK_PENALTY;
+    m->unk_score = least - VS__UNK_PENALTY;
     vs__byte_pieces(&t->vocab, m->byte);
     if (!unk || json_is_null(unk)) return VS_OK;
     size_t id = 0;
@@ -255,7 +254,9 @@ vs_status vs__json_model(vs_err *err, vs_tokenizer *t, const json_t *j, const js
     for (size_t k = 0; k < sizeof known / sizeof *known; k++)
         if (!strcmp(type, known[k].type)) {
             VS_TRY(known[k].read(err, t, j));
-            return read_added(err, t, added, count_pieces(vocab));
+            VS_TRY(read_added(err, t, added, count_pieces(vocab)));
+            while (t->vocab.count && !t->vocab.piece[t->vocab.count - 1].s) t->vocab.count--; /* room for one known */
+            return VS_OK;
         }
     return vs__json_unknown(err, "model", type);
 }

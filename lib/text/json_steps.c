@@ -140,8 +140,10 @@ static vs_status byte_level(vs_err *err, vs_tokenizer *t, const json_t *j) {
             err, t, (vs__pretok_step){.kind = VS__PRETOK_PREFIX, .prepend = VS__PREPEND_ALWAYS, .a = " ", .an = 1}));
     if (regex) {
         vs__pretok_step step = {.kind = VS__PRETOK_SPLIT, .behavior = VS__ISOLATED};
-        const char *re = vs__words_pattern("");
-        VS_TRY(vs__pattern_regex(err, &step.pattern, re, strlen(re)));
+        const char *re[VS__WORDS_MOST];
+        unsigned traits;
+        vs__words_patterns("", re, &traits);
+        VS_TRY(vs__pattern_regex(err, &step.pattern, re[0], strlen(re[0])));
         VS_TRY(pretok_push(err, t, step));
     }
     return pretok_push(err, t, (vs__pretok_step){.kind = VS__PRETOK_BYTES});

@@ -1,9 +1,12 @@
 /* load_vocab.c - a tokenizer from what a GGUF file says of its vocabulary.
  *
- * "gpt2" is byte-level BPE.  "llama" is SentencePiece's BPE.  Files come in two kinds, told apart by add_space_prefix:
+ * "gpt2" is byte-level BPE, cut into words as tokenizer.ggml.pre says.  "bert" is WordPiece: pieces that begin a word
+ * are spelled with U+2581 in front there, and are given back their own spelling.  "t5" is Unigram, with SentencePiece's
+ * table of characters.  "llama" is SentencePiece's BPE.  Its files come in two kinds, told apart by add_space_prefix:
  * with it, text gets a leading blank and pieces are joined by score (Llama); without, blanks become marks where they
- * are and pieces are joined in the order in which the file lists them (Gemma: its scores do not follow that order).
- * That is how transformers reads them, with which ids are equal. */
+ * are and pieces are joined in the order in which the file lists them (Gemma: its scores do not follow that order). The
+ * ids are those of the tokenizers that the files were made from, but where a file does not say what those do (Qwen's
+ * compose characters first): there they are what other readers of the file make them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +14,7 @@
 
 #define MARK "\xE2\x96\x81" /* U+2581, a blank's spelling */
 
-enum { TYPE_CONTROL = 3, TYPE_USER = 4 };
+enum { TYPE_NORMAL = 1, TYPE_CONTROL = 3, TYPE_USER = 4, TYPE_BYTE = 6 };
 
 static vs_status no_memory(vs_err *err) { return vs_fail(err, VS_E_NOMEM, "no memory for the tokenizer"); }
 
@@ -46,8 +49,34 @@ static vs_status respell_pieces(vs_err *err, vs_tokenizer *t) {
     return VS_OK;
 }
 
-static vs_status put_pieces(vs_err *err, vs_tokenizer *t, const vs_vocab_source *src, bool spm) {
-    bool respell = spm && !src->add_space_prefix;
+static int type_of(const vs_vocab_source *src, size_t i) { return src->type ? src->type[i] : TYPE_NORMAL; }
+
+static bool is_marked(const char *s, size_t n) { return n >= 3 && !memcmp(s, MARK, 3); }
+
+/* BERT's own spelling: what begins a word without its mark, what continues one with ## in front. */
+static vs_status respell_words(vs_err *err, vs_tokenizer *t, const vs_vocab_source *src) {
+    bool marked = false;
+    for (size_t i = 0; i < src->count; i++)
+        marked = marked || (type_of(src, i) != TYPE_CONTROL && is_marked(src->piece[i], src->piece_len[i]));
+    for (size_t i = 0; marked && i < src->count; i++) {
+        vs__piece *p = &t->vocab.piece[i];
+        if (type_of(src, i) == TYPE_CONTROL) continue;
+        if (is_marked(p->s, p->len) && p->len > 3) {
+            p->s += 3;
+            p->len -= 3;
+            continue;
+        }
+        char *s = vs_arena_alloc(&t->arena, (size_t)p->len + 2, 1);
+        if (!s) return no_memory(err);
+        memcpy(s, "##", 2);
+        if (p->len) memcpy(s + 2, p->s, p->len);
+        *p = (vs__piece){.s = s, .len = p->len + 2};
+    }
+    return VS_OK;
+}
+
+static vs_status put_pieces(vs_err *err, vs_tokenizer *t, const vs_vocab_source *src) {
+    bool respell = !strcmp(src->model, "llama") && !src->add_space_prefix;
     VS_TRY(vs__vocab_init(err, &t->vocab, src->count));
     for (size_t i = 0; i < src->count; i++) {
         const char *s = src->piece[i];
@@ -61,7 +90,8 @@ static vs_status put_pieces(vs_err *err, vs_tokenizer *t, const vs_vocab_source 
         }
         t->vocab.piece[i] = (vs__piece){.s = s, .len = n};
     }
-    if (!spm) VS_TRY(respell_pieces(err, t));
+    if (!strcmp(src->model, "gpt2")) VS_TRY(respell_pieces(err, t));
+    if (!strcmp(src->model, "bert")) VS_TRY(respell_words(err, t, src));
     vs__vocab_index(&t->vocab);
     return VS_OK;
 }
@@ -77,6 +107,11 @@ static vs_status put_roles(vs_err *err, vs_tokenizer *t, const vs_vocab_source *
         t->role[k] = id[k];
     }
     return VS_OK;
+}
+
+/* A role that the file does not name, by its usual spelling. */
+static void find_role(vs_tokenizer *t, vs_role_token role, const char *piece) {
+    if (t->role[role] < 0) t->role[role] = vs__vocab_find(&t->vocab, piece, strlen(piece));
 }
 
 /* Control and user-defined tokens, and those with a role, are found in text as they are written. */
@@ -100,15 +135,19 @@ static vs_status put_added(vs_err *err, vs_tokenizer *t, const vs_vocab_source *
     return VS_OK;
 }
 
-/* [bos] A [eos], and for pairs the same again for B, as transformers makes it. */
+/* [bos] A [eos], and for pairs the same again for B, as transformers makes it; BERT: cls A sep, and for pairs B sep. */
 static vs_status put_template(vs_err *err, vs_tokenizer *t, const vs_vocab_source *src) {
     vs__slot *slot = steps(t, 6, sizeof *slot);
     if (!slot) return no_memory(err);
+    bool bert = t->model == VS__MODEL_WORDPIECE;
+    int32_t first = src->add_bos ? t->role[bert ? VS_TOK_CLS : VS_TOK_BOS] : -1;
+    int32_t last = bert ? (src->add_sep ? t->role[VS_TOK_SEP] : -1) : src->add_eos ? t->role[VS_TOK_EOS] : -1;
     size_t n = 0;
     for (uint8_t which = 0; which < 2; which++) {
-        if (src->add_bos && src->bos >= 0) slot[n++] = (vs__slot){src->bos, which};
-        slot[n++] = (vs__slot){which ? VS__SLOT_B : VS__SLOT_A, which};
-        if (src->add_eos && src->eos >= 0) slot[n++] = (vs__slot){src->eos, which};
+        uint8_t type = t->model == VS__MODEL_UNIGRAM ? 0 : which; /* T5 has no types */
+        if (first >= 0 && !(bert && which)) slot[n++] = (vs__slot){first, type};
+        slot[n++] = (vs__slot){which ? VS__SLOT_B : VS__SLOT_A, type};
+        if (last >= 0) slot[n++] = (vs__slot){last, type};
         if (!which) t->single_count = n;
     }
     t->single = t->pair = slot;
@@ -208,33 +247,159 @@ static vs_status sentencepiece(vs_err *err, vs_tokenizer *t, const vs_vocab_sour
 /* ---- byte-level BPE ---- */
 
 static vs_status byte_level(vs_err *err, vs_tokenizer *t, const vs_vocab_source *src) {
-    const char *re = vs__words_pattern(src->pre);
-    t->pretok = steps(t, 2, sizeof *t->pretok);
+    const char *re[VS__WORDS_MOST];
+    unsigned traits = 0;
+    bool spelled = false; /* the bytes, in GPT-2's alphabet */
+    size_t count = vs__words_patterns(src->pre, re, &traits);
+    if (!count) return vs_fail(err, VS_E_UNSUPPORTED, "tokenizer.ggml.pre '%.40s' is not known", src->pre);
+    t->pretok = steps(t, count + 1, sizeof *t->pretok);
     t->decode = steps(t, 1, sizeof *t->decode);
     if (!t->pretok || !t->decode) return no_memory(err);
-    t->pretok[0] = (vs__pretok_step){.kind = VS__PRETOK_SPLIT, .behavior = VS__ISOLATED};
-    t->pretok[1] = (vs__pretok_step){.kind = VS__PRETOK_BYTES};
-    t->pretok_count = 2;
+    for (size_t i = 0; i < count; i++) {
+        vs__pretok_step *step = &t->pretok[t->pretok_count++];
+        *step = (vs__pretok_step){.kind = VS__PRETOK_SPLIT, .behavior = VS__ISOLATED};
+        if (!*re[i]) step->kind = VS__PRETOK_BYTES;
+        spelled = spelled || !*re[i];
+        if (*re[i]) VS_TRY(vs__pattern_regex(err, &step->pattern, re[i], strlen(re[i])));
+    }
+    if (!spelled) t->pretok[t->pretok_count++] = (vs__pretok_step){.kind = VS__PRETOK_BYTES};
     t->decode[t->decode_count++] = (vs__decode_step){.kind = VS__DECODE_BYTES};
-    VS_TRY(vs__pattern_regex(err, &t->pretok[0].pattern, re, strlen(re)));
     t->spelling = VS__SPELL_BYTES;
     t->model = VS__MODEL_BPE;
+    t->bpe.ignore_merges = (traits & VS__WORDS_WHOLE) != 0;
     if (!src->merge) return vs_fail(err, VS_E_FORMAT, "the file has no tokenizer.ggml.merges");
     return put_merges(err, t, src);
 }
 
+/* ---- WordPiece ---- */
+
+static vs_status wordpiece(vs_err *err, vs_tokenizer *t, const vs_vocab_source *src) {
+    vs__wordpiece *m = &t->wordpiece;
+    t->norm = steps(t, 5, sizeof *t->norm);
+    t->pretok = steps(t, 2, sizeof *t->pretok);
+    t->decode = steps(t, 1, sizeof *t->decode);
+    if (!t->norm || !t->pretok || !t->decode) return no_memory(err);
+    bool lower = src->lowercase != 0, strip = src->strip_accents < 0 ? lower : src->strip_accents != 0;
+    t->norm[t->norm_count++] = (vs__norm_step){.kind = VS__NORM_CLEAN};
+    t->norm[t->norm_count++] = (vs__norm_step){.kind = VS__NORM_CJK};
+    if (strip) t->norm[t->norm_count++] = (vs__norm_step){.kind = VS__NORM_NFD};
+    if (strip) t->norm[t->norm_count++] = (vs__norm_step){.kind = VS__NORM_DROP_MARKS};
+    if (lower) t->norm[t->norm_count++] = (vs__norm_step){.kind = VS__NORM_LOWER};
+    t->pretok[t->pretok_count++] = (vs__pretok_step){.kind = VS__PRETOK_SPACE, .behavior = VS__REMOVED};
+    t->pretok[t->pretok_count++] = (vs__pretok_step){.kind = VS__PRETOK_PUNCTUATION, .behavior = VS__ISOLATED};
+    t->decode[t->decode_count++] = (vs__decode_step){.kind = VS__DECODE_WORDPIECE, .a = "##", .an = 2, .flag = true};
+    t->model = VS__MODEL_WORDPIECE;
+    *m = (vs__wordpiece){.prefix = "##", .prefix_len = 2, .max_chars = 100};
+    for (size_t i = 0; i < t->vocab.count; i++) {
+        const vs__piece *p = &t->vocab.piece[i];
+        if (p->len) VS_TRY(vs__trie_add(err, &m->trie, p->s, p->len, (int32_t)i));
+    }
+    if (t->role[VS_TOK_CLS] < 0) t->role[VS_TOK_CLS] = t->role[VS_TOK_BOS];
+    find_role(t, VS_TOK_CLS, "[CLS]");
+    find_role(t, VS_TOK_SEP, "[SEP]");
+    find_role(t, VS_TOK_UNK, "[UNK]");
+    find_role(t, VS_TOK_PAD, "[PAD]");
+    find_role(t, VS_TOK_MASK, "[MASK]");
+    t->unk = t->role[VS_TOK_UNK];
+    return VS_OK;
+}
+
+/* ---- Unigram ---- */
+
+/* Blanks in a row count once, and at the ends not at all. */
+static vs_status drop_blanks(vs_err *err, vs_tokenizer *t) {
+    static const char *const re[] = {" {2,}", "\\A | \\z"}, *const by[] = {" ", ""};
+    for (int k = 0; k < 2; k++) {
+        vs__norm_step *step = &t->norm[t->norm_count++];
+        *step = (vs__norm_step){.kind = VS__NORM_REPLACE, .a = by[k], .an = strlen(by[k])};
+        VS_TRY(vs__pattern_regex(err, &step->pattern, re[k], strlen(re[k])));
+    }
+    return VS_OK;
+}
+
+static vs_status put_scores(vs_err *err, vs_tokenizer *t, const vs_vocab_source *src) {
+    vs__unigram *m = &t->unigram;
+    double least = 0;
+    bool any = false;
+    if (!src->score) return vs_fail(err, VS_E_FORMAT, "the file has no tokenizer.ggml.scores");
+    if (!(m->score = vs_zalloc(src->count, sizeof *m->score))) return no_memory(err);
+    for (size_t i = 0; i < src->count; i++) {
+        int type = type_of(src, i);
+        double score = (double)src->score[i];
+        if (score != score) return vs_fail(err, VS_E_FORMAT, "tokenizer.ggml.scores[%zu] is not a number", i);
+        m->byte_fallback = m->byte_fallback || type == TYPE_BYTE;
+        if (type != TYPE_NORMAL && type != TYPE_USER) continue;
+        m->score[i] = type == TYPE_USER ? 0 : score;
+        if (!any || m->score[i] < least) least = m->score[i];
+        any = true;
+        const vs__piece *p = &t->vocab.piece[i];
+        if (p->len) VS_TRY(vs__trie_add(err, &m->trie, p->s, p->len, (int32_t)i));
+    }
+    m->unk_score = least - VS__UNK_PENALTY;
+    vs__byte_pieces(&t->vocab, m->byte);
+    return VS_OK;
+}
+
+static vs_status unigram(vs_err *err, vs_tokenizer *t, const vs_vocab_source *src) {
+    t->norm = steps(t, 3, sizeof *t->norm);
+    t->pretok = steps(t, 2, sizeof *t->pretok);
+    t->decode = steps(t, 1, sizeof *t->decode);
+    if (!t->norm || !t->pretok || !t->decode) return no_memory(err);
+    t->spelling = VS__SPELL_METASPACE;
+    t->model = VS__MODEL_UNIGRAM;
+    if (src->charsmap_len) {
+        vs__norm_step *step = &t->norm[t->norm_count++];
+        *step = (vs__norm_step){.kind = VS__NORM_CHARSMAP};
+        VS_TRY(vs__charsmap_open(err, &step->charsmap, src->charsmap, src->charsmap_len));
+    }
+    if (src->remove_extra_whitespaces) VS_TRY(drop_blanks(err, t));
+    bool prefix = src->add_space_prefix || src->remove_extra_whitespaces;
+    t->pretok[t->pretok_count++] = (vs__pretok_step){
+        .kind = VS__PRETOK_METASPACE, .prepend = prefix ? VS__PREPEND_ALWAYS : VS__PREPEND_NEVER, .a = MARK, .an = 3};
+    t->pretok[t->pretok_count++] = (vs__pretok_step){
+        .kind = VS__PRETOK_SPLIT, .behavior = VS__MERGED_WITH_NEXT, .pattern = {.literal = MARK, .n = 3}};
+    t->decode[t->decode_count++] = (vs__decode_step){.kind = VS__DECODE_METASPACE, .a = MARK, .an = 3, .flag = prefix};
+    find_role(t, VS_TOK_EOS, "</s>");
+    find_role(t, VS_TOK_UNK, "<unk>");
+    find_role(t, VS_TOK_PAD, "<pad>");
+    t->unk = t->role[VS_TOK_UNK];
+    return put_scores(err, t, src);
+}
+
+/* ---- the whole ---- */
+
+static const struct kind {
+    const char *model;
+    vs_status (*make)(vs_err *err, vs_tokenizer *t, const vs_vocab_source *src);
+    bool bos, eos, sep, prefix; /* where the file does not say */
+} kinds[] = {{"llama", sentencepiece, true, false, false, true},
+             {"gpt2", byte_level, false, false, false, false},
+             {"bert", wordpiece, true, false, true, false},
+             {"t5", unigram, false, true, false, true}};
+
 static vs_status build(vs_err *err, vs_tokenizer *t, const vs_vocab_source *src) {
-    bool spm = !strcmp(src->model, "llama");
-    if (!spm && strcmp(src->model, "gpt2"))
-        return vs_fail(err, VS_E_UNSUPPORTED, "tokenizer.ggml.model '%.40s' is not known (known: llama, gpt2)",
-                       src->model);
+    const struct kind *kind = NULL;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (!strcmp(kinds[i].model, src->model)) kind = &kinds[i];
+    if (!kind)
+        return vs_fail(err, VS_E_UNSUPPORTED,
+                       "tokenizer.ggml.model '%.40s' is not known (known: llama, gpt2, bert, t5)", src->model);
     if (!src->count) return vs_fail(err, VS_E_FORMAT, "tokenizer.ggml.tokens is empty");
-    VS_TRY(put_pieces(err, t, src, spm));
-    VS_TRY(put_roles(err, t, src));
-    VS_TRY(put_added(err, t, src));
-    VS_TRY(put_template(err, t, src));
-    VS_TRY(spm ? sentencepiece(err, t, src) : byte_level(err, t, src));
-    vs__bpe_prepare(t);
+    vs_vocab_source said = *src; /* with what the file leaves open */
+    const char *re[VS__WORDS_MOST];
+    unsigned traits = 0;
+    if (kind->make == byte_level) vs__words_patterns(src->pre, re, &traits);
+    if (said.add_bos < 0) said.add_bos = kind->bos || (traits & VS__WORDS_BOS);
+    if (said.add_eos < 0) said.add_eos = kind->eos;
+    if (said.add_sep < 0) said.add_sep = kind->sep;
+    if (said.add_space_prefix < 0) said.add_space_prefix = kind->prefix && src->score;
+    if (said.remove_extra_whitespaces < 0) said.remove_extra_whitespaces = 0;
+    VS_TRY(put_pieces(err, t, &said));
+    VS_TRY(put_roles(err, t, &said));
+    VS_TRY(kind->make(err, t, &said));
+    VS_TRY(put_added(err, t, &said));
+    VS_TRY(put_template(err, t, &said));
+    if (t->model == VS__MODEL_BPE) vs__bpe_prepare(t);
     return vs__tokenizer_finish(err, t);
 }
 

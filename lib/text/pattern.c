@@ -5,22 +5,27 @@
 
 #include "tokenizer_impl.h"
 
-const char *vs__words_pattern(const char *pre) {
+size_t vs__words_patterns(const char *pre, const char *out[VS__WORDS_MOST], unsigned *traits) {
+    enum { FIRST, MORE, NAME };
     static const struct {
-        const char *re, *name; /* a row is a pattern (re) or a name of the pattern before it */
+        int kind; /* the first of a family's expressions, one more, or a name of the family */
+        unsigned traits;
+        const char *text;
     } rows[] = {
-#define PATTERN(re) {re, NULL},
-#define NAMED(name) {NULL, name},
+#define PATTERN(re) {FIRST, 0, re},
+#define THEN(re) {MORE, 0, re},
+#define NAMED(name, traits) {NAME, traits, name},
 #include "pretok_patterns.def"
     };
-    const char *re = rows[0].re;
+    size_t count = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (rows[i].re)
-            re = rows[i].re;
-        else if (!strcmp(rows[i].name, pre))
-            return re;
+        if (rows[i].kind == FIRST) count = 0;
+        if (rows[i].kind != NAME && count < VS__WORDS_MOST) out[count++] = rows[i].text;
+        if (rows[i].kind != NAME || strcmp(rows[i].text, pre)) continue;
+        *traits = rows[i].traits;
+        return count;
     }
-    return rows[0].re;
+    return 0;
 }
 
 vs_status vs__pattern_regex(vs_err *err, vs__pattern *p, const char *re, size_t n) {

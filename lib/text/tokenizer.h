@@ -18,8 +18,8 @@ vs_status vs_tokenizer_from_json(vs_err *err, const char *json, size_t n, vs_tok
 /* What a GGUF file says of its tokenizer (tokenizer.ggml.*).  All borrowed until the tokenizer is freed: pieces point
  * into the mapped file. */
 typedef struct vs_vocab_source {
-    const char *model;         /* "llama" (SentencePiece BPE), "gpt2" (byte-level BPE) */
-    size_t count;              /* pieces */
+    const char *model; /* "llama" (SentencePiece BPE), "gpt2" (byte-level BPE), "bert" (WordPiece), "t5" (Unigram) */
+    size_t count;      /* pieces */
     const char *const *piece;  /* [count], not NUL-terminated */
     const uint32_t *piece_len; /* [count] */
     const float *score;        /* [count] or NULL */
@@ -27,9 +27,12 @@ typedef struct vs_vocab_source {
     const char *const *merge;  /* [merge_count] "left right" or NULL */
     const uint32_t *merge_len;
     size_t merge_count;
-    int32_t bos, eos, unk, pad, sep, cls, mask; /* -1: none */
-    bool add_bos, add_eos, add_space_prefix;
-    const char *pre; /* tokenizer.ggml.pre, "" when absent */
+    int32_t bos, eos, unk, pad, sep, cls, mask;      /* -1: none */
+    int add_bos, add_eos, add_sep, add_space_prefix; /* 0 | 1 | -1: the file does not say, and the model decides */
+    int remove_extra_whitespaces, lowercase, strip_accents;
+    const char *pre;      /* tokenizer.ggml.pre, "" when absent */
+    const char *charsmap; /* tokenizer.ggml.precompiled_charsmap or NULL */
+    size_t charsmap_len;
 } vs_vocab_source;
 
 /* vs_tokenizer_from_vocab() - as transformers reads such a file (load_vocab.c says how).  Any number of threads may use

@@ -243,6 +243,7 @@ typedef struct vs__wordpiece {
     size_t prefix_len, max_chars;
     vs__trie trie;
 } vs__wordpiece;
+enum { VS__UNK_PENALTY = 10 }; /* SentencePiece's kUnkPenalty: an unknown character costs so much more than any piece */
 typedef struct vs__unigram {
     double *score; /* [count] */
     double unk_score;
@@ -353,8 +354,11 @@ vs_status vs__pattern_matches(vs_err *err, const vs__pattern *p, const char *s, 
                               size_t *cap) VS_MUST_CHECK;
 vs_status vs__match_push(vs_err *err, vs__match **m, size_t *count, size_t *cap, vs__match v) VS_MUST_CHECK;
 void vs__pattern_free(vs__pattern *p);
-/* vs__words_pattern() - how a family named as in tokenizer.ggml.pre cuts text into words; GPT-2's way for others. */
-const char *vs__words_pattern(const char *pre);
+/* vs__words_patterns() - the expressions, one after another, by which a family named as in tokenizer.ggml.pre cuts text
+ * into words ("": GPT-2's), static, and how many; 0 for a name that is not known. */
+#define VS__WORDS_BYTES ""
+enum { VS__WORDS_WHOLE = 1, VS__WORDS_BOS = 2, VS__WORDS_MOST = 8 };
+size_t vs__words_patterns(const char *pre, const char *out[VS__WORDS_MOST], unsigned *traits);
 
 /* The bytes of GPT-2's alphabet: byte -> code point, and back (-1: not of it). */
 uint32_t vs__byte_to_char(unsigned char b);

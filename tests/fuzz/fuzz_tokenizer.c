@@ -39,11 +39,20 @@ static vs_tokenizer *from_lines(const char *s, size_t n) {
                            .add_bos = flags & 4,
                            .add_eos = flags & 8,
                            .add_space_prefix = flags & 16,
+                           .remove_extra_whitespaces = flags & 8,
+                           .lowercase = flags & 4 ? -1 : 0,
+                           .strip_accents = -1,
                            .pre = flags & 128 ? "qwen2" : "default"};
     for (size_t i = 1; i < n && src.count < PIECES && src.merge_count < PIECES;) {
         const char *end = memchr(s + i, '\n', n - i);
         size_t stop = end ? (size_t)(end - s) : n;
-        if (stop - i >= 2 && s[i] == 'm') {
+        if (stop - i == 2 && s[i] == 'M') {
+            static const char *const models[] = {"llama", "gpt2", "bert", "t5"};
+            src.model = models[(unsigned char)s[i + 1] % 4];
+        } else if (stop - i >= 2 && s[i] == 'C') {
+            src.charsmap = s + i + 1;
+            src.charsmap_len = stop - i - 1;
+        } else if (stop - i >= 2 && s[i] == 'm') {
             merge[src.merge_count] = s + i + 1;
             merge_len[src.merge_count++] = (uint32_t)(stop - i - 1);
         } else if (stop - i >= 2) {

@@ -26,6 +26,9 @@ WORDS = ["the ", "The ", "swan ", "blue ", "water", "running ", "don't ", "I'm "
 FIXED = ["", " ", "  ", "\n", "a", "The white swan in the blue water", "Tabs\tand  two spaces\nnewline, 12345 3.14, café naïve — “quotes” 東京 🦢"]
 
 
+RULES = {"\uff21": "A", "\ufb01": "fi", "e\u0301": "\u00e9", "\u2460": "1", "\u200b": " ", "\x07": "", "\u00bd": "1/2", "\u00a0": " ", "A\u030a": "\u00c5", "\u3000": " ", "\u0301": "", "\u2028": " ", "\u00df": "ss", "\ufffd": " "}
+
+
 def text_of(r):
     n, k = r.choice([1, 2, 5, 10, 20, 30]), r.random()
     if k < .25: return "".join(r.choice(ANY) for _ in range(n))
@@ -152,9 +155,7 @@ def made(fixtures):
     yield "bert_cased", tk
     # T5 as the hub has it: SentencePiece's own table of characters, here cut down to what this says
     tk = load(fixtures, "t5")
-    rules = {"\uff21": "A", "\ufb01": "fi", "e\u0301": "\u00e9", "\u2460": "1", "\u200b": " ", "\x07": "", "\u00bd": "1/2", "\u00a0": " ",
-             "A\u030a": "\u00c5", "\u3000": " ", "\u0301": "", "\u2028": " ", "\u00df": "ss", "\ufffd": " "}
-    tk = remade(tk, normalizer={"type": "Precompiled", "precompiled_charsmap": base64.b64encode(charsmap(rules)).decode()},
+    tk = remade(tk, normalizer={"type": "Precompiled", "precompiled_charsmap": base64.b64encode(charsmap(RULES)).decode()},
                 pre_tokenizer=pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]))
     yield "t5_like", tk
     # words and what is between them
@@ -195,12 +196,36 @@ def real(o):
     if o.minilm: yield "minilm-l6", AutoTokenizer.from_pretrained(o.minilm).backend_tokenizer
 
 
-def layouts():
+def layouts(names=None):
     """tokenizer_variants.py, trained small."""
     from tokenizer_variants import LEAST, variants
     lines = open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "multilingual.txt"), encoding="utf-8").read().splitlines(keepends=True)
     for name, tk in variants(lines[:19] + [w + " the swan and blue water were naive; don't " for w in WORDS] * 3, 700):
-        if name in LEAST: yield name, tk
+        if name in (names or LEAST): yield name, tk
+
+
+def vocabularies():
+    """The layouts that GGUF files have too: their keys, and what the tokenizers that they are made from do."""
+    from compare_gguf_tokenizers import KINDS, vocabulary
+    from tokenizer_variants import state
+    for name, tk in layouts({"starcoder", "falcon", "llama3", "bert_uncased", "t5_new"}):
+        if name == "t5_new":  # SentencePiece's own table of characters is large
+            j = json.loads(tk.to_str())
+            j["normalizer"]["normalizers"][0]["precompiled_charsmap"] = base64.b64encode(charsmap({**RULES, **{c: " " for c in map(chr, range(0x3001)) if c.isspace() and not 28 <= ord(c) <= 32}})).decode()
+            # blanks dropped in the way that a GGUF file says (the ids are the same, the offsets are those of other steps)
+            j["normalizer"]["normalizers"][1:] = [state(normalizers.Replace(Regex(" {2,}"), " ")), state(normalizers.Replace(Regex(r"\A | \z"), ""))]
+            tk = Tokenizer.from_str(json.dumps(j))
+        if name == "starcoder": tk.post_processor = processors.ByteLevel(trim_offsets=False)  # a GGUF file does not say
+        k = vocabulary(tk, KINDS[name])
+        yield name, tk, {"tokenizer_type": k["model"], "pre_tokenizer_type": k["pre"], "tokens": k["tokens"], "token_type": k["types"], "scores": k["scores"], "merges": k["merges"],
+                         "charsmap": list(k["charsmap"] or ()), "roles": {n: i for n, i in k["ids"].items() if i is not None}, "flags": {n: int(v) for n, v in k["flags"].items()}}
+
+
+def without_mark(j, keys):
+    """A BERT vocabulary has no piece with U+2581 in a GGUF file, where that means something else."""
+    if keys["tokenizer_type"] == "bert": j["cases"] = [c for c in j["cases"] if "\u2581" not in c["text"] + (c["pair"] or "")]
+    if keys["tokenizer_type"] == "bert": j["noise"] = [c for c in j["noise"] if "\u2581" not in c["decoded"]]
+    return {"cases": j["cases"][:100], "noise": j["noise"][:25]}
 
 
 PATTERNS = [r"\w+|[^\w\s]+", r"\b", r"\B.", r"[^(\s|[.,!?…。，、।۔،])]+", r"[a-z&&[^aeiou]]+", r"[^a-z&&[^\W\d]]+", r"[\W_]+", r"[^\W\d_]+", r"\p{Han}+", r"\p{Hiragana}", r"\P{L}+",
@@ -230,6 +255,7 @@ def main():
     a.add_argument("--layouts", action="store_true")
     o = a.parse_args()
     fixtures, out = o.fixtures, o.out
+    for name, tk, keys in vocabularies(): write(out, "layouts/gguf_" + name, {"gguf": keys, **without_mark(cases_of(tk, name, 150), keys)})
     for name, tk in layouts(): write(out, "layouts/" + name, {"tokenizer": json.loads(tk.to_str()), **cases_of(tk, name, 100)})
     write(out, "layouts_patterns", list(patterns()))
     if o.layouts: return

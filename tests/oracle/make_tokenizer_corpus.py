@@ -93,6 +93,8 @@ def main():
     seed("bad_text", small, b"\xff\xfe a \xc3 \xed\xa0\x80")
     rows = b"3g<pad>\n3f<eos>\n3e<bos>\n2d<unk>\n4c  \n4bab\n4aba\n6a<0x0A>\n6a<0xC3>\n6a<0xA9>\n1zab\n1ybc\n1xabc\n1w\xe2\x96\x81\n1va\n1ub\n1tc\n1s\xe2\x96\x81a\n1r\xc4\xa0a\nma b\nmb c\nmab c\n"
     for k, flags in enumerate((4 | 2, 4 | 2 | 1 | 16, 4 | 2 | 1 | 32, 4 | 8 | 1 | 16, 0, 16, 4 | 2 | 32 | 64, 4 | 2 | 32 | 64 | 128)):
+        seed(f"gguf_t5_{k}", bytes([flags]) + b"Mc\nC\x08\0\0\0\0\x04\0\0abcd\0x\n" + rows, "abc  \u00e9a bc<eos> abab\u6771")
+        seed(f"gguf_bert_{k}", bytes([flags]) + b"Mb\n1g\xe2\x96\x81ab\n" + rows, "abc  \u00c9a bc<eos> abab\u6771 aB,c")
         seed(f"gguf_{k}", bytes([flags]) + rows, "abc  \u00e9a\nbc<eos> abab <0x0A>\u6771")
 
 

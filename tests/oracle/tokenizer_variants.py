@@ -22,8 +22,8 @@ ALPHABET = pre_tokenizers.ByteLevel.alphabet()
 
 
 # the layouts that between them use every part, for a small set of cases
-LEAST = """gpt2_prefix phi neox roberta_prefix llama3 o200k cl100k_plus deepseek falcon starcoder bloom whisper bytes_normalizer llama2_normalized mistral_first
-phi3 gemma xlmr albert marian_like bert_accents electra mpnet wordpiece_long words characters characters_empty ctc ctc_plain fixed delimiter clip openai_gpt
+LEAST = """gpt2_prefix neox llama3 o200k cl100k_plus deepseek falcon starcoder bloom whisper bytes_normalizer llama2_normalized mistral_first
+phi3 gemma xlmr marian_like bert_accents electra mpnet wordpiece_long words characters characters_empty ctc ctc_plain fixed delimiter clip openai_gpt
 prefixed added_flags dropped""".split()
 
 

@@ -36,6 +36,14 @@ static size_t names(const json_t *list, const char ***s, uint32_t **len) {
     return n;
 }
 
+static char *kept_map; /* of the tokenizer that was made last */
+
+/* A number by name; `absent` where there is none. */
+static int named(const json_t *j, const char *group, const char *name, int absent) {
+    const json_t *v = json_object_get(json_object_get(j, group), name);
+    return v ? (int)json_integer_value(v) : absent;
+}
+
 static vs_tokenizer *from_gguf_keys(const json_t *j) {
     const char **piece, **merge, *pre = json_string_value(json_object_get(j, "pre_tokenizer_type"));
     uint32_t *len, *merge_len;
@@ -47,27 +55,41 @@ static vs_tokenizer *from_gguf_keys(const json_t *j) {
         score[i] = (float)json_number_value(json_array_get(json_object_get(j, "scores"), i));
         type[i] = (int32_t)json_integer_value(json_array_get(json_object_get(j, "token_type"), i));
     }
+    size_t map_len = json_array_size(json_object_get(j, "charsmap"));
+    char *map = calloc(map_len + 1, 1); /* the tokenizer borrows it */
+    for (size_t i = 0; i < map_len; i++)
+        map[i] = (char)json_integer_value(json_array_get(json_object_get(j, "charsmap"), i));
+    bool prefix = !json_object_get(j, "flags");
     const vs_vocab_source src = {.model = json_string_value(json_object_get(j, "tokenizer_type")),
                                  .count = n,
                                  .piece = piece,
                                  .piece_len = len,
-                                 .score = score,
+                                 .score = json_is_array(json_object_get(j, "scores")) ? score : NULL,
                                  .type = type,
                                  .merge = merges ? merge : NULL,
                                  .merge_len = merge_len,
                                  .merge_count = merges,
-                                 .bos = -1,
-                                 .eos = -1,
-                                 .unk = -1,
-                                 .pad = -1,
-                                 .sep = -1,
-                                 .cls = -1,
-                                 .mask = -1,
-                                 .add_space_prefix = true,
+                                 .bos = named(j, "roles", "bos", -1),
+                                 .eos = named(j, "roles", "eos", -1),
+                                 .unk = named(j, "roles", "unk", -1),
+                                 .pad = named(j, "roles", "pad", -1),
+                                 .sep = named(j, "roles", "sep", -1),
+                                 .cls = named(j, "roles", "cls", -1),
+                                 .mask = named(j, "roles", "mask", -1),
+                                 .add_bos = named(j, "flags", "add_bos", prefix ? 0 : -1),
+                                 .add_eos = named(j, "flags", "add_eos", prefix ? 0 : -1),
+                                 .add_sep = named(j, "flags", "add_sep", prefix ? 0 : -1),
+                                 .add_space_prefix = named(j, "flags", "add_space_prefix", prefix ? 1 : -1),
+                                 .remove_extra_whitespaces = named(j, "flags", "remove_extra_whitespaces", -1),
+                                 .lowercase = named(j, "flags", "lowercase", -1),
+                                 .strip_accents = named(j, "flags", "strip_accents", -1),
+                                 .charsmap = map,
+                                 .charsmap_len = map_len,
                                  .pre = pre ? pre : ""};
     vs_err err = {0};
     vs_tokenizer *t = NULL;
     if (vs_tokenizer_from_vocab(&err, &src, &t) != VS_OK) fail_msg("%s", err.msg);
+    kept_map = map;
     free(piece);
     free(len);
     free(merge);
@@ -95,6 +117,8 @@ static void equals_the_reference(void **state) {
     check_all(t, root);
     vs_tokenizer_free(t);
     json_decref(root);
+    free(kept_map);
+    kept_map = NULL;
 }
 
 /* The layouts of real checkpoints: every file of tests/data/tokenizers/layouts. */
@@ -102,15 +126,18 @@ static void layouts_equal_the_reference(void **state) {
     (void)state;
     glob_t found;
     assert_int_equal(glob("tests/data/tokenizers/layouts/*.json", 0, NULL, &found), 0);
-    assert_true(found.gl_pathc >= 36);
+    assert_true(found.gl_pathc >= 38);
     for (size_t i = 0; i < found.gl_pathc; i++) {
         json_t *root = open_cases(found.gl_pathv[i]);
-        char *text = json_dumps(json_object_get(root, "tokenizer"), 0);
+        const json_t *keys = json_object_get(root, "gguf");
+        char *text = keys ? NULL : json_dumps(json_object_get(root, "tokenizer"), 0);
         print_message("  %s\n", strrchr(found.gl_pathv[i], '/') + 1);
-        vs_tokenizer *t = from_text(text, strlen(text));
+        vs_tokenizer *t = keys ? from_gguf_keys(keys) : from_text(text, strlen(text));
         check_all(t, root);
         vs_tokenizer_free(t);
         free(text);
+        free(kept_map);
+        kept_map = NULL;
         json_decref(root);
     }
     globfree(&found);
@@ -323,6 +350,22 @@ static void gguf_is_checked(void **state) {
         .model = "klingon", .bos = -1, .eos = -1, .unk = -1, .pad = -1, .sep = -1, .cls = -1, .mask = -1, .pre = ""};
     assert_int_equal(vs_tokenizer_from_vocab(&err, &src, &t), VS_E_UNSUPPORTED);
     assert_non_null(strstr(err.msg, "klingon"));
+    static const char *const one[] = {"a"};
+    static const uint32_t len[] = {1};
+    vs_vocab_source bytes = {.model = "gpt2",
+                             .count = 1,
+                             .piece = one,
+                             .piece_len = len,
+                             .bos = -1,
+                             .eos = -1,
+                             .unk = -1,
+                             .pad = -1,
+                             .sep = -1,
+                             .cls = -1,
+                             .mask = -1,
+                             .pre = "klingon-bpe"};
+    assert_int_equal(vs_tokenizer_from_vocab(&err, &bytes, &t), VS_E_UNSUPPORTED); /* never as if it were GPT-2's */
+    assert_non_null(strstr(err.msg, "klingon-bpe"));
 }
 
 /* ---- texts ---- */
