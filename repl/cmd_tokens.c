@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "tokens_all.h"
 
 static vs_status tokenizer_of(vs_err *err, vs_session *s, const vs_tokenizer **tok) {
     vs_model *m;
@@ -11,7 +12,7 @@ static vs_status tokenizer_of(vs_err *err, vs_session *s, const vs_tokenizer **t
     return vs_model_tokenizer(err, m, tok);
 }
 
-static void show_text(const vs_tokenizer *tok, const vs_text_input *in, const char *decoded, vs_out *o) {
+static void show_text(const vs_tokenizer *tok, const vs_text_input *in, const char *decoded, bool rows, vs_out *o) {
     static const vs_col cols[] = {{"position", VS_COL_INT, 0, VS_COL_NO_JSON, NULL},
                                   {"id", VS_COL_INT, 0, VS_COL_NO_JSON, NULL},
                                   {"piece", VS_COL_TEXT, 0, VS_COL_NO_JSON, NULL},
@@ -36,8 +37,8 @@ static void show_text(const vs_tokenizer *tok, const vs_text_input *in, const ch
     vs_out_ints(o, VS_COL_JSON_ONLY, "ids", t->id, t->n);
     if (name && at) vs_out_texts(o, VS_COL_JSON_ONLY, "tokens", name, t->n);
     vs_out_text(o, VS_COL_JSON_ONLY, "text", decoded);
-    vs_out_table(o, "pieces", cols, 7);
-    for (size_t i = 0; name && at && i < t->n; i++) {
+    if (rows) vs_out_table(o, "pieces", cols, 7);
+    for (size_t i = 0; rows && name && at && i < t->n; i++) {
         char range[48] = "";
         if (!t->special[i] && in->text)
             snprintf(range, sizeof range, "%u..%u%s", t->begin[i], t->end[i],
@@ -52,7 +53,7 @@ static void show_text(const vs_tokenizer *tok, const vs_text_input *in, const ch
         vs_out_cell_int(o, t->begin[i]);
         vs_out_cell_int(o, t->end[i]);
     }
-    vs_out_end(o);
+    if (rows) vs_out_end(o);
     vs_out_table(o, "offsets", offset, 2);
     for (size_t i = 0; i < t->n; i++) {
         vs_out_cell_int(o, t->begin[i]);
@@ -73,13 +74,14 @@ static void show_text(const vs_tokenizer *tok, const vs_text_input *in, const ch
 
 static vs_status one_text(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several,
                           vs_out *o) {
-    (void)a, (void)several;
+    (void)several;
     const vs_tokenizer *tok;
     vs_buf text = {0};
     VS_TRY(tokenizer_of(err, s, &tok));
     vs_buf_puts(&text, "");
     vs_status st = vs_detokenize(err, tok, in->tokens.id, in->tokens.n, true, &text);
-    if (st == VS_OK) show_text(tok, in, text.s, o);
+    if (st == VS_OK && vs_has(a, "all")) st = vs__tokens_all(err, s, tok, in, o);
+    if (st == VS_OK) show_text(tok, in, text.s, !vs_has(a, "all"), o);
     vs_buf_free(&text);
     return st;
 }
@@ -88,14 +90,19 @@ static vs_status run_tokens(vs_err *err, vs_session *s, const vs_args *a, vs_out
     return vs_each_text(err, s, a, one_text, o);
 }
 
+static const vs_opt tokens_opts[] = {{"all", 0, VS_OPT_FLAG, NULL,
+                                      "characters, subwords and whole words side by side, each with its integer", NULL,
+                                      VS_COMPLETE_NONE},
+                                     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 static const char *const tokens_examples[] = {"tokens The white swan in the blue water", "tokens --ids 2,818,506",
-                                              NULL};
+                                              "tokens --all Unbelievable swans", NULL};
 const vs_cmd vs_cmd_tokens = {.name = "tokens",
                               .group = "tokens",
                               .synopsis = "TEXT",
                               .summary = "a text as the model's tokens: pieces, ids, byte offsets",
                               .style = VS_ARGS_TEXT,
                               .min_args = 1,
+                              .opts = tokens_opts,
                               .examples = tokens_examples,
                               .needs = VS_NEEDS_MODEL | VS_EMPTY_TEXT,
                               .run = run_tokens};
