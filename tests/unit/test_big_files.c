@@ -62,7 +62,7 @@ static uint64_t each_tensor(vs_buf *b, put_fn *put, bool gguf) {
     uint64_t at = 0;
     for (int k = 0; k < PIECES; k++)
         for (int l = 0; l < (k < 2 ? 1 : LAYERS); l++) {
-            char name[96], number[8];
+            char name[96], number[16];
             const char *pattern = gguf ? pieces[k].gguf : pieces[k].hub, *mark = strchr(pattern, '%');
             snprintf(number, sizeof number, "%d", l);
             if (mark) snprintf(name, sizeof name, "%.*s%s%s", (int)(mark - pattern), pattern, number, mark + 2);

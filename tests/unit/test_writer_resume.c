@@ -16,7 +16,7 @@ static vs_writer *declared(const char *kind, size_t n) {
     vs_writer *w;
     if (vs_writer_open(&err, path, kind, &w) != VS_OK) fail_msg("%s", err.msg);
     for (size_t i = 0; i < n; i++) {
-        char name[24];
+        char name[40];
         size_t shape[] = {floats_of(i)};
         snprintf(name, sizeof name, "%zu.hidden_states", i);
         assert_int_equal(vs_writer_declare(&err, w, name, VS_F32, 1, shape), VS_OK);
