@@ -174,7 +174,7 @@ bench-store: $(B)/tests/bench/bench_store ## how fast the store is here (DIR=/tm
 	@$< $(or $(DIR),/tmp)
 
 asan: ## make test under the address and undefined-behaviour sanitizers
-	+@$(again) CFG=asan test
+	+@VS_TEST_SECONDS=$${VS_TEST_SECONDS:-1200} $(again) CFG=asan test
 
 test-fuzz-corpus: all $(FUZZ) ## replay the corpus of every fuzz target
 	@tests/run.sh tests/fuzz/test_corpus.sh

@@ -565,7 +565,7 @@ static vs_status write_once(vs_err *err, const char *path, const char *format) {
     VS_TRY(vs_writer_open(err, path, format, &w));
     vs_status s = VS_OK;
     for (int i = 0; i < 20 && s == VS_OK; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "t%d", i);
         s = vs_writer_declare(err, w, name, VS_F32, 1, shape);
     }
