@@ -12,13 +12,14 @@ static const vs_hp_row hps[] = {
     {VS_HP_V, {"vocab_size"}, VS_HP_DERIVED, {"%s.vocab_size"}, VS_HP_DERIVED},
     {VS_HP_CONTEXT, {"n_positions", "n_ctx"}, 1024, {"%s.context_length"}, VS_HP_NEEDED},
     {VS_HP_EPS, {"layer_norm_epsilon"}, 1e-5, {"%s.attention.layer_norm_epsilon"}, 1e-5},
+    {VS_HP_SCORES_SCALED, {"scale_attn_weights"}, 1, {NULL}, 1},
+    {VS_HP_SCORES_BY_LAYER, {"scale_attn_by_inverse_layer_idx"}, 0, {NULL}, 0},
     {VS_HP_QUERY_SCALE, {NULL}, VS_HP_DERIVED, {NULL}, VS_HP_DERIVED},
     {VS_HP_TIED, {"tie_word_embeddings"}, 1, {NULL}, VS_HP_DERIVED},
     END_OF_HPS,
 };
 
 static const vs_only hub_only[] = {
-    {"scale_attn_by_inverse_layer_idx", {NULL}},
     {"add_cross_attention", {NULL}},
     END_OF_ONLY,
 };

@@ -5,7 +5,6 @@
 static const vs_hp_row hps[] = {
     LLAMA_SIZES(1e4),
     {VS_HP_WINDOW, {"sliding_window"}, 4096, {NULL}, 0},
-    {VS_HP_WINDOW_USED, {NULL}, 1, {NULL}, 1},
     END_OF_HPS,
 };
 static const vs_only hub_only[] = {LLAMA_ROPE_ONLY, END_OF_ONLY};

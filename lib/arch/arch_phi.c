@@ -16,7 +16,6 @@ static const vs_hp_row hps[] = {
     {VS_HP_ROPE_FACTOR, {"rope_parameters.factor", "rope_scaling.factor"}, 1, {"%s.rope.scaling.factor"}, 1},
     {VS_HP_ROPE_SHARE, {"rope_parameters.partial_rotary_factor", "partial_rotary_factor"}, 0.5, {NULL}, 1},
     {VS_HP_ROPE_DIMS, {NULL}, 0, {"%s.rope.dimension_count"}, 0},
-    {VS_HP_PARALLEL, {NULL}, 1, {NULL}, 1},
     {VS_HP_QUERY_SCALE, {NULL}, VS_HP_DERIVED, {NULL}, VS_HP_DERIVED},
     {VS_HP_TIED, {"tie_word_embeddings"}, 0, {NULL}, VS_HP_DERIVED},
     END_OF_HPS,

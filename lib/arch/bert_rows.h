@@ -48,6 +48,7 @@
     PART_NORM(HEAD, HEAD_NORM, "lm_head.layer_norm"), \
     MAY_HAVE(UNEMBED, "lm_head.decoder.weight"), \
     ROW(UNEMBED_B, "lm_head.bias", HEAD, AS_IS, "lm_head.decoder.bias", WHOLE), \
+    MAY_HAVE(UNEMBED_OWN_B, "lm_head.decoder.bias"), \
     PART_LINEAR(POOLER, POOL_W, POOL_B, "pooler.dense")
 
 #define BERT_STACK \

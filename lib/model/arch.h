@@ -22,7 +22,7 @@ typedef struct vs_sub {
 
 /* The numbers of a model (hps.def) and where each file format says them.  The first key found wins; null is absent. */
 typedef enum vs_hp {
-#define HP(name, kind, words) VS_HP_##name,
+#define HP(name, kind, absent, words) VS_HP_##name,
 #include "hps.def"
 #undef HP
     VS_HP_COUNT

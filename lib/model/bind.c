@@ -283,7 +283,7 @@ static vs_status bind_stack(vs_err *err, binder *b, int stack) {
 }
 
 /* The unembedding: its own tensor, or the embedding where the two are tied, or none. */
-static vs_status tie(vs_err *err, binder *b) {
+static void tie(binder *b) {
     vs_model *m = b->m;
     vs_stack_state *s = &m->stack[m->arch->n_stacks - 1];
     vs_weight *u = &s->w[VS_ROLE_UNEMBED];
@@ -294,12 +294,16 @@ static vs_status tie(vs_err *err, binder *b) {
     m->info.tied = m->hp[VS_HP_TIED] != 0;
     m->info.has_logits = !m->arch->masked_head || m->has[VS_PART_HEAD];
     if (m->info.tied && stored) m->info.params -= vs_tensor_count(&u->t); /* a copy that is never read */
+    if (!m->info.tied && !stored) m->info.has_logits = false; /* a model saved without its head */
     if (!m->info.has_logits) *u = (vs_weight){0};
     else if (m->info.tied) *u = m->stack[0].w[VS_ROLE_EMBED];
-    else if (!stored) return vs_fail(err, VS_E_FORMAT, "%s: the embeddings are not tied, but there is no tensor of the %s",
-                                     b->where, roles[VS_ROLE_UNEMBED].words);
+    vs_weight *own = &s->w[VS_ROLE_UNEMBED_OWN_B];
+    if (own->t.data) { /* of the two biases one is never read */
+        m->info.params -= vs_tensor_count(&own->t);
+        if (!m->info.tied && m->info.has_logits) s->w[VS_ROLE_UNEMBED_B] = *own;
+        *own = (vs_weight){0};
+    }
     m->info.tied = m->info.tied && m->info.has_logits;
-    return VS_OK;
 }
 
 static bool matches(const char *pattern, const char *s) {
@@ -477,13 +481,15 @@ static vs_status make_stack(vs_err *err, binder *b, int i) {
     VS_TRY(stack_sizes(err, b, i));
     bool own = hp[VS_HP_QUERY_SCALE] == hp[VS_HP_DH]; /* by its own head width */
     s->eps = (float)hp[VS_HP_EPS];
-    s->score_scale = (float)(1 / sqrt(own ? (double)m->info.stack[i].dh : hp[VS_HP_QUERY_SCALE]));
+    double scale = hp[VS_HP_SCORES_SCALED] != 0 ? 1 / sqrt(own ? (double)m->info.stack[i].dh : hp[VS_HP_QUERY_SCALE]) : 1;
     s->score_cap = (float)hp[VS_HP_SCORE_CAP];
     s->embed_scale = hp[VS_HP_EMBED_SCALED] != 0 ? (float)sqrt(hp[VS_HP_D]) : 1;
     s->parallel = hp[VS_HP_PARALLEL] != 0;
     VS_TRY(vs__config_act(err, b->config, s->spec, &s->act));
     s->layer = vs_arena_alloc(&m->arena, s->L, sizeof *s->layer);
     if (!s->layer) return vs_fail(err, VS_E_NOMEM, "%s: %zu layers", b->where, s->L);
+    for (size_t l = 0; l < s->L; l++)
+        s->layer[l].score_scale = (float)(hp[VS_HP_SCORES_BY_LAYER] != 0 ? scale / (double)(l + 1) : scale);
     if (s->spec->buckets) VS_TRY(make_buckets(err, b, s));
     VS_TRY(make_windows(err, b, s));
     VS_TRY(bind_stack(err, b, i));
@@ -532,7 +538,7 @@ vs_status vs__model_bind(vs_err *err, vs_model *m, const vs_config *c, const vs_
     VS_TRY_TO(done, index_names(err, &b));
     VS_TRY_TO(done, derive_numbers(err, &b));
     for (int i = 0; i < m->arch->n_stacks; i++) VS_TRY_TO(done, make_stack(err, &b, i));
-    VS_TRY_TO(done, tie(err, &b));
+    tie(&b);
     VS_TRY_TO(done, check_rest(err, &b));
     fill_info(m);
 done:

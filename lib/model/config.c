@@ -147,9 +147,10 @@ void vs__config_close(vs_config *c) {
 typedef enum hp_kind { HP_COUNT, HP_MAYBE, HP_INDEX, HP_POSITIVE, HP_EPSILON, HP_CAP, HP_FLAG } hp_kind;
 static const struct {
     hp_kind kind;
+    double absent;
     const char *words;
 } hp_rows[VS_HP_COUNT] = {
-#define HP(name, kind, words) {HP_##kind, words},
+#define HP(name, kind, absent, words) {HP_##kind, absent, words},
 #include "hps.def"
 #undef HP
 };
@@ -201,7 +202,7 @@ static vs_status read_number(vs_err *err, const vs_config *c, const vs_hp_row *r
 }
 
 vs_status vs__config_numbers(vs_err *err, const vs_config *c, double hp[VS_HP_COUNT]) {
-    for (int i = 0; i < VS_HP_COUNT; i++) hp[i] = 0;
+    for (int i = 0; i < VS_HP_COUNT; i++) hp[i] = hp_rows[i].absent;
     for (const vs_hp_row *row = c->arch->hps; row->hp != VS_HP_COUNT; row++) VS_TRY(read_number(err, c, row, &hp[row->hp]));
     for (const vs_hp_case *k = c->arch->cases; k && k->hp != VS_HP_COUNT; k++)
         if (hp[k->hp] == VS_HP_DERIVED && hp[k->when] == k->is) hp[k->hp] = k->value;

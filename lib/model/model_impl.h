@@ -18,6 +18,7 @@ typedef struct vs_weight {
 
 typedef struct vs_layer {
     size_t window;      /* 0: sees everything it may */
+    float score_scale;
     const float *turn;  /* [rope_dims / 2] radians that each pair of a head turns from one position to the next; NULL: none */
     vs_weight w[VS_ROLE_COUNT]; /* the per-layer roles */
 } vs_layer;
@@ -28,7 +29,7 @@ typedef struct vs_stack_state {
     vs_layer *layer; /* [L] */
     vs_weight w[VS_ROLE_COUNT]; /* the roles of the whole stack */
     vs_act act;
-    float eps, score_scale, embed_scale;
+    float eps, embed_scale;
     float score_cap;  /* 0: none */
     float head_scale; /* the unembedding reads x times this */
     bool gated;       /* its MLPs have a gate */

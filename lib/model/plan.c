@@ -322,7 +322,7 @@ static int with_prefix(builder *b, int own, vs_site_kind site) {
 /* Scores, softmax and mix, in one step or, where anyone looks or edits, in three. */
 static int attend(builder *b, int q, int k, int v) {
     vs_node n = node(VS_OP_ATTEND, q, k, v);
-    n.f = b->st->score_scale;
+    n.f = b->st->layer[b->layer].score_scale;
     n.cap = b->st->score_cap;
     n.keys = b->cross ? 0 : b->set;
     if (!b->cross) {
