@@ -65,7 +65,7 @@ static void side_free(side *x) {
 static vs_status side_run(vs_err *err, vs_session *s, const vs_model *m, const char *text, const char *at,
                           size_t n_sites, const vs_site *sites, side *x) {
     VS_TRY(vs_session_tokenize(err, s, text, strlen(text), &x->tokens));
-    VS_TRY(vs_position_find(err, m, text, &x->tokens, at, strlen(at), &x->from, &x->to));
+    VS_TRY(vs_position_find(err, m, 0, text, &x->tokens, at, strlen(at), &x->from, &x->to));
     vs_request rq = {.keep = sites, .n_keep = n_sites};
     return vs_session_run_text(err, s, text, &x->tokens, &rq, &x->pass);
 }
@@ -117,12 +117,12 @@ static vs_status by_layer(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     vs_model *m;
     VS_TRY(vs_session_model(err, s, &m));
     const vs_model_info *in = vs_model_info_of(m);
-    size_t L = in->stack[in->n_stacks - 1].L, n = L + 2;
+    size_t L = in->stack[0].L, n = L + 2; /* of two stacks, the one that reads texts */
     vs_site *sites = vs_zalloc(n, sizeof *sites);
     if (!sites) return vs_fail(err, VS_E_NOMEM, "no memory for %zu sites", n);
-    sites[0] = (vs_site){.kind = VS_SITE_EMBED, .layer = -1, .head = -1, .stack = (uint8_t)(in->n_stacks - 1)};
+    sites[0] = (vs_site){.kind = VS_SITE_EMBED, .layer = -1, .head = -1};
     for (size_t l = 0; l <= L; l++)
-        sites[l + 1] = (vs_site){.kind = VS_SITE_RESID_PRE, .layer = (int16_t)l, .head = -1, .stack = sites[0].stack};
+        sites[l + 1] = (vs_site){.kind = VS_SITE_RESID_PRE, .layer = (int16_t)l, .head = -1};
     side x[2] = {{.pass = NULL}, {.pass = NULL}};
     vs_status st = VS_OK;
     for (int i = 0; st == VS_OK && i < 2; i++) st = side_run(err, s, m, text[i], at, n, sites, &x[i]);

@@ -43,6 +43,8 @@ const vs_opt vs_text_opts[] = {
     {"ids", 0, VS_OPT_TEXT, "1,2,3", "token ids as they are, instead of a text", NULL, VS_COMPLETE_NONE},
     {"file", 0, VS_OPT_TEXT, "F", "a text a line from a file", NULL, VS_COMPLETE_FILE},
     {"pair", 0, VS_OPT_TEXT, "TEXT", "a second text, for models that read pairs", NULL, VS_COMPLETE_NONE},
+    {"target", 0, VS_OPT_TEXT, "TEXT", "what the decoder beside an encoder reads, after its start token", NULL, VS_COMPLETE_NONE},
+    {"decoder-ids", 0, VS_OPT_TEXT, "1,2,3", "the same as token ids as they are, the start token among them", NULL, VS_COMPLETE_NONE},
     {"no-special", 0, VS_OPT_FLAG, NULL, "without the special tokens of the model", NULL, VS_COMPLETE_NONE},
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE},
 };

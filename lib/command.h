@@ -104,7 +104,7 @@ typedef struct vs_opt {
 typedef enum vs_arg_style {
     VS_ARGS_NONE,
     VS_ARGS_WORDS,  /* each word one argument; quotes group */
-    VS_ARGS_TEXT,   /* the rest is one text (quotes around it stripped); --ids, --file, --pair apply (vs_args_texts) */
+    VS_ARGS_TEXT,   /* the rest is one text (quotes around it stripped); --ids, --file, --pair, --target apply (vs_args_texts) */
     VS_ARGS_EXPR,   /* the rest is one expression, quotes kept */
     VS_ARGS_EXPRS,  /* expressions separated by commas at top level; without a comma, two words (with max_args: all) are
                        one each */
@@ -160,12 +160,8 @@ void vs_commands_set(const vs_cmd *const *table);
 const vs_cmd *const *vs_commands(void);
 
 /* Tokenised input of a VS_ARGS_TEXT command: TEXT, --ids 1,2,3, --file F (a text a line; the command is called once
- * for all), with --pair TEXT the second text of each.  These options and --no-special are added to such commands by the
- * table.  Owned by the caller: vs_texts_free(). */
-typedef struct vs_text_input {
-    char *text;       /* NULL where ids were given */
-    vs_tokens tokens; /* ids with special tokens */
-} vs_text_input;
+ * for all), with --pair TEXT the second text of each, with --target TEXT or --decoder-ids 1,2,3 what the decoder beside an
+ * encoder reads (without: the start token).  These options and --no-special are added to such commands by the table.  Owned by the caller: vs_texts_free(). */
 typedef struct vs_texts {
     vs_text_input *item;
     size_t n;

@@ -53,7 +53,7 @@ vs_status vs_query(vs_err *err, vs_session *s, const char *expr, size_t n, size_
 
 /* ---- texts ---- */
 
-static vs_status ids_of(vs_err *err, const char *list, vs_tokens *t) {
+static vs_status ids_of(vs_err *err, const char *opt, const char *list, vs_tokens *t) {
     size_t cap = 1;
     for (const char *p = list; *p; p++) cap += *p == ',' || isspace((unsigned char)*p);
     *t = (vs_tokens){.id = vs_alloc(cap, sizeof *t->id),
@@ -72,11 +72,11 @@ static vs_status ids_of(vs_err *err, const char *list, vs_tokens *t) {
         bool ends = !*next || next > end || *next == ',';
         if (*next == ',') next += 1 + strspn(next + 1, " \t\r\n");
         if (end == p || errno || v < 0 || v > INT32_MAX || !ends || (next[0] == '\0' && next[-1] == ','))
-            return vs_fail(err, VS_E_USAGE, "--ids wants whole numbers with commas between, not %.40s", p);
+            return vs_fail(err, VS_E_USAGE, "--%s wants whole numbers with commas between, not %.40s", opt, p);
         t->id[t->n++] = (int32_t)v;
         p = next;
     }
-    return t->n ? VS_OK : vs_fail(err, VS_E_USAGE, "--ids wants at least one id");
+    return t->n ? VS_OK : vs_fail(err, VS_E_USAGE, "--%s wants at least one id", opt);
 }
 
 static vs_status add_text(vs_err *err, vs_session *s, const vs_args *a, const char *text, size_t n, vs_texts *out) {
@@ -113,6 +113,18 @@ static vs_status texts_of_file(vs_err *err, vs_session *s, const vs_args *a, con
     return st;
 }
 
+/* What the decoder of a model of two stacks reads beside each text. */
+static vs_status add_decoder(vs_err *err, vs_session *s, const vs_args *a, vs_text_input *in) {
+    const char *target = vs_text(a, "target"), *ids = vs_text(a, "decoder-ids");
+    if (target && ids) return vs_fail(err, VS_E_USAGE, "%s: --target and --decoder-ids say the same thing twice", a->cmd->name);
+    if (!ids) return vs_session_decoder_input(err, s, target, target ? strlen(target) : 0, !vs_has(a, "no-special"), in);
+    vs_model *m;
+    VS_TRY(vs_session_model(err, s, &m));
+    if (vs_model_info_of(m)->n_stacks < 2) return vs_session_decoder_input(err, s, ids, 0, false, in); /* says so */
+    in->given = true;
+    return ids_of(err, "decoder-ids", ids, &in->decoder);
+}
+
 vs_status vs_args_texts(vs_err *err, vs_session *s, const vs_args *a, vs_texts *out) {
     *out = (vs_texts){0};
     vs_status st;
@@ -120,7 +132,7 @@ vs_status vs_args_texts(vs_err *err, vs_session *s, const vs_args *a, vs_texts *
         out->item = vs_zalloc(1, sizeof *out->item);
         if (!out->item) return vs_fail(err, VS_E_NOMEM, "no memory for the texts");
         out->n = 1;
-        st = ids_of(err, vs_text(a, "ids"), &out->item[0].tokens);
+        st = ids_of(err, "ids", vs_text(a, "ids"), &out->item[0].tokens);
     } else if (vs_has(a, "file")) {
         st = texts_of_file(err, s, a, vs_text(a, "file"), out);
     } else {
@@ -130,15 +142,13 @@ vs_status vs_args_texts(vs_err *err, vs_session *s, const vs_args *a, vs_texts *
     for (size_t i = 0; st == VS_OK && i < out->n; i++)
         if (!out->item[i].tokens.n && !(a->cmd->needs & VS_EMPTY_TEXT))
             st = vs_fail(err, VS_E_RANGE, "%s: the text has no token", a->cmd->name);
+    for (size_t i = 0; st == VS_OK && i < out->n; i++) st = add_decoder(err, s, a, &out->item[i]);
     if (st != VS_OK) vs_texts_free(out);
     return st;
 }
 
 void vs_texts_free(vs_texts *t) {
-    for (size_t i = 0; i < t->n; i++) {
-        vs_free(t->item[i].text);
-        vs_tokens_free(&t->item[i].tokens);
-    }
+    for (size_t i = 0; i < t->n; i++) vs_text_input_free(&t->item[i]);
     vs_free(t->item);
     *t = (vs_texts){0};
 }

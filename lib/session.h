@@ -73,6 +73,27 @@ vs_status vs_session_near(vs_err *err, vs_session *s, const vs_value *v, const c
 /* Tokens of a text by the current model, with special tokens. */
 vs_status vs_session_tokenize(vs_err *err, vs_session *s, const char *text, size_t n, vs_tokens *out) VS_MUST_CHECK;
 
+/* What a pass reads.  In a model of two stacks text and tokens are the encoder's, and its decoder reads `decoder`: a start
+ * token, and behind it what it is given. */
+typedef struct vs_text_input {
+    char *text;        /* NULL where ids were given */
+    vs_tokens tokens;  /* ids with special tokens */
+    char *target;      /* the decoder's text; NULL: ids, or the start token alone */
+    vs_tokens decoder; /* n = 0: a model of one stack, or the start token alone */
+    size_t ends;       /* tokens in `decoder` behind its n: those that end a text */
+    bool given;        /* what the decoder reads was said, so that it runs whatever is asked for */
+} vs_text_input;
+void vs_text_input_free(vs_text_input *in);
+/* The tokens that continuing a text adds to, and their text: the decoder's, where one stands beside an encoder. */
+static inline const vs_tokens *vs_text_grows(const vs_text_input *in) { return in->decoder.n ? &in->decoder : &in->tokens; }
+static inline const char *vs_text_begun(const vs_text_input *in) { return in->decoder.n ? in->target : in->text; }
+
+/* vs_session_decoder_input() - fill in->decoder, ->ends, ->target, ->given for a model of two stacks: the start token, and
+ * behind it the tokens of target[n] (NULL: none), special: with the tokenizer's special ones.  A model of one stack: nothing.
+ * VS_OK | VS_E_USAGE (a target for one stack) | VS_E_FORMAT | VS_E_NOMEM. */
+vs_status vs_session_decoder_input(vs_err *err, vs_session *s, const char *target, size_t n, bool special,
+                                   vs_text_input *in) VS_MUST_CHECK;
+
 /* ---- edits in force (`with {…}`, `edits add`) ---- */
 /* vs_session_push_edits() - parse "EDIT; EDIT" (session_edits.c has the language) and put them in force on top of those
  * there, for the current model alone; vs_session_pop_edits() takes the last pushed away.  Sites and vectors are resolved
@@ -94,18 +115,21 @@ uint64_t vs_session_edits_hash(const vs_session *s);
 /* vs_session_keeps() - whether what is stored outlives the session: its store is a file. */
 bool vs_session_keeps(const vs_session *s);
 
-/* vs_session_run() - a pass of the current model over tokens, under the edits in force.  rq->in and rq->edits are
- * filled here: set keep, logits, kv, mask before.  Adds up the effects for vs_session_effects(). */
-vs_status vs_session_run(vs_err *err, vs_session *s, const vs_tokens *tokens, vs_request *rq,
-                         vs_pass **out) VS_MUST_CHECK;
-/* vs_session_run_text() - the same where the text is known, so that edits may name its words (`[bank]`). */
+/* vs_session_run() - a pass of the current model under the edits in force, which may name words of what it reads
+ * (`[bank]`: of the text that their site's stack reads).  rq->in, decoder and edits are filled here: set keep, logits, kv,
+ * mask before.  A decoder beside an encoder runs where something of it is asked for (logits, a site, an edit) or what it reads
+ * was given.  Effects: vs_session_effect().
+ * vs_session_run_text() - the same of one text (NULL: its ids alone); a decoder beside it reads the start token.
+ * vs_session_run_grown() - the same for a text that is being continued (of two stacks, the decoder's): its first `own` tokens
+ * are its own, those after them new.  Edits find words in the text, positions from the end in all of it.  With rq->kv, the
+ * rows that it has are not run again.
+ * vs_session_edits_fixed() - that such a cache can serve: no edit in force counts from the end of what grows, and none is in
+ * an encoder, which is read once. */
+vs_status vs_session_run(vs_err *err, vs_session *s, const vs_text_input *in, vs_request *rq, vs_pass **out) VS_MUST_CHECK;
 vs_status vs_session_run_text(vs_err *err, vs_session *s, const char *text, const vs_tokens *tokens, vs_request *rq,
                               vs_pass **out) VS_MUST_CHECK;
-/* vs_session_run_grown() - the same for a text that is being continued: tokens [own] are its own, those after them new.
- * Edits find words in the text, positions from the end in all of it.  With rq->kv, the rows that it has are not run again.
- * vs_session_edits_fixed() - that no edit in force counts from the end, so that such a cache can serve. */
-vs_status vs_session_run_grown(vs_err *err, vs_session *s, const char *text, const vs_tokens *tokens, size_t own,
-                               vs_request *rq, vs_pass **out) VS_MUST_CHECK;
+vs_status vs_session_run_grown(vs_err *err, vs_session *s, const vs_text_input *in, size_t own, vs_request *rq,
+                               vs_pass **out) VS_MUST_CHECK;
 bool vs_session_edits_fixed(const vs_session *s);
 /* vs_session_effect() - what edit i did in the last pass (of a text that grows in a cache: in all of it); false where no
  * pass has been run under it.
@@ -117,10 +141,10 @@ uint64_t vs_session_edited_passes(const vs_session *s);
  * its [MASK] tokens, or over all.  Runs n + 2 passes.  VS_OK | VS_E_STATE (no such pass) | VS_E_UNSUPPORTED (no head). */
 vs_status vs_session_divergences(vs_err *err, vs_session *s, double *kl, double *together) VS_MUST_CHECK;
 
-/* vs_position_find() - the position(s) that `[pos]` names in a text: a number (negative from the end), `a..b`, a whole
- * word (its last occurrence; #1 the first; its last piece in a decoder, all its pieces in an encoder), "mean" (all).
- * from..to inclusive.  VS_OK | VS_E_RANGE | VS_E_UNKNOWN (the words there are). */
-vs_status vs_position_find(vs_err *err, const vs_model *m, const char *text, const vs_tokens *tokens, const char *pos,
-                           size_t n, size_t *from, size_t *to) VS_MUST_CHECK;
+/* vs_position_find() - the position(s) that `[pos]` names in the text that a stack reads: a number (negative from the end),
+ * `a..b`, a whole word (its last occurrence; #1 the first; its last piece in a decoder, all its pieces in an encoder),
+ * "mean" (all).  from..to inclusive.  VS_OK | VS_E_RANGE | VS_E_UNKNOWN (the words there are). */
+vs_status vs_position_find(vs_err *err, const vs_model *m, int stack, const char *text, const vs_tokens *tokens,
+                           const char *pos, size_t n, size_t *from, size_t *to) VS_MUST_CHECK;
 
 #endif

@@ -3,6 +3,7 @@
  *   edit   := zero SITE | scale SITE * NUMBER | (set | add | project) SITE source | cut SITE FROM -> TO
  *   SITE   := a site, with [pos] behind it for some positions; FROM, TO: a pos; * for all
  *   source := from "TEXT"[pos]        what the site is in another text, position by position
+ *           | from "TEXT" to "TEXT"[pos]  the same where the decoder beside an encoder reads the second, [pos] of the site's
  *           | mean of FILE            its mean over all positions of all texts of a file (a text a line);
  *           | mean of "FILE"[pos]     over those positions of each
  *           | an expression
@@ -99,21 +100,32 @@ static void row_of(const vs_tensor *t, bool edges, size_t r, float *out) {
 
 /* A text's pass with the edit's site kept, and the rows from..to that pos names in it. */
 typedef struct source {
-    vs_tokens tokens;
+    vs_text_input in;
     vs_pass *pass;
     vs_tensor t;
     bool edges;
-    size_t from, to;
+    size_t from, to, read; /* read: tokens of the text */
 } source;
 
-static vs_status source_open(const parse *p, const char *text, size_t len, const char *pos, source *x) {
+static vs_status read_source(const parse *p, const char *text, const char *target, source *x) {
+    x->in.text = vs_strdup(text);
+    if (!x->in.text) return no_memory(p->err);
+    VS_TRY(vs_session_tokenize(p->err, p->s, text, strlen(text), &x->in.tokens));
+    return vs_session_decoder_input(p->err, p->s, target, target ? strlen(target) : 0, true, &x->in);
+}
+
+static vs_status source_open(const parse *p, const char *text, const char *target, const char *pos, source *x) {
     vs_site site = p->e->edit.site;
     vs_request rq = {.keep = &site, .n_keep = 1, .stop_layer = vs__layers_for(&site)};
     *x = (source){.edges = vs_site_shape(site.kind)[0] == 'H'};
     if (site.kind == VS_SITE_LOGITS) rq.logits = VS_LOGITS_ALL;
-    VS_TRY(vs_session_tokenize(p->err, p->s, text, len, &x->tokens));
-    if (pos) VS_TRY(vs_position_find(p->err, p->m, text, &x->tokens, pos, strlen(pos), &x->from, &x->to));
-    VS_TRY(vs_session_run_text(p->err, p->s, text, &x->tokens, &rq, &x->pass));
+    VS_TRY(read_source(p, text, target, x));
+    if (!site.stack) x->in.given = false; /* the encoder alone */
+    const char *words = site.stack ? x->in.target : x->in.text;
+    const vs_tokens *t = site.stack ? &x->in.decoder : &x->in.tokens;
+    x->read = t->n;
+    if (pos) VS_TRY(vs_position_find(p->err, p->m, site.stack, words, t, pos, strlen(pos), &x->from, &x->to));
+    VS_TRY(vs_session_run(p->err, p->s, &x->in, &rq, &x->pass));
     VS_TRY(vs_pass_site(p->err, x->pass, site, 0, &x->t));
     size_t n = positions_of(&x->t, x->edges);
     if (!pos || n == 1) x->from = 0, x->to = n - 1; /* one: pooled, of the whole text */
@@ -121,17 +133,22 @@ static vs_status source_open(const parse *p, const char *text, size_t len, const
 }
 static void source_close(source *x) {
     vs_pass_free(x->pass);
-    vs_tokens_free(&x->tokens);
+    vs_text_input_free(&x->in);
 }
 
+/* "TEXT"[pos], or "TEXT" to "TEXT"[pos] */
 static vs_status from_text(const parse *p, span rest) {
-    char *text, *pos;
+    char *text, *target = NULL, *pos;
     size_t len;
     source x;
-    VS_TRY(quoted_at(p, rest, "from", &text, &len, &pos));
+    span left = rest, first = next_word(&left), to = next_word(&left);
+    bool both = is(to, "to") && left.n && *left.s == '"';
+    VS_TRY(quoted_at(p, both ? first : rest, "from", &text, &len, &pos));
+    if (both && pos) return vs_fail(p->err, VS_E_SYNTAX, "from \"TEXT\" to \"TEXT\"[pos]: positions stand at the end");
+    if (both) VS_TRY(quoted_at(p, left, "to", &target, &len, &pos));
     if (pos && !strcmp(pos, "mean"))
         return vs_fail(p->err, VS_E_SYNTAX, "from pairs positions; the mean of a text is an expression: set SITE \"TEXT\"@SITE[mean]");
-    vs_status st = source_open(p, text, len, pos, &x);
+    vs_status st = source_open(p, text, target, pos, &x);
     if (st == VS_OK) {
         vs_edit *e = &p->e->edit;
         size_t n = x.to - x.from + 1, width = width_of(&x.t, x.edges);
@@ -140,7 +157,7 @@ static vs_status from_text(const parse *p, span rest) {
         for (size_t i = 0; v && i < n; i++) row_of(&x.t, x.edges, x.from + i, v + i * width);
         e->vec = v;
         e->width = width;
-        e->per_row = n > 1 || (!pos && x.tokens.n == 1);
+        e->per_row = n > 1 || (!pos && x.read == 1);
         p->e->rows = n;
     }
     source_close(&x);
@@ -148,10 +165,10 @@ static vs_status from_text(const parse *p, span rest) {
 }
 
 /* Add the rows of one text to sum [*width], made at the first. */
-static vs_status add_rows(const parse *p, const char *text, size_t len, const char *pos, double **sum, size_t *width, size_t *rows) {
+static vs_status add_rows(const parse *p, const char *text, const char *pos, double **sum, size_t *width, size_t *rows) {
     source x;
     float *row = NULL;
-    vs_status st = source_open(p, text, len, pos, &x);
+    vs_status st = source_open(p, text, NULL, pos, &x);
     if (st == VS_OK) {
         *width = width_of(&x.t, x.edges);
         row = vs_alloc(*width, sizeof *row);
@@ -187,7 +204,7 @@ static vs_status mean_of(const parse *p, span rest) {
         size_t n = (size_t)(stop - at);
         if (n && at[n - 1] == '\r') n--;
         char *text = n ? vs_strndup(at, n) : NULL;
-        if (n) st = text ? add_rows(p, text, n, pos, &sum, &width, &rows) : no_memory(p->err);
+        if (n) st = text ? add_rows(p, text, pos, &sum, &width, &rows) : no_memory(p->err);
         if (st == VS_OK && vs_interrupted()) st = vs_fail(p->err, VS_E_STOPPED, "stopped");
         if (st != VS_OK) vs_fail_in(p->err, "%s, line %zu", path, line);
         vs_free(text);
@@ -436,7 +453,10 @@ static bool from_end(const char *pos) {
 
 bool vs_session_edits_fixed(const vs_session *s) {
     for (const vs__edit_set *e = s->edits; e; e = e->below)
-        for (size_t i = 0; i < e->n; i++)
-            if (from_end(e->spec[i].at) || from_end(e->spec[i].keys)) return false;
+        for (size_t i = 0; i < e->n; i++) {
+            const vs__edit_spec *x = &e->spec[i];
+            bool encoder = x->edit.site.stack + 1 < vs_model_info_of(e->m)->n_stacks;
+            if (encoder || from_end(x->at) || (!x->edit.site.cross && from_end(x->keys))) return false;
+        }
     return true;
 }

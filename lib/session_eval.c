@@ -73,30 +73,33 @@ static vs_status resolve_site(vs_err *err, vs_session *s, const vs_addr *a, vs_v
     vs_model *m;
     vs_site site;
     VS_TRY(vs_session_model(err, s, &m));
-    VS_TRY(vs_site_parse(err, m, a->site, strlen(a->site), &site));
+    VS_TRY(vs_site_parse_in(err, m, 0, a->site, strlen(a->site), &site)); /* of two stacks, the one that reads the text */
     const char *shape = vs_site_shape(site.kind);
     if (shape[0] == 'H')
         return vs_fail(err, VS_E_SHAPE, "%s is a matrix for each head, not a vector for each position; dump keeps it",
                        a->site);
     const vs_model_info *in = vs_model_info_of(m);
-    const char *pos = a->pos ? a->pos : in->stack[in->n_stacks - 1].causal ? "-1" : "mean";
-    vs_tokens tok = {0};
+    const char *pos = a->pos ? a->pos : in->stack[site.stack].causal ? "-1" : "mean";
+    vs_text_input x = {.text = vs_strndup(a->text, a->text_len)};
     vs_pass *pass = NULL;
     size_t from = 0, to = 0;
     vs_tensor t;
     vs_request rq = {.keep = &site, .n_keep = 1}; /* under edits the whole pass: each of them is to hit */
     if (!vs_session_edit_count(s)) rq.stop_layer = vs__layers_for(&site);
-    char *text = vs_strndup(a->text, a->text_len);
-    vs_status st = text ? vs_session_tokenize(err, s, text, a->text_len, &tok) : no_memory(err);
+    vs_status st = x.text ? vs_session_tokenize(err, s, x.text, a->text_len, &x.tokens) : no_memory(err);
+    if (st == VS_OK) st = vs_session_decoder_input(err, s, NULL, 0, true, &x);
     if (st == VS_OK && site.kind == VS_SITE_LOGITS) rq.logits = VS_LOGITS_ALL;
-    if (st == VS_OK) st = vs_position_find(err, m, text, &tok, pos, strlen(pos), &from, &to);
-    if (st == VS_OK) st = vs_session_run_text(err, s, text, &tok, &rq, &pass);
+    if (st == VS_OK)
+        st = vs_position_find(err, m, site.stack, site.stack ? NULL : x.text, site.stack ? &x.decoder : &x.tokens, pos,
+                              strlen(pos), &from, &to);
+    if (st == VS_OK) st = vs_session_run(err, s, &x, &rq, &pass);
     if (st == VS_OK) st = vs_pass_site(err, pass, site, 0, &t);
     if (st == VS_OK && t.shape[0] == 1) from = to = 0; /* pooled: one row */
     if (st == VS_OK) st = mean_rows(err, &t, from, to, out);
+    if (st == VS_OK && site.stack + 1 < in->n_stacks && out->dim == in->stack[0].d) /* no unembedding reads it */
+        st = vs__space_of_table(err, &s->model[s->current_model - 1], 0, &out->space);
     vs_pass_free(pass);
-    vs_tokens_free(&tok);
-    vs_free(text);
+    vs_text_input_free(&x);
     return st;
 }
 

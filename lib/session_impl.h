@@ -35,16 +35,19 @@ typedef struct vs__edit_set {
     vs_arena arena;
 } vs__edit_set;
 
-/* The text of a pass under edits. */
-typedef struct vs__last {
-    vs_model *m;
+/* What the stacks of a pass under edits read. */
+typedef struct vs__read {
     vs_tokens tokens; /* over what follows */
     size_t own;
-    vs_mask mask;
     char *text; /* NULL: ids alone */
     int32_t *id;
     uint8_t *type;
     uint32_t *span; /* [2 n] begin and end, and behind them [2 n] bytes of the tokens' marks */
+} vs__read;
+typedef struct vs__last {
+    vs_model *m;
+    vs_mask mask;
+    vs__read of[2]; /* by stack */
 } vs__last;
 void vs__last_free(vs__last *x);
 

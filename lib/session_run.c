@@ -69,8 +69,8 @@ static bool tokens_over(const vs_tokens *t, size_t begin, size_t end, size_t *fr
     return any;
 }
 
-vs_status vs_position_find(vs_err *err, const vs_model *m, const char *text, const vs_tokens *t, const char *pos,
-                           size_t n, size_t *from, size_t *to) {
+vs_status vs_position_find(vs_err *err, const vs_model *m, int stack, const char *text, const vs_tokens *t,
+                           const char *pos, size_t n, size_t *from, size_t *to) {
     if (!t->n) return vs_fail(err, VS_E_RANGE, "an empty text has no positions");
     bool quoted = n >= 2 && pos[0] == '"' && pos[n - 1] == '"';
     if (quoted) pos++, n -= 2;
@@ -108,8 +108,7 @@ vs_status vs_position_find(vs_err *err, const vs_model *m, const char *text, con
         return vs_fail(err, VS_E_UNKNOWN, "[%.*s#%d]: \"%.200s\" has that word less often", (int)n, pos, nth, text);
     if (!found || !tokens_over(t, begin, end, from, to))
         return vs_fail(err, VS_E_UNKNOWN, "[%.*s] is no word of \"%.200s\"", (int)n, pos, text);
-    const vs_model_info *in = vs_model_info_of(m);
-    if (in->stack[in->n_stacks - 1].causal) *from = *to; /* only its last piece has seen the whole word */
+    if (vs_model_info_of(m)->stack[stack].causal) *from = *to; /* only its last piece has seen the whole word */
     return VS_OK;
 }
 
@@ -124,24 +123,81 @@ vs_status vs_session_tokenize(vs_err *err, vs_session *s, const char *text, size
     return vs_tokenize(err, tok, text, n, NULL, 0, true, out);
 }
 
-/* ---- edits, placed in a text ---- */
+void vs_text_input_free(vs_text_input *in) {
+    vs_free(in->text);
+    vs_free(in->target);
+    vs_tokens_free(&in->tokens);
+    vs_tokens_free(&in->decoder);
+    *in = (vs_text_input){0};
+}
 
-static vs_status place(vs_err *err, const vs_model *m, const char *text, const vs_tokens *t, const char *pos,
-                       vs_positions *out) {
+/* The start token in front of t, which is taken; at its end, what the template put there is no more of the text. */
+static vs_status put_start(vs_err *err, int32_t start, vs_tokens *t, vs_text_input *in) {
+    size_t n = t->n + 1, ends = 0;
+    vs_tokens *d = &in->decoder;
+    *d = (vs_tokens){.id = vs_alloc(n, sizeof *d->id),
+                     .begin = vs_zalloc(n, sizeof *d->begin),
+                     .end = vs_zalloc(n, sizeof *d->end),
+                     .type = vs_zalloc(n, 1),
+                     .text = vs_zalloc(n, 1),
+                     .special = vs_zalloc(n, 1)};
+    if (!d->id || !d->begin || !d->end || !d->type || !d->text || !d->special)
+        return vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", n);
+    d->id[0] = start;
+    d->special[0] = 1;
+    for (size_t i = 0; i < t->n; i++) {
+        d->id[i + 1] = t->id[i];
+        d->begin[i + 1] = t->begin[i];
+        d->end[i + 1] = t->end[i];
+        d->special[i + 1] = t->special[i];
+    }
+    while (ends < t->n && t->special[t->n - 1 - ends]) ends++;
+    d->n = n - ends;
+    in->ends = ends;
+    return VS_OK;
+}
+
+vs_status vs_session_decoder_input(vs_err *err, vs_session *s, const char *target, size_t n, bool special,
+                                   vs_text_input *in) {
+    vs_model *m;
+    const vs_tokenizer *tok;
+    vs_tokens t = {0};
+    VS_TRY(vs_session_model(err, s, &m));
+    const vs_model_info *info = vs_model_info_of(m);
+    if (info->n_stacks < 2 && target)
+        return vs_fail(err, VS_E_USAGE, "%s is one stack: there is no decoder beside an encoder to read a target", info->name);
+    if (info->n_stacks < 2) return VS_OK;
+    vs_status st = VS_OK;
+    if (target) {
+        in->given = true;
+        in->target = vs_strndup(target, n);
+        if (!in->target) return vs_fail(err, VS_E_NOMEM, "no memory for a text of %zu bytes", n);
+        VS_TRY(vs_model_tokenizer(err, m, &tok));
+        st = vs_tokenize(err, tok, target, n, NULL, 0, special, &t);
+    }
+    if (st == VS_OK) st = put_start(err, info->start, &t, in);
+    vs_tokens_free(&t);
+    return st;
+}
+
+/* ---- edits, placed in what the stacks read ---- */
+
+static vs_status place(vs_err *err, const vs_model *m, int stack, const vs__read *r, const char *pos, vs_positions *out) {
     *out = (vs_positions){.all = true};
     if (!pos) return VS_OK;
     size_t from, to;
-    VS_TRY(vs_position_find(err, m, text, t, pos, strlen(pos), &from, &to));
+    VS_TRY(vs_position_find(err, m, stack, r->text, &r->tokens, pos, strlen(pos), &from, &to));
     *out = (vs_positions){.from = (int32_t)from, .to = (int32_t)to};
     return VS_OK;
 }
 
-/* An edit's positions in a text of which the first `own` tokens are its own.  A vector for each position wants as many. */
-static vs_status place_edit(vs_err *err, const vs_model *m, const char *text, const vs_tokens *t, size_t own,
-                            const vs__edit_spec *e, vs_edit *out) {
+/* An edit's positions; keys in cross-attention are the encoder's.  A vector for each position wants as many. */
+static vs_status place_edit(vs_err *err, const vs__last *x, const vs__edit_spec *e, vs_edit *out) {
+    int stack = e->edit.site.stack, keys = e->edit.site.cross ? 0 : stack;
+    size_t own = x->of[stack].own;
     *out = e->edit;
-    VS_TRY(place(err, m, text, t, e->at, &out->at));
-    VS_TRY(place(err, m, text, t, e->keys, &out->keys));
+    VS_TRY(place(err, x->m, stack, &x->of[stack], e->at, &out->at));
+    VS_TRY(place(err, x->m, keys, &x->of[keys], e->keys, &out->keys));
     if (!out->per_row) return VS_OK;
     size_t n = out->at.all ? own : (size_t)(out->at.to - out->at.from) + 1;
     if (n != e->rows)
@@ -152,24 +208,27 @@ static vs_status place_edit(vs_err *err, const vs_model *m, const char *text, co
 }
 
 /* The edits in force, the oldest first, as this text has them: [vs_session_edit_count()] of the caller's. */
-static vs_status place_all(vs_err *err, const vs_session *s, const vs_model *m, const vs__last *x, vs_edit *out) {
+static vs_status place_all(vs_err *err, const vs_session *s, const vs__last *x, vs_edit *out) {
     size_t left = vs_session_edit_count(s);
     for (const vs__edit_set *e = s->edits; e; e = e->below) {
-        if (e->m != m) continue;
+        if (e->m != x->m) continue;
         left -= e->n;
-        for (size_t i = 0; i < e->n; i++)
-            VS_TRY(place_edit(err, m, x->text, &x->tokens, x->own, &e->spec[i], &out[left + i]));
+        for (size_t i = 0; i < e->n; i++) VS_TRY(place_edit(err, x, &e->spec[i], &out[left + i]));
     }
     return VS_OK;
 }
 
 /* ---- passes ---- */
 
+static void free_read(vs__read *r) {
+    vs_free(r->text);
+    vs_free(r->id);
+    vs_free(r->type);
+    vs_free(r->span);
+}
 void vs__last_free(vs__last *x) {
-    vs_free(x->text);
-    vs_free(x->id);
-    vs_free(x->type);
-    vs_free(x->span);
+    free_read(&x->of[0]);
+    free_read(&x->of[1]);
     *x = (vs__last){0};
 }
 
@@ -180,29 +239,33 @@ static void *copied(const void *p, size_t n, bool *ok) {
     return to;
 }
 
-/* Remember the text of a pass under edits, so that what they did can be asked for later. */
-static vs_status remember(vs_err *err, vs_session *s, const vs__last *now) {
+static bool copy_read(vs__read *x, const vs__read *now) {
     const vs_tokens *t = &now->tokens;
     size_t n = t->n;
     bool ok = true;
-    vs__last_free(&s->last);
-    vs__last *x = &s->last;
-    *x = *now;
+    x->own = now->own;
     x->text = copied(now->text, now->text ? strlen(now->text) + 1 : 0, &ok);
     x->id = copied(t->id, n * sizeof *t->id, &ok);
     x->type = copied(t->type, n, &ok);
     x->span = vs_zalloc(n, 2 * sizeof *t->begin + 2);
-    if (!ok || !x->span) {
-        vs__last_free(x);
-        return vs_fail(err, VS_E_NOMEM, "no memory for the %zu tokens of a text", n);
-    }
+    if (!ok || !x->span) return false;
     uint8_t *bytes = (uint8_t *)(x->span + 2 * n);
     if (t->begin) memcpy(x->span, t->begin, n * sizeof *t->begin);
     if (t->end) memcpy(x->span + n, t->end, n * sizeof *t->end);
     if (t->text) memcpy(bytes, t->text, n);
     if (t->special) memcpy(bytes + n, t->special, n);
     x->tokens = (vs_tokens){.n = n, .id = x->id, .begin = x->span, .end = x->span + n, .type = x->type, .text = bytes, .special = bytes + n};
-    return VS_OK;
+    return true;
+}
+
+/* Remember what a pass under edits read, so that what they did can be asked for later. */
+static vs_status remember(vs_err *err, vs_session *s, const vs__last *now) {
+    vs__last_free(&s->last);
+    s->last.m = now->m;
+    s->last.mask = now->mask;
+    if (copy_read(&s->last.of[0], &now->of[0]) && copy_read(&s->last.of[1], &now->of[1])) return VS_OK;
+    vs__last_free(&s->last);
+    return vs_fail(err, VS_E_NOMEM, "no memory for the tokens of a text");
 }
 
 /* What the pass did, beside what the same edits did to the rows before these: a text that grows in a cache is one. */
@@ -222,21 +285,58 @@ static void note_effects(vs_session *s, const vs_model *m, const vs_edit_effect 
     }
 }
 
-vs_status vs_session_run_grown(vs_err *err, vs_session *s, const char *text, const vs_tokens *t, size_t own,
-                               vs_request *rq, vs_pass **out) {
+/* Whether the decoder has a part in a pass. */
+static bool decodes(const vs_request *rq, const vs_text_input *in) {
+    bool any = in->given || rq->logits != VS_LOGITS_NONE || rq->kv;
+    for (size_t i = 0; i < rq->n_keep; i++) any |= rq->keep[i].stack == 1;
+    for (size_t i = 0; i < rq->n_edits; i++) any |= rq->edits[i].site.stack == 1;
+    return any;
+}
+
+static vs_input rows_from(const vs_tokens *t, size_t before) {
+    return (vs_input){.ids = t->id + before, .types = t->type ? t->type + before : NULL, .rows = t->n - before, .n_seqs = 1};
+}
+
+/* What both stacks read.  A decoder that was given nothing reads the start token, which lies in *start. */
+typedef struct start_token {
+    int32_t id;
+    uint32_t at;
+    uint8_t zero, one;
+} start_token;
+static void reads(vs__last *x, const vs_text_input *in, size_t own, start_token *start) {
+    const vs_model_info *info = vs_model_info_of(x->m);
+    bool two = info->n_stacks > 1;
+    x->of[0] = (vs__read){.tokens = in->tokens, .own = two ? in->tokens.n : own, .text = in->text};
+    if (!two) return;
+    *start = (start_token){.id = info->start, .one = 1};
+    x->of[1] = (vs__read){.tokens = in->decoder, .own = own, .text = in->target};
+    if (!in->decoder.n)
+        x->of[1] = (vs__read){.own = 1,
+                              .tokens = {.n = 1, .id = &start->id, .begin = &start->at, .end = &start->at, .type = &start->zero,
+                                         .text = &start->zero, .special = &start->one}};
+}
+
+vs_status vs_session_run_grown(vs_err *err, vs_session *s, const vs_text_input *in, size_t own, vs_request *rq,
+                               vs_pass **out) {
     vs_model *m;
+    start_token start;
     *out = NULL;
     VS_TRY(vs_session_model(err, s, &m));
+    bool two = vs_model_info_of(m)->n_stacks > 1;
     size_t n = vs_session_edit_count(s), before = rq->kv ? vs_kv_rows(rq->kv) : 0;
-    const vs__last now = {.m = m, .tokens = *t, .own = own, .mask = rq->mask, .text = (char *)(uintptr_t)text};
-    if (before >= t->n) return vs_fail(err, VS_E_RANGE, "no token: the cache has all %zu of the text", t->n);
+    vs__last now = {.m = m, .mask = rq->mask};
+    reads(&now, in, own, &start);
+    const vs_tokens *grows = &now.of[two].tokens;
+    if (before >= grows->n) return vs_fail(err, VS_E_RANGE, "no token: the cache has all %zu of the text", grows->n);
     vs_edit *edits = vs_zalloc(n, sizeof *edits);
-    vs_status st = edits ? place_all(err, s, m, &now, edits) : vs_fail(err, VS_E_NOMEM, "no memory for %zu edits", n);
-    rq->in = (vs_input){.ids = t->id + before, .types = t->type ? t->type + before : NULL, .rows = t->n - before, .n_seqs = 1};
+    vs_status st = edits ? place_all(err, s, &now, edits) : vs_fail(err, VS_E_NOMEM, "no memory for %zu edits", n);
     rq->edits = edits;
     rq->n_edits = n;
     for (size_t i = 0; i < n && st == VS_OK; i++) /* an edit of the logits asks for them */
         if (edits[i].site.kind == VS_SITE_LOGITS && rq->logits == VS_LOGITS_NONE && !rq->stop_layer) rq->logits = VS_LOGITS_LAST;
+    rq->in = rows_from(&now.of[0].tokens, two ? 0 : before);
+    rq->decoder = (vs_input){0};
+    if (two && decodes(rq, in)) rq->decoder = rows_from(grows, before);
     if (st == VS_OK && n) st = remember(err, s, &now);
     if (st == VS_OK) st = vs_run(err, m, rq, out);
     if (st == VS_OK) note_effects(s, m, vs_pass_effects(*out), before > 0);
@@ -246,13 +346,14 @@ vs_status vs_session_run_grown(vs_err *err, vs_session *s, const char *text, con
     return st;
 }
 
-vs_status vs_session_run_text(vs_err *err, vs_session *s, const char *text, const vs_tokens *t, vs_request *rq,
-                              vs_pass **out) {
-    return vs_session_run_grown(err, s, text, t, t->n, rq, out);
+vs_status vs_session_run(vs_err *err, vs_session *s, const vs_text_input *in, vs_request *rq, vs_pass **out) {
+    return vs_session_run_grown(err, s, in, vs_text_grows(in)->n, rq, out);
 }
 
-vs_status vs_session_run(vs_err *err, vs_session *s, const vs_tokens *t, vs_request *rq, vs_pass **out) {
-    return vs_session_run_grown(err, s, NULL, t, t->n, rq, out);
+vs_status vs_session_run_text(vs_err *err, vs_session *s, const char *text, const vs_tokens *t, vs_request *rq,
+                              vs_pass **out) {
+    const vs_text_input in = {.text = (char *)(uintptr_t)text, .tokens = *t};
+    return vs_session_run(err, s, &in, rq, out);
 }
 
 /* ---- what the edits did ---- */
@@ -262,11 +363,12 @@ uint64_t vs_session_edited_passes(const vs_session *s) { return s->edited_passes
 /* A pass over the remembered text with these edits alone: its logits are borrowed from *p. */
 static vs_status run_again(vs_err *err, vs_session *s, const vs_edit *edits, size_t n, bool all, vs_pass **p) {
     vs__last *x = &s->last;
-    vs_request rq = {.in = {.ids = x->id, .types = x->type, .rows = x->tokens.n, .n_seqs = 1},
+    vs_request rq = {.in = rows_from(&x->of[0].tokens, 0),
                      .edits = edits,
                      .n_edits = n,
                      .logits = all ? VS_LOGITS_ALL : VS_LOGITS_LAST,
                      .mask = x->mask};
+    if (x->of[1].id) rq.decoder = rows_from(&x->of[1].tokens, 0);
     return vs_run(err, x->m, &rq, p);
 }
 
@@ -292,9 +394,9 @@ static double mean_divergence(const vs__last *x, const vs_pass *clean, const vs_
     size_t rows, n = 0, masks = 0;
     const float *a = vs_pass_logits(clean, &rows), *b = vs_pass_logits(edited, NULL);
     double sum = 0;
-    for (size_t r = 0; r < rows && rows > 1; r++) masks += x->id[r] == mask;
+    for (size_t r = 0; r < rows && rows > 1; r++) masks += x->of[0].id[r] == mask;
     for (size_t r = 0; r < rows; r++) {
-        if (masks && x->id[r] != mask) continue;
+        if (masks && x->of[0].id[r] != mask) continue;
         sum += divergence(a + r * V, b + r * V, V);
         n++;
     }
@@ -310,12 +412,12 @@ vs_status vs_session_divergences(vs_err *err, vs_session *s, double *kl, double 
     vs_edit_effect effect;
     VS_TRY(vs_session_model(err, s, &m));
     const vs_model_info *in = vs_model_info_of(m);
-    if (!x->id || x->m != m || !n || !vs_session_effect(s, n - 1, &effect))
+    if (!x->of[0].id || x->m != m || !n || !vs_session_effect(s, n - 1, &effect))
         return vs_fail(err, VS_E_STATE, "no pass under these edits has been run");
     if (!in->has_logits) return vs_fail(err, VS_E_UNSUPPORTED, "%s has no head that gives words", in->name);
     VS_TRY(vs_model_tokenizer(err, m, &tok));
     vs_edit *edits = vs_zalloc(n, sizeof *edits);
-    vs_status st = edits ? place_all(err, s, m, x, edits) : vs_fail(err, VS_E_NOMEM, "no memory for %zu edits", n);
+    vs_status st = edits ? place_all(err, s, x, edits) : vs_fail(err, VS_E_NOMEM, "no memory for %zu edits", n);
     if (st == VS_OK) st = run_again(err, s, NULL, 0, in->masked, &clean);
     for (size_t i = 0; st == VS_OK && i <= n; i++) { /* each alone, then all */
         if (i == n && n == 1) {

@@ -12,19 +12,24 @@ static const vs_opt opts[] = {
     {"head", 0, VS_OPT_INT, "H", "one head of that block", NULL, VS_COMPLETE_NONE},
     {"at", 0, VS_OPT_TEXT, "POS", "for one token, every head's look, sorted", NULL, VS_COMPLETE_NONE},
     {"k", 'k', VS_OPT_INT, "K", "rows of the table", "20", VS_COMPLETE_NONE},
+    {"stack", 0, VS_OPT_TEXT, "encoder|decoder|cross", "of two stacks: which looks; cross: the decoder's at the encoder's words",
+     NULL, VS_COMPLETE_NONE},
     VS_MASK_OPT,
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
-/* One text's patterns: [L][H, T, T], with labels for its tokens. */
+/* One text's patterns: [L][H, T, S], with labels for its tokens and for those looked at: the same, but in
+ * cross-attention. */
 typedef struct looks {
     const vs_model *m;
     const vs_tokenizer *tok;
-    const vs_tokens *tokens;
+    const vs_tokens *tokens, *keys;
+    uint8_t stack;
+    bool cross;
     vs_pass *pass;
     vs_mask mask;
     vs_site *site; /* [L] patterns */
-    size_t L, H, T;
-    const char **label; /* [T] */
+    size_t L, H, T, S;
+    const char **label, **key_label; /* [T], [S] */
     vs_arena arena;
 } looks;
 
@@ -42,33 +47,57 @@ static vs_status pattern_row(vs_err *err, const looks *k, size_t layer, size_t h
 }
 
 /* Its special tokens are where a head rests when it has nothing to say: not a look. */
-static bool is_rest(const looks *k, size_t pos) {
-    return k->tokens->special[pos] || vs_is_special(k->tok, k->tokens->id[pos]);
+static bool is_rest(const looks *k, const vs_tokens *t, size_t pos) {
+    return t->special[pos] || vs_is_special(k->tok, t->id[pos]);
 }
 
-static vs_status looks_open(vs_err *err, vs_session *s, const vs_model *m, const vs_text_input *in, vs_mask mask,
-                            looks *k) {
-    const vs_model_info *info = vs_model_info_of(m);
-    const vs_stack_info *stack = &info->stack[info->n_stacks - 1];
-    *k = (looks){.m = m, .tokens = &in->tokens, .mask = mask, .L = stack->L, .H = stack->H, .T = in->tokens.n};
-    VS_TRY(vs_model_tokenizer(err, (vs_model *)(uintptr_t)m, &k->tok));
-    k->site = vs_arena_alloc(&k->arena, k->L, sizeof *k->site);
-    k->label = vs_arena_alloc(&k->arena, k->T, sizeof *k->label);
-    if (!k->site || !k->label) return vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", k->T);
-    for (size_t l = 0; l < k->L; l++)
-        k->site[l] =
-            (vs_site){.kind = VS_SITE_PATTERN, .layer = (int16_t)l, .head = -1, .stack = (uint8_t)(info->n_stacks - 1)};
-    for (size_t i = 0; i < k->T; i++) {
+static vs_status labels_of(vs_err *err, looks *k, const vs_tokens *t, const char ***out) {
+    const char **label = *out = vs_arena_alloc(&k->arena, t->n, sizeof *label);
+    if (!label) return vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", t->n);
+    for (size_t i = 0; i < t->n; i++) {
         vs_buf b = {0};
-        vs_piece_text(k->tok, in->tokens.id[i], &b);
+        vs_piece_text(k->tok, t->id[i], &b);
         const char *p = b.s ? b.s : "";
         while (*p == ' ' && p[1]) p++;
-        k->label[i] = vs_arena_strndup(&k->arena, *p == '\n' ? "\\n" : p, *p == '\n' ? 2 : strlen(p));
+        label[i] = vs_arena_strndup(&k->arena, *p == '\n' ? "\\n" : p, *p == '\n' ? 2 : strlen(p));
         vs_buf_free(&b);
-        if (!k->label[i]) return vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", k->T);
+        if (!label[i]) return vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", t->n);
     }
-    vs_request rq = {.keep = k->site, .n_keep = k->L, .mask = mask};
-    return vs_session_run_text(err, s, in->text, &in->tokens, &rq, &k->pass);
+    return VS_OK;
+}
+
+/* Which attention is meant: of two stacks, cross-attention where the decoder was given something, else the encoder's. */
+static vs_status choose(vs_err *err, const vs_args *a, const vs_model_info *info, const vs_text_input *in, looks *k) {
+    const char *name = vs_text(a, "stack");
+    if (name && info->n_stacks < 2) return vs_fail(err, VS_E_USAGE, "attention: %s has one stack, so --stack has no choice", info->name);
+    if (!name) name = info->n_stacks < 2 ? "" : in->given ? "cross" : "encoder";
+    k->cross = !strcmp(name, "cross");
+    k->stack = k->cross || !strcmp(name, "decoder");
+    if (*name && !k->stack && strcmp(name, "encoder") != 0)
+        return vs_fail(err, VS_E_USAGE, "attention: --stack wants encoder, decoder or cross, not %s", name);
+    k->tokens = k->stack ? &in->decoder : &in->tokens;
+    k->keys = k->cross ? &in->tokens : k->tokens;
+    return VS_OK;
+}
+
+static vs_status looks_open(vs_err *err, vs_session *s, const vs_args *a, vs_model *m, const vs_text_input *in, looks *k) {
+    const vs_model_info *info = vs_model_info_of(m);
+    *k = (looks){.m = m};
+    VS_TRY(vs_args_mask(err, a, &k->mask));
+    VS_TRY(choose(err, a, info, in, k));
+    k->L = info->stack[k->stack].L;
+    k->H = info->stack[k->stack].H;
+    k->T = k->tokens->n;
+    k->S = k->keys->n;
+    VS_TRY(vs_model_tokenizer(err, m, &k->tok));
+    k->site = vs_arena_alloc(&k->arena, k->L, sizeof *k->site);
+    if (!k->site) return vs_fail(err, VS_E_NOMEM, "no memory for %zu sites", k->L);
+    for (size_t l = 0; l < k->L; l++)
+        k->site[l] = (vs_site){.kind = VS_SITE_PATTERN, .layer = (int16_t)l, .head = -1, .stack = k->stack, .cross = k->cross};
+    VS_TRY(labels_of(err, k, k->tokens, &k->label));
+    VS_TRY(labels_of(err, k, k->keys, &k->key_label));
+    vs_request rq = {.keep = k->site, .n_keep = k->L, .mask = k->mask};
+    return vs_session_run(err, s, in, &rq, &k->pass);
 }
 
 static void looks_close(looks *k) {
@@ -94,7 +123,7 @@ static void look_table(const looks *k, const look *list, size_t n, const char *n
     for (size_t i = 0; i < n; i++) {
         vs_out_cell_text(o, k->label[list[i].query]);
         vs_out_cell_int(o, (int64_t)list[i].query);
-        vs_out_cell_text(o, k->label[list[i].key]);
+        vs_out_cell_text(o, k->key_label[list[i].key]);
         vs_out_cell_int(o, (int64_t)list[i].key);
         vs_out_cell_int(o, (int64_t)list[i].layer);
         vs_out_cell_int(o, (int64_t)list[i].head);
@@ -108,8 +137,8 @@ static vs_status strongest(vs_err *err, const looks *k, size_t layer, size_t hea
     const float *row;
     VS_TRY(pattern_row(err, k, layer, head, query, &row));
     *out = (look){.layer = layer, .head = head, .query = query, .key = query, .weight = -1};
-    for (size_t j = 0; j < k->T; j++)
-        if (row[j] > out->weight && !(away && (j == query || is_rest(k, j)))) {
+    for (size_t j = 0; j < k->S; j++)
+        if (row[j] > out->weight && !(away && ((j == query && !k->cross) || is_rest(k, k->keys, j)))) {
             out->weight = row[j];
             out->key = j;
         }
@@ -126,7 +155,7 @@ static vs_status links(vs_err *err, const looks *k, size_t query, int64_t layer,
     vs_status st = VS_OK;
     for (size_t q = each ? 0 : query; st == VS_OK && q < (each ? k->T : query + 1); q++) {
         look best = {.weight = -1};
-        if (each && is_rest(k, q)) continue;
+        if (each && !k->cross && is_rest(k, k->tokens, q)) continue;
         for (size_t l = first; st == VS_OK && l <= last; l++)
             for (size_t h = 0; st == VS_OK && h < k->H; h++) {
                 look one;
@@ -146,8 +175,8 @@ static vs_status links(vs_err *err, const looks *k, size_t query, int64_t layer,
 
 /* One head; the mean of a block's heads (head < 0); or, layer < 0, the hardest look of any head at each pair. */
 static vs_status heat(vs_err *err, const looks *k, int64_t layer, int64_t head, vs_out *o) {
-    float *map = vs_zalloc(k->T * k->T, sizeof *map);
-    if (!map) return vs_fail(err, VS_E_NOMEM, "no memory for %zu x %zu weights", k->T, k->T);
+    float *map = vs_zalloc(k->T * k->S, sizeof *map);
+    if (!map) return vs_fail(err, VS_E_NOMEM, "no memory for %zu x %zu weights", k->T, k->S);
     vs_status st = VS_OK;
     size_t l0 = layer < 0 ? 0 : (size_t)layer, l1 = layer < 0 ? k->L : l0 + 1, h0 = head < 0 ? 0 : (size_t)head,
            h1 = head < 0 ? k->H : h0 + 1;
@@ -156,15 +185,15 @@ static vs_status heat(vs_err *err, const looks *k, int64_t layer, int64_t head, 
             for (size_t q = 0; st == VS_OK && q < k->T; q++) {
                 const float *row;
                 st = pattern_row(err, k, l, h, q, &row);
-                for (size_t j = 0; st == VS_OK && j < k->T; j++) {
-                    float *cell = &map[q * k->T + j];
+                for (size_t j = 0; st == VS_OK && j < k->S; j++) {
+                    float *cell = &map[q * k->S + j];
                     if (layer < 0)
-                        *cell = is_rest(k, j) ? NAN : fmaxf(*cell, row[j]);
+                        *cell = is_rest(k, k->keys, j) ? NAN : fmaxf(*cell, row[j]);
                     else
                         *cell += row[j] / (float)(h1 - h0);
                 }
             }
-    if (st == VS_OK) vs_out_matrix(o, "pattern", map, k->T, k->T, k->label, k->label, 0, 1);
+    if (st == VS_OK) vs_out_matrix(o, "pattern", map, k->T, k->S, k->label, k->key_label, 0, 1);
     vs_free(map);
     return st;
 }
@@ -174,9 +203,9 @@ static vs_status heat(vs_err *err, const looks *k, int64_t layer, int64_t head, 
 /* The words that one head's output at the last position moves the prediction towards. */
 static vs_status head_words(vs_err *err, vs_session *s, const looks *k, const vs_text_input *in, int layer, int head,
                             size_t at, vs_out *o) {
-    uint8_t stack = (uint8_t)(vs_model_info_of(k->m)->n_stacks - 1);
+    uint8_t stack = k->stack;
     bool branch = vs_model_weight(k->m, VS_ROLE_ATTN_BRANCH, stack, layer) != NULL;
-    vs_site keep[3] = {{VS_SITE_RESULT, (int16_t)layer, -1, stack, 0},
+    vs_site keep[3] = {{VS_SITE_RESULT, (int16_t)layer, -1, stack, k->cross},
                        {VS_SITE_RESID_PRE, (int16_t)k->L, -1, stack, 0},
                        {VS_SITE_ATTN_RAW, (int16_t)layer, -1, stack, 0}};
     vs_request rq = {.keep = keep, .n_keep = branch ? 3 : 2, .mask = k->mask};
@@ -185,7 +214,7 @@ static vs_status head_words(vs_err *err, vs_session *s, const looks *k, const vs
     vs_direct x = {0};
     vs_buf words = {0};
     float *mul = NULL, *logits = NULL;
-    vs_status st = vs_session_run_text(err, s, in->text, &in->tokens, &rq, &p);
+    vs_status st = vs_session_run(err, s, in, &rq, &p);
     if (st == VS_OK) st = vs_pass_site(err, p, keep[0], 0, &result);
     if (st == VS_OK) st = vs_pass_site(err, p, keep[1], 0, &stream);
     if (st == VS_OK && branch) st = vs_pass_site(err, p, keep[2], 0, &raw);
@@ -232,20 +261,23 @@ static vs_status show(vs_err *err, vs_session *s, const vs_args *a, const vs_tex
     if (head >= 0 && layer < 0) return vs_fail(err, VS_E_USAGE, "attention: --head wants --layer with it");
     if (vs_has(a, "at"))
         VS_TRY(
-            vs_position_find(err, k->m, in->text, k->tokens, vs_text(a, "at"), strlen(vs_text(a, "at")), &from, &at));
+            vs_position_find(err, k->m, k->stack, k->stack ? in->target : in->text, k->tokens, vs_text(a, "at"),
+                             strlen(vs_text(a, "at")), &from, &at));
     vs_out_texts(o, VS_COL_JSON_ONLY, "tokens", k->label, k->T);
+    if (k->cross) vs_out_texts(o, VS_COL_JSON_ONLY, "keys", k->key_label, k->S);
     if (!vs_has(a, "at")) {
+        const char *who = k->cross ? "rows, the decoder's, look at columns, the encoder's" : "rows look at columns";
         if (head >= 0)
-            vs_out_heading(o, "Block %lld, head %lld: rows look at columns", (long long)layer, (long long)head);
+            vs_out_heading(o, "Block %lld, head %lld: %s", (long long)layer, (long long)head, who);
         else if (layer >= 0)
-            vs_out_heading(o, "Block %lld, the mean of its %zu heads: rows look at columns", (long long)layer, k->H);
+            vs_out_heading(o, "Block %lld, the mean of its %zu heads: %s", (long long)layer, k->H, who);
         else
-            vs_out_heading(o, "The hardest look of any of the %zu heads: rows look at columns", k->L * k->H);
+            vs_out_heading(o, "The hardest look of any of the %zu heads: %s", k->L * k->H, who);
         VS_TRY(heat(err, k, layer, head, o));
     }
     if (head >= 0) {
         const vs_model_info *info = vs_model_info_of(k->m);
-        bool can = info->has_logits && !info->masked && !info->stack[info->n_stacks - 1].post_norm;
+        bool can = info->has_logits && !info->masked && k->stack == info->n_stacks - 1 && !info->stack[k->stack].post_norm;
         return can ? head_words(err, s, k, in, (int)layer, (int)head, vs_has(a, "at") ? at : k->T - 1, o) : VS_OK;
     }
     vs_out_heading(o,
@@ -259,11 +291,9 @@ static vs_status attention_one(vs_err *err, vs_session *s, const vs_args *a, con
                                vs_out *o) {
     vs_model *m;
     looks k = {0};
-    vs_mask mask;
     (void)several;
-    VS_TRY(vs_args_mask(err, a, &mask));
     VS_TRY(vs_session_model(err, s, &m));
-    vs_status st = looks_open(err, s, m, in, mask, &k);
+    vs_status st = looks_open(err, s, a, m, in, &k);
     if (st == VS_OK) st = show(err, s, a, in, &k, o);
     looks_close(&k);
     return st;
@@ -277,13 +307,16 @@ static const char *const examples[] = {"attention the white swan in the blue wat
                                        "attention the white swan in the blue water --layer 5 --head 2", NULL};
 const vs_cmd vs_cmd_attention = {.name = "attention",
                                  .group = "attention",
-                                 .synopsis = "TEXT [--layer L] [--head H] [--at POS]",
+                                 .synopsis = "TEXT [--layer L] [--head H] [--at POS] [--stack NAME]",
                                  .summary = "where each head looks, and what it says",
                                  .details = "A row of the picture is a token that looks, a column one that is looked "
                                             "at.  Looks at oneself and at special tokens,\n"
                                             "where heads rest, are left out of the tables.  With --layer and --head: "
                                             "one head's pattern, and the words that its\n"
-                                            "output at the last position (or at --at) moves the prediction towards.",
+                                            "output at the last position (or at --at) moves the prediction towards.\n"
+                                            "Of two stacks, --stack says which; without it the decoder's looks at the encoder's "
+                                            "words where there is a --target\n"
+                                            "(the rows are the decoder's tokens, the columns the encoder's), else the encoder's.",
                                  .style = VS_ARGS_TEXT,
                                  .min_args = 1,
                                  .opts = opts,

@@ -263,6 +263,9 @@ static vs_status run_facts(vs_err *err, vs_session *s, const vs_args *a, vs_out 
     vs_model *m;
     const vs_tokenizer *tok;
     VS_TRY(vs_session_model(err, s, &m));
+    if (vs_model_info_of(m)->n_stacks > 1)
+        return vs_fail(err, VS_E_UNSUPPORTED, "facts: %s has an encoder too, and its cross-attention takes part in every logit; this "
+                       "probe wants a decoder alone", vs_model_info_of(m)->name);
     VS_TRY(vs_model_tokenizer(err, m, &tok));
     return vs_has(a, "file") ? file_of_facts(err, s, a, m, tok, o) : one_fact(err, s, a, tok, o);
 }

@@ -12,7 +12,7 @@
 #include "continuing.h"
 
 static const vs_opt opts[] = {
-    {"sites", 0, VS_OPT_TEXT, "LIST", "what to keep: names with commas between (sites lists them)", "hidden_states",
+    {"sites", 0, VS_OPT_TEXT, "LIST", "what to keep: names with commas between (sites lists them); else hidden_states", NULL,
      VS_COMPLETE_SITE},
     VS_MASK_OPT,
     {"to", 0, VS_OPT_TEXT, "FILE", "FILE.safetensors, FILE.npz, or an SQLite file (the store)", NULL, VS_COMPLETE_FILE},
@@ -26,7 +26,7 @@ typedef struct dump {
     vs_named_site *site;
     size_t n_sites;
     vs_site *keep;
-    bool logits;
+    bool logits, decoder; /* decoder: one beside an encoder has a part in it */
     vs_mask mask;
     const char *list, *to;
     vs_model_record model;
@@ -63,6 +63,7 @@ static vs_status open_sites(vs_err *err, dump *d) {
     for (size_t i = 0; i < d->n_sites; i++) {
         d->keep[i] = d->site[i].site;
         d->logits |= d->keep[i].kind == VS_SITE_LOGITS;
+        d->decoder |= d->keep[i].stack == 1;
     }
     return VS_OK;
 }
@@ -70,8 +71,12 @@ static vs_status open_sites(vs_err *err, dump *d) {
 static vs_status open_dump(vs_err *err, vs_session *s, const vs_args *a, const char *list, const char *to, dump *d) {
     *d = (dump){.s = s, .list = list, .to = to};
     VS_TRY(vs_args_mask(err, a, &d->mask));
-    VS_TRY(open_sites(err, d));
-    return vs_args_texts(err, s, a, &d->texts);
+    VS_TRY(vs_args_texts(err, s, a, &d->texts));
+    VS_TRY(vs_session_model(err, s, &d->m));
+    bool two = vs_model_info_of(d->m)->n_stacks > 1, given = d->texts.n && d->texts.item[0].given;
+    if (!d->list) d->list = !two ? "hidden_states" : given ? "encoder_hidden_states,decoder_hidden_states" : "encoder_hidden_states";
+    d->decoder = two && (given || vs_session_edit_count(s));
+    return open_sites(err, d);
 }
 
 static void close_dump(dump *d) {
@@ -84,7 +89,7 @@ static void close_dump(dump *d) {
 static vs_status pass_of(vs_err *err, dump *d, size_t text, vs_pass **p) {
     const vs_text_input *in = &d->texts.item[text];
     vs_request rq = {.keep = d->keep, .n_keep = d->n_sites, .logits = d->logits ? VS_LOGITS_ALL : VS_LOGITS_NONE, .mask = d->mask};
-    return vs_session_run_text(err, d->s, in->text, &in->tokens, &rq, p);
+    return vs_session_run(err, d->s, in, &rq, p);
 }
 
 /* ---- files ---- */
@@ -94,8 +99,9 @@ static vs_status declare(vs_err *err, dump *d, vs_writer *w) {
         for (size_t i = 0; i < d->n_sites; i++) {
             char name[96];
             size_t shape[VS_MAX_DIMS];
-            size_t T = d->texts.item[t].tokens.n;
-            int n = vs_site_dims(d->m, d->keep[i], T, T, shape);
+            const vs_text_input *in = &d->texts.item[t];
+            size_t T = d->keep[i].stack ? in->decoder.n : in->tokens.n, S = d->keep[i].cross ? in->tokens.n : T;
+            int n = vs_site_dims(d->m, d->keep[i], T, S, shape);
             snprintf(name, sizeof name, d->texts.n > 1 ? "%zu.%s" : "%.0zu%s", d->texts.n > 1 ? t : 0, d->site[i].name);
             VS_TRY(vs_writer_declare(err, w, name, VS_F32, n, shape));
         }
@@ -128,9 +134,10 @@ static uint64_t identity(const dump *d) {
     mix(&h, numbers, sizeof numbers);
     mix(&h, edits, strlen(edits));
     for (size_t t = 0; t < d->texts.n; t++) {
-        const vs_tokens *k = &d->texts.item[t].tokens;
+        const vs_tokens *k = &d->texts.item[t].tokens, *target = &d->texts.item[t].decoder;
         mix(&h, k->id, k->n * sizeof *k->id);
         if (k->type) mix(&h, k->type, k->n * sizeof *k->type);
+        if (d->decoder) mix(&h, target->id, target->n * sizeof *target->id);
     }
     return h;
 }
@@ -182,13 +189,19 @@ static vs_status to_file(vs_err *err, dump *d, const char *format, vs_out *o) {
 
 /* ---- the store ---- */
 
-/* "hidden_states.4" -> "hidden_states"; "3.attn.z" and "blocks.3.attn.hook_z" -> "attn.z": the layer has its own
- * column. */
+/* Whether a name is Hugging Face's: "hidden_states.4", "cross_attentions.4"; the bytes before the point in *n. */
+static bool is_hub(const char *name, size_t *n) {
+    *n = strcspn(name, ".");
+    size_t cut = !strncmp(name, "encoder_", 8) || !strncmp(name, "decoder_", 8) ? 8 : !strncmp(name, "cross_", 6) ? 6 : 0;
+    return (*n == cut + 13 && !memcmp(name + cut, "hidden_states", 13)) || (*n == cut + 10 && !memcmp(name + cut, "attentions", 10));
+}
+
+/* "hidden_states.4" -> "hidden_states"; "3.attn.z" and "blocks.3.attn.hook_z" -> "attn.z", "decoder.3.attn.z" ->
+ * "decoder.attn.z": the layer has its own column. */
 static void site_column(const dump *d, size_t i, char *buf, size_t size) {
     const char *asked = d->site[i].name;
-    size_t n = strcspn(asked, ".");
-    bool hub = !strncmp(asked, "hidden_states", n) || !strncmp(asked, "attentions", n);
-    if (hub && n) {
+    size_t n;
+    if (is_hub(asked, &n)) {
         snprintf(buf, size, "%.*s", (int)n, asked);
         return;
     }
@@ -196,15 +209,17 @@ static void site_column(const dump *d, size_t i, char *buf, size_t size) {
     vs_site s = d->keep[i];
     s.head = -1;
     vs_site_name(d->m, s, true, name, sizeof name);
-    const char *dot = s.layer >= 0 ? strchr(name, '.') : NULL;
-    snprintf(buf, size, "%s", dot ? dot + 1 : name);
+    char *layer = s.layer >= 0 ? name + strcspn(name, "0123456789") : NULL, *dot = layer ? strchr(layer, '.') : NULL;
+    if (dot) memmove(layer, dot + 1, strlen(dot));
+    snprintf(buf, size, "%s", name);
 }
 
 static int layer_column(const dump *d, size_t i) {
     const char *dot = strrchr(d->site[i].name, '.');
     int layer;
+    size_t n;
     if (d->keep[i].layer >= 0) return d->keep[i].layer;
-    return dot && !strncmp(d->site[i].name, "hidden_states", 13) && sscanf(dot + 1, "%d", &layer) == 1 ? layer : -1;
+    return dot && is_hub(d->site[i].name, &n) && sscanf(dot + 1, "%d", &layer) == 1 ? layer : -1;
 }
 
 /* One vector of a pass as the store has it; layer, head: -1 for none. */
@@ -267,6 +282,8 @@ static vs_status store_run(vs_err *err, dump *d, vs_store *store, vs_id model, s
                        .seed = set->seed,
                        .threads = vs_threads(),
                        .types = in->tokens.type,
+                       .target = in->decoder.id,
+                       .n_target = d->decoder ? in->decoder.n : 0,
                        .mask = d->mask == VS_MASK_CAUSAL ? "causal" : d->mask == VS_MASK_FULL ? "full" : NULL};
     vs_id id;
     VS_TRY(vs_store_run_done(err, store, &r, &id));
@@ -333,7 +350,7 @@ static vs_status write_out(vs_err *err, dump *d, vs_out *o) {
 vs_status vs_keep_streams(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     dump d;
     vs_store *store;
-    vs_status st = open_dump(err, s, a, "hidden_states", NULL, &d);
+    vs_status st = open_dump(err, s, a, NULL, NULL, &d);
     if (st == VS_OK) st = vs_session_store(err, s, &store);
     if (st == VS_OK) st = to_store(err, &d, store, o);
     close_dump(&d);
@@ -348,7 +365,8 @@ static vs_status run_dump(vs_err *err, vs_session *s, const vs_args *a, vs_out *
         vs_out_note(o, "  in memory, gone at the end: --to FILE or -d DB keeps it");
     if (st == VS_OK) {
         size_t positions = 0;
-        for (size_t t = 0; t < d.texts.n; t++) positions += d.texts.item[t].tokens.n;
+        for (size_t t = 0; t < d.texts.n; t++)
+            positions += d.texts.item[t].tokens.n + (d.decoder ? d.texts.item[t].decoder.n : 0);
         const char **names = vs_alloc(d.n_sites, sizeof *names);
         for (size_t i = 0; names && i < d.n_sites; i++) names[i] = d.site[i].name;
         vs_out_text(o, 0, "to", d.to);
@@ -371,7 +389,10 @@ const vs_cmd vs_cmd_dump = {.name = "dump",
                                        "vecscope (3.mlp_out) does; a name without its number means every layer, all "
                                        "means everything.  Texts of a --file\n"
                                        "stream through one after another; a dump that was stopped or killed goes on "
-                                       "when the same command is given again.",
+                                       "when the same command is given again.\n"
+                                       "Of two stacks: encoder_hidden_states, cross_attentions, decoder.3.mlp_out, …; "
+                                       "without a stack in front the decoder\n"
+                                       "is meant, which reads --target.",
                             .style = VS_ARGS_TEXT,
                             .min_args = 1,
                             .opts = opts,
@@ -406,36 +427,57 @@ static void free_stored(stored *r) {
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) vs_free(all[i]);
 }
 
-/* The stored ids as tokens; where the text's own are among them, edits find its words. */
-static vs_status tokens_of(vs_err *err, vs_session *s, const stored *r, vs_id run, vs_text_input *out) {
-    json_t *ids = json_loads(r->ids, 0, NULL), *types = json_loads(r->types, 0, NULL);
-    size_t n = json_array_size(ids);
-    vs_model *m;
-    const vs_tokenizer *tok;
-    vs_tokens of_text = {0}, none = {0};
-    vs_status st = n ? VS_OK : vs_fail(err, VS_E_FORMAT, "replay: run %lld has no ids", (long long)run);
-    if (st == VS_OK) st = vs_session_model(err, s, &m);
-    if (st == VS_OK) st = vs_model_tokenizer(err, m, &tok);
-    if (st == VS_OK) st = vs_tokens_grow(err, &none, n, &out->tokens);
-    vs_tokens *t = &out->tokens;
+/* Where the tokens of a text are the first of t[from…], they lie in it, and edits find its words. */
+static vs_status lay_text(vs_err *err, const vs_tokenizer *tok, const char *text, vs_tokens *t, size_t from, char **out) {
+    vs_tokens own = {0};
+    for (int special = 1; special >= 0 && *text && !*out; special--) {
+        VS_TRY(vs_tokenize(err, tok, text, strlen(text), NULL, 0, special, &own));
+        size_t n = own.n;
+        while (from && n && own.special[n - 1]) n--; /* a target has no end */
+        if (n && from + n <= t->n && !memcmp(own.id, t->id + from, n * sizeof *t->id)) {
+            memcpy(t->begin + from, own.begin, n * sizeof *t->begin);
+            memcpy(t->end + from, own.end, n * sizeof *t->end);
+            memcpy(t->special + from, own.special, n);
+            *out = vs_strdup(text);
+            if (!*out) special = 0; /* no memory: ids have positions by number */
+        }
+        vs_tokens_free(&own);
+    }
+    return VS_OK;
+}
+
+/* Stored ids as tokens, each of no place in a text. */
+static vs_status stored_ids(vs_err *err, const char *ids, const char *types, vs_tokens *t) {
+    json_t *id = json_loads(ids, 0, NULL), *type = json_loads(types, 0, NULL);
+    vs_tokens none = {0};
+    size_t n = json_array_size(id);
+    vs_status st = vs_tokens_grow(err, &none, n, t);
     for (size_t i = 0; st == VS_OK && i < n; i++) {
-        t->id[i] = (int32_t)json_integer_value(json_array_get(ids, i));
-        t->type[i] = (uint8_t)json_integer_value(json_array_get(types, i));
+        t->id[i] = (int32_t)json_integer_value(json_array_get(id, i));
+        t->type[i] = (uint8_t)json_integer_value(json_array_get(type, i));
     }
     if (st == VS_OK) t->n = n;
-    for (int special = 1; st == VS_OK && special >= 0 && *r->text && !out->text; special--) {
-        st = vs_tokenize(err, tok, r->text, strlen(r->text), NULL, 0, special, &of_text);
-        if (st == VS_OK && of_text.n && of_text.n <= n && !memcmp(of_text.id, t->id, of_text.n * sizeof *t->id)) {
-            memcpy(t->begin, of_text.begin, of_text.n * sizeof *t->begin);
-            memcpy(t->end, of_text.end, of_text.n * sizeof *t->end);
-            memcpy(t->special, of_text.special, of_text.n);
-            out->text = vs_strdup(r->text);
-            if (!out->text) st = vs_fail(err, VS_E_NOMEM, "no memory for a text");
-        }
-        vs_tokens_free(&of_text);
-    }
-    json_decref(ids);
-    json_decref(types);
+    json_decref(id);
+    json_decref(type);
+    return st;
+}
+
+/* What the stacks of a stored run read.  The decoder's text is not stored: it is what its ids say. */
+static vs_status tokens_of(vs_err *err, vs_session *s, const stored *r, vs_id run, vs_text_input *out) {
+    vs_model *m;
+    const vs_tokenizer *tok;
+    VS_TRY(vs_session_model(err, s, &m));
+    VS_TRY(vs_model_tokenizer(err, m, &tok));
+    VS_TRY(stored_ids(err, r->ids, r->types, &out->tokens));
+    if (!out->tokens.n) return vs_fail(err, VS_E_FORMAT, "replay: run %lld has no ids", (long long)run);
+    VS_TRY(lay_text(err, tok, r->text, &out->tokens, 0, &out->text));
+    VS_TRY(stored_ids(err, r->target, "", &out->decoder));
+    out->given = out->decoder.n > 0;
+    if (out->decoder.n < 2) return VS_OK;
+    vs_buf target = {0};
+    vs_status st = vs_detokenize(err, tok, out->decoder.id + 1, out->decoder.n - 1, true, &target);
+    if (st == VS_OK && target.s) st = lay_text(err, tok, target.s, &out->decoder, 1, &out->target);
+    vs_buf_free(&target);
     return st;
 }
 
@@ -569,7 +611,6 @@ static vs_status run_replay(vs_err *err, vs_session *s, const vs_args *a, vs_out
              "JOIN models m ON m.id = r.model WHERE r.id = %lld", run);
     vs_status st = vs_store_sql(err, store, query, true, read_run, &r, NULL);
     if (st == VS_OK && !r.found) st = vs_fail(err, VS_E_UNKNOWN, "replay: there is no run %lld; runs lists those there are", run);
-    if (st == VS_OK && *r.target) st = vs_fail(err, VS_E_UNSUPPORTED, "replay: run %lld is of two stacks", run);
     if (st == VS_OK) st = replay(err, s, store, run, &r, o);
     free_stored(&r);
     return st;

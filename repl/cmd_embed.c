@@ -87,7 +87,7 @@ static vs_status embed_together(vs_err *err, vs_session *s, const vs_args *a, co
         st = run_packed(err, m, in, n, starts, &rq, &p);
     } else if (st == VS_OK) {
         starts[0] = 0, starts[1] = in->tokens.n;
-        st = vs_session_run_text(err, s, in->text, &in->tokens, &rq, &p);
+        st = vs_session_run(err, s, in, &rq, &p);
     }
     if (st == VS_OK) st = vs_pass_site(err, p, site, 0, &t);
     for (size_t i = 0; st == VS_OK && i < n; i++) {
@@ -108,6 +108,7 @@ static vs_status run_embed(vs_err *err, vs_session *s, const vs_args *a, vs_out 
     vs_texts t;
     VS_TRY(vs_args_texts(err, s, a, &t));
     vs_status st = VS_OK;
+    if (t.item[0].given) st = vs_fail(err, VS_E_USAGE, "embed: the vector of a text is the encoder's output; the decoder has no part in it");
     for (size_t i = 0, n; st == VS_OK && i < t.n; i += n) {
         n = together(s, t.item + i, t.n - i);
         if (i) vs_out_flush_part(o);
@@ -151,13 +152,13 @@ static vs_status run_sites(vs_err *err, vs_session *s, const vs_args *a, vs_out 
         char name[96];
         vs_out_cell_text(o, vs_site_name(m, site[i], true, name, sizeof name));
         vs_out_cell_text(o, vs_site_name(m, site[i], false, name, sizeof name));
-        vs_out_cell_text(o, vs_site_shape(site[i].kind));
+        vs_out_cell_text(o, site[i].cross && !strcmp(vs_site_shape(site[i].kind), "HTT") ? "HTS" : vs_site_shape(site[i].kind));
         vs_out_cell_text(o, vs_site_words(site[i].kind));
     }
     vs_out_end(o);
     if (!all)
         vs_out_note(o, "  the other blocks have the same (--all); T positions, d width, H heads, K key heads, h head "
-                       "width, f MLP width, V vocabulary");
+                       "width, f MLP width, V vocabulary%s", vs_model_info_of(m)->n_stacks > 1 ? ", S positions of the encoder" : "");
     vs_free(site);
     return VS_OK;
 }

@@ -102,8 +102,10 @@ static array *array_of(arrays *x, const char *site, const vs_sql_value *layer) {
         snprintf(now.name, sizeof now.name, "%s", site);
     else if (hub)
         snprintf(now.name, sizeof now.name, "%s.%d", site, (int)layer->i);
-    else
-        snprintf(now.name, sizeof now.name, "%d.%s", (int)layer->i, site);
+    else {
+        int stack = !strncmp(site, "encoder.", 8) || !strncmp(site, "decoder.", 8) ? 8 : 0;
+        snprintf(now.name, sizeof now.name, "%.*s%d.%s", stack, site, (int)layer->i, site + stack);
+    }
     if (x->n && !strcmp(x->item[x->n - 1].name, now.name)) return &x->item[x->n - 1];
     if (x->n == x->cap) {
         size_t cap = x->cap ? x->cap * 2 : 16;

@@ -48,7 +48,7 @@ typedef struct job {
     vs_continuing from;
     vs_sampling how;
     float repetition;
-    int32_t eos;
+    int32_t eos, forced_first, forced_last; /* -1: none */
     size_t most, num, beams;
     float *logits; /* [V] */
     int32_t *seen; /* the prompt, with room for the new ids */
@@ -80,11 +80,26 @@ static bool stops(const vs_buf *text, size_t seen, const char *stop) {
     return n && text->s && strstr(text->s + (seen > n ? seen - n : 0), stop);
 }
 
+static void show_prompt(const job *j, vs_out *o) {
+    const char *text = vs_text_begun(j->from.in);
+    if (text) vs_out_stream(o, text, strlen(text));
+}
+
 /* ---- one token after another ---- */
 
+/* The logits after n new tokens, where the model's files say which token stands at this place. */
+static vs_status logits_after(vs_err *err, job *j, size_t line, const int32_t *ids, size_t n, float *logits) {
+    bool first = n == 0 && vs_text_grows(j->from.in)->n == 1;
+    int32_t forced = n + 1 == j->most ? j->forced_last : -1;
+    VS_TRY(vs_continuing_logits(err, &j->from, line, ids, n, logits));
+    if (forced < 0 && first) forced = j->forced_first;
+    for (size_t v = 0; v < j->from.V && forced >= 0; v++) logits[v] = v == (size_t)forced ? 0 : -INFINITY;
+    return VS_OK;
+}
+
 static vs_status next_token(vs_err *err, job *j, const writing *w, uint64_t *state, int32_t *id) {
-    size_t own = j->from.in->tokens.n;
-    VS_TRY(vs_continuing_logits(err, &j->from, 0, w->id, w->n, j->logits));
+    size_t own = vs_text_grows(j->from.in)->n;
+    VS_TRY(logits_after(err, j, 0, w->id, w->n, j->logits));
     memcpy(j->seen + own, w->id, w->n * sizeof *w->id);
     VS_TRY(vs_penalise(err, j->logits, j->from.V, j->seen, own + w->n, j->repetition));
     *id = vs_sample(&j->how, j->logits, j->from.V, state);
@@ -96,7 +111,7 @@ static vs_status sample(vs_err *err, job *j, size_t i, vs_out *o) {
     const char *stop = vs_text(j->a, "stop");
     uint64_t state = vs_sample_state(j->how.seed, i);
     vs_status st = VS_OK;
-    if (j->from.in->text) vs_out_stream(o, j->from.in->text, strlen(j->from.in->text));
+    show_prompt(j, o);
     while (st == VS_OK && w->n < j->most) {
         int32_t id;
         st = next_token(err, j, w, &state, &id);
@@ -118,7 +133,7 @@ static vs_status beam_logits(vs_err *err, void *self, size_t beams, const int32_
     job *j = self;
     if (n) VS_TRY(vs_continuing_fork(err, &j->from, from, beams));
     for (size_t b = 0; b < beams; b++)
-        VS_TRY(vs_continuing_logits(err, &j->from, b, ids + b * n, n, logits + b * j->from.V));
+        VS_TRY(logits_after(err, j, b, ids + b * n, n, logits + b * j->from.V));
     return VS_OK;
 }
 
@@ -133,8 +148,8 @@ static vs_status search(vs_err *err, job *j, vs_out *o) {
                                                           : VS_BEAM_LIKELY,
                          .eos = j->eos,
                          .repetition = j->repetition,
-                         .prompt = j->from.in->tokens.id,
-                         .n_prompt = j->from.in->tokens.n};
+                         .prompt = vs_text_grows(j->from.in)->id,
+                         .n_prompt = vs_text_grows(j->from.in)->n};
     vs_beams found;
     VS_TRY(vs_beam_search(err, &how, beam_logits, j, &found));
     if (found.n < j->num) j->num = found.n;
@@ -147,7 +162,7 @@ static vs_status search(vs_err *err, job *j, vs_out *o) {
         w->n = l->n - (l->n && l->ids[l->n - 1] == j->eos);
         memcpy(w->id, l->ids, w->n * sizeof *w->id);
         if (j->num > 1) vs_out_stream(o, score, (size_t)snprintf(score, sizeof score, "%8.4f  ", w->score));
-        if (j->from.in->text) vs_out_stream(o, j->from.in->text, strlen(j->from.in->text));
+        show_prompt(j, o);
         st = show_new(err, w, true, o);
         vs_out_stream(o, "\n", 1);
     }
@@ -207,6 +222,8 @@ static vs_status open_job(vs_err *err, job *j, const vs_text_input *in) {
     vs_model *m;
     VS_TRY(vs_session_model(err, j->s, &m));
     VS_TRY(vs_model_tokenizer(err, m, &j->tok));
+    j->forced_first = vs_model_info_of(m)->forced_first;
+    j->forced_last = vs_model_info_of(m)->forced_last;
     j->how = (vs_sampling){.temperature = vs_has(a, "greedy") ? 0 : (float)vs_real(a, "temperature"),
                            .top_k = (size_t)vs_int(a, "top-k"),
                            .top_p = (float)vs_real(a, "top-p"),
@@ -216,7 +233,8 @@ static vs_status open_job(vs_err *err, job *j, const vs_text_input *in) {
     j->eos = vs_has(a, "no-eos") ? -1 : vs_role_id(j->tok, VS_TOK_EOS);
     VS_TRY(vs_continuing_open(err, j->s, in, j->most, j->beams ? j->beams : 1, &j->from));
     j->logits = vs_alloc(j->from.V, sizeof *j->logits);
-    j->seen = vs_alloc(in->tokens.n + j->most, sizeof *j->seen);
+    const vs_tokens *own = vs_text_grows(in);
+    j->seen = vs_alloc(own->n + j->most, sizeof *j->seen);
     j->w = vs_zalloc(j->num, sizeof *j->w);
     bool ok = j->logits && j->seen && j->w;
     for (size_t i = 0; ok && i < j->num; i++) {
@@ -224,7 +242,7 @@ static vs_status open_job(vs_err *err, job *j, const vs_text_input *in) {
         ok = (j->w[i].id = vs_alloc(j->most, sizeof *j->w[i].id)) != NULL;
     }
     if (!ok) return vs_fail(err, VS_E_NOMEM, "no memory for the tokens");
-    memcpy(j->seen, in->tokens.id, in->tokens.n * sizeof *j->seen);
+    memcpy(j->seen, own->id, own->n * sizeof *j->seen);
     return VS_OK;
 }
 
@@ -310,7 +328,10 @@ const vs_cmd vs_cmd_generate = {
                "then shows the best N.  --repetition divides the logits of tokens that are there already (multiplies "
                "those below 0).\n"
                "Under edits that count positions from the end the whole text is run at each step: they mean another "
-               "place each time.",
+               "place each time.\n"
+               "In a model of two stacks the encoder reads TEXT, the decoder goes on from --target (else its start token), and a "
+               "token\n"
+               "that the model's files force at the start or at the end (-n) stands there.",
     .style = VS_ARGS_TEXT,
     .min_args = 1,
     .opts = opts,

@@ -73,7 +73,7 @@ static vs_status next_one(vs_err *err, vs_session *s, const vs_args *a, const vs
     VS_TRY(count_of(err, a, &k));
     VS_TRY(vs_args_mask(err, a, &rq.mask));
     VS_TRY(head_of(err, s, "next", &m, &tok));
-    VS_TRY(vs_session_run_text(err, s, in->text, &in->tokens, &rq, &p));
+    VS_TRY(vs_session_run(err, s, in, &rq, &p));
     if (several) vs_out_text(o, 0, "text", in->text);
     vs_out_table(o, "results", top_cols + 1, 4);
     vs_status st = top_rows(err, tok, vs_pass_logits(p, NULL), vs_model_info_of(m)->V, k, -1, o);
@@ -100,16 +100,18 @@ const vs_cmd vs_cmd_next = {.name = "next",
 
 /* ---- test ---- */
 
-/* Log-probability and rank of each token of the answer, given the prompt and the answer's earlier tokens. */
-static vs_status test_rows(vs_err *err, vs_session *s, const vs_tokenizer *tok, size_t V, const char *prompt,
-                           const vs_tokens *all, size_t from, vs_out *o) {
+/* Log-probability and rank of each token of the answer, from token `from` on, given the prompt and the answer's earlier
+ * tokens. */
+static vs_status test_rows(vs_err *err, vs_session *s, const vs_tokenizer *tok, size_t V, const vs_text_input *in,
+                           size_t from, vs_out *o) {
     static const vs_col cols[] = {
         {"token", VS_COL_TOKEN, 0, 0, NULL},      {"rank", VS_COL_INT, 0, 0, NULL},
         {"prob", VS_COL_PROB, 4, 0, NULL},        {"logit", VS_COL_REAL, 3, 0, NULL},
         {"first", VS_COL_TOKEN, 0, 0, "instead"}, {"first_prob", VS_COL_REAL, 4, 0, "its prob"}};
     vs_pass *p = NULL;
     vs_request rq = {.logits = VS_LOGITS_ALL};
-    VS_TRY(vs_session_run_grown(err, s, prompt, all, from, &rq, &p));
+    const vs_tokens *all = vs_text_grows(in);
+    VS_TRY(vs_session_run_grown(err, s, in, from, &rq, &p));
     const float *logits = vs_pass_logits(p, NULL);
     vs_buf b = {0};
     double joint = 0;
@@ -138,24 +140,49 @@ static vs_status test_rows(vs_err *err, vs_session *s, const vs_tokenizer *tok, 
     return VS_OK;
 }
 
+/* Where the model has one stack, the answer goes on from the prompt. */
+static vs_status put_answer(vs_err *err, const vs_tokenizer *tok, const char *answer, vs_text_input *in) {
+    vs_tokens tail, all = {0};
+    VS_TRY(vs_tokenize(err, tok, answer, strlen(answer), NULL, 0, false, &tail));
+    vs_status st = vs_tokens_grow(err, &in->tokens, tail.n, &all);
+    if (st == VS_OK) {
+        memcpy(all.id + in->tokens.n, tail.id, tail.n * sizeof *all.id);
+        all.n += tail.n;
+        vs_tokens_free(&in->tokens);
+        in->tokens = all;
+    } else {
+        vs_tokens_free(&all);
+    }
+    vs_tokens_free(&tail);
+    return st;
+}
+
+/* The prompt and the answer as they are read; the answer begins at token *from of what grows.  A decoder beside an encoder
+ * reads it after its start token and what the tokenizer puts in front of a text. */
+static vs_status test_input(vs_err *err, vs_session *s, const vs_tokenizer *tok, const char *prompt, const char *answer,
+                            vs_text_input *in, size_t *from) {
+    in->text = vs_strdup(prompt);
+    if (!in->text) return vs_fail(err, VS_E_NOMEM, "no memory for a text");
+    VS_TRY(vs_session_tokenize(err, s, prompt, strlen(prompt), &in->tokens));
+    vs_model *m;
+    VS_TRY(vs_session_model(err, s, &m));
+    bool two = vs_model_info_of(m)->n_stacks > 1;
+    *from = in->tokens.n;
+    VS_TRY(two ? vs_session_decoder_input(err, s, answer, strlen(answer), true, in) : put_answer(err, tok, answer, in));
+    const vs_tokens *t = vs_text_grows(in);
+    for (*from = two ? 1 : *from; two && *from < t->n && t->special[*from];) ++*from;
+    return *from < t->n ? VS_OK : vs_fail(err, VS_E_RANGE, "test: the answer is empty");
+}
+
 static vs_status run_test(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     vs_model *m;
     const vs_tokenizer *tok;
     VS_TRY(head_of(err, s, "test", &m, &tok));
-    const char *prompt = vs_arg(a, 0), *answer = vs_arg(a, 1);
-    vs_tokens given, tail, all = {0};
-    VS_TRY(vs_session_tokenize(err, s, prompt, strlen(prompt), &given));
-    vs_status st = vs_tokenize(err, tok, answer, strlen(answer), NULL, 0, false, &tail);
-    if (st == VS_OK && !tail.n) st = vs_fail(err, VS_E_RANGE, "test: the answer is empty");
-    if (st == VS_OK) st = vs_tokens_grow(err, &given, tail.n, &all);
-    if (st == VS_OK) {
-        memcpy(all.id + given.n, tail.id, tail.n * sizeof *all.id);
-        all.n += tail.n;
-        st = test_rows(err, s, tok, vs_model_info_of(m)->V, prompt, &all, given.n, o);
-    }
-    vs_tokens_free(&all);
-    vs_tokens_free(&tail);
-    vs_tokens_free(&given);
+    vs_text_input in = {0};
+    size_t from = 0;
+    vs_status st = test_input(err, s, tok, vs_arg(a, 0), vs_arg(a, 1), &in, &from);
+    if (st == VS_OK) st = test_rows(err, s, tok, vs_model_info_of(m)->V, &in, from, o);
+    vs_text_input_free(&in);
     return st;
 }
 static const char *const test_examples[] = {"test \"Michael Jordan plays the sport of\" \" basketball\"", NULL};
@@ -190,7 +217,7 @@ static vs_status fill_one(vs_err *err, vs_session *s, const vs_args *a, const vs
     vs_pass *p;
     vs_request rq = {.logits = VS_LOGITS_ALL};
     VS_TRY(vs_args_mask(err, a, &rq.mask));
-    VS_TRY(vs_session_run_text(err, s, in->text, t, &rq, &p));
+    VS_TRY(vs_session_run(err, s, in, &rq, &p));
     if (several) vs_out_text(o, 0, "text", in->text);
     vs_status st = VS_OK;
     vs_out_table(o, "results", masks > 1 ? top_cols : top_cols + 1, masks > 1 ? 5 : 4);

@@ -16,21 +16,24 @@ static vs_status score_one(vs_err *err, vs_session *s, const vs_args *a, const v
     (void)several;
     VS_TRY(vs_session_model(err, s, &m));
     VS_TRY(vs_model_tokenizer(err, m, &tok));
-    const vs_tokens *t = &in->tokens;
-    size_t V = vs_model_info_of(m)->V;
-    if (t->n < 2) return vs_fail(err, VS_E_RANGE, "score: one token alone has nothing before it to be predicted from");
+    const vs_tokens *t = vs_text_grows(in);
+    size_t V = vs_model_info_of(m)->V, n = t->n + in->ends; /* what ends a target is predicted, not read */
+    if (vs_model_info_of(m)->n_stacks > 1 && !in->given)
+        return vs_fail(err, VS_E_USAGE, "score: %s weighs what its decoder says: --target TEXT (or --decoder-ids)",
+                       vs_model_info_of(m)->name);
+    if (n < 2) return vs_fail(err, VS_E_RANGE, "score: one token alone has nothing before it to be predicted from");
     vs_pass *p;
     vs_request rq = {.logits = VS_LOGITS_ALL};
     VS_TRY(vs_args_mask(err, a, &rq.mask));
-    VS_TRY(vs_session_run_text(err, s, in->text, t, &rq, &p));
+    VS_TRY(vs_session_run(err, s, in, &rq, &p));
     const float *logits = vs_pass_logits(p, NULL);
-    float *lp = vs_alloc(t->n, sizeof *lp);
-    const char **name = vs_alloc(t->n, sizeof *name);
+    float *lp = vs_alloc(n, sizeof *lp);
+    const char **name = vs_alloc(n, sizeof *name);
     vs_arena names = {0};
     vs_buf b = {0};
     vs_status st = lp && name ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for the scores");
     double sum = 0;
-    for (size_t i = 1; st == VS_OK && i < t->n; i++) { /* the first token is given, not predicted */
+    for (size_t i = 1; st == VS_OK && i < n; i++) { /* the first token is given, not predicted */
         const float *row = logits + (i - 1) * V;
         lp[i - 1] = row[t->id[i]] - vs_log_sum_exp(row, V);
         sum += (double)lp[i - 1];
@@ -40,11 +43,11 @@ static vs_status score_one(vs_err *err, vs_session *s, const vs_args *a, const v
         if (!name[i - 1]) st = vs_fail(err, VS_E_NOMEM, "no memory for the scores");
     }
     if (st == VS_OK) {
-        double loss = -sum / (double)(t->n - 1);
-        vs_out_texts(o, VS_COL_JSON_ONLY, "tokens", name, t->n - 1);
-        vs_out_reals(o, VS_COL_JSON_ONLY, "logprobs", lp, t->n - 1);
+        double loss = -sum / (double)(n - 1);
+        vs_out_texts(o, VS_COL_JSON_ONLY, "tokens", name, n - 1);
+        vs_out_reals(o, VS_COL_JSON_ONLY, "logprobs", lp, n - 1);
         vs_out_table(o, "score", cols, 3);
-        for (size_t i = 0; i + 1 < t->n; i++) {
+        for (size_t i = 0; i + 1 < n; i++) {
             vs_out_cell_text(o, name[i]);
             vs_out_cell_real(o, (double)lp[i]);
             vs_out_cell_real(o, exp((double)lp[i]));
@@ -68,11 +71,12 @@ static const char *const score_examples[] = {"score The white swan in the blue w
 const vs_cmd vs_cmd_score = {
     .name = "score",
     .group = "passes",
-    .synopsis = "TEXT",
+    .synopsis = "TEXT [--target TEXT]",
     .summary = "log-probability of each token, loss, perplexity",
     .details =
         "The first token (the start token of the model) is given; each later one is predicted from those before it.\n"
-        "loss is the mean of -log p in nats, perplexity its exponential.",
+        "loss is the mean of -log p in nats, perplexity its exponential.\n"
+        "In a model of two stacks the decoder's --target is weighed, given TEXT, and the token that ends it too.",
     .style = VS_ARGS_TEXT,
     .min_args = 1,
     .opts = opts,

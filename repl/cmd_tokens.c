@@ -37,6 +37,7 @@ static void show_text(const vs_tokenizer *tok, const vs_text_input *in, const ch
     vs_out_ints(o, VS_COL_JSON_ONLY, "ids", t->id, t->n);
     if (name && at) vs_out_texts(o, VS_COL_JSON_ONLY, "tokens", name, t->n);
     vs_out_text(o, VS_COL_JSON_ONLY, "text", decoded);
+    if (in->given) vs_out_ints(o, 0, "decoder_ids", in->decoder.id, in->decoder.n);
     if (rows) vs_out_table(o, "pieces", cols, 7);
     for (size_t i = 0; rows && name && at && i < t->n; i++) {
         char range[48] = "";

@@ -25,11 +25,13 @@ vs_status vs_tokens_grow(vs_err *err, const vs_tokens *t, size_t room, vs_tokens
     return VS_OK;
 }
 
+static vs_tokens *growing(vs_continuing *c) { return c->in->decoder.n ? &c->grown.decoder : &c->grown.tokens; }
+
 /* One pass over what is there, or what a cache has not seen of it. */
 static vs_status pass(vs_err *err, vs_continuing *c, vs_kv *kv, float *logits) {
     vs_pass *p;
     vs_request rq = {.logits = VS_LOGITS_LAST, .kv = kv};
-    VS_TRY(vs_session_run_grown(err, c->s, c->in->text, &c->grown, c->in->tokens.n, &rq, &p));
+    VS_TRY(vs_session_run_grown(err, c->s, &c->grown, vs_text_grows(c->in)->n, &rq, &p));
     memcpy(logits, vs_pass_logits(p, NULL), c->V * sizeof *logits);
     vs_pass_free(p);
     return VS_OK;
@@ -38,20 +40,22 @@ static vs_status pass(vs_err *err, vs_continuing *c, vs_kv *kv, float *logits) {
 vs_status vs_continuing_open(vs_err *err, vs_session *s, const vs_text_input *in, size_t room, size_t lines,
                              vs_continuing *c) {
     vs_model *m;
-    *c = (vs_continuing){.s = s, .in = in, .room = room};
+    const vs_tokens *own = vs_text_grows(in);
+    *c = (vs_continuing){.s = s, .in = in, .room = room, .grown = *in};
+    *growing(c) = (vs_tokens){0};
     VS_TRY(vs_session_model(err, s, &m));
     const vs_model_info *info = vs_model_info_of(m);
-    if (in->tokens.n > info->context || room > info->context - in->tokens.n)
-        return vs_fail(err, VS_E_RANGE, "generate: %zu tokens and %zu new ones exceed the context of %zu", in->tokens.n,
-                       room, info->context);
+    if (info->context && (own->n > info->context || room > info->context - own->n))
+        return vs_fail(err, VS_E_RANGE, "generate: %zu tokens and %zu new ones exceed the context of %zu", own->n, room,
+                       info->context);
     c->V = info->V;
     c->first = vs_alloc(c->V, sizeof *c->first);
     c->kv = vs_zalloc(lines, sizeof(vs_kv *));
     c->moved = vs_zalloc(lines, sizeof(vs_kv *));
     if (!c->first || !c->kv || !c->moved) return vs_fail(err, VS_E_NOMEM, "no memory to continue a text");
-    VS_TRY(vs_tokens_grow(err, &in->tokens, room, &c->grown));
+    VS_TRY(vs_tokens_grow(err, own, room, growing(c)));
     while (vs_session_edits_fixed(s) && c->n_kv < lines) {
-        VS_TRY(vs_kv_new(err, m, in->tokens.n + room, &c->kv[c->n_kv]));
+        VS_TRY(vs_kv_new(err, m, own->n + room, &c->kv[c->n_kv]));
         c->n_kv++;
     }
     VS_TRY(pass(err, c, c->n_kv ? c->kv[0] : NULL, c->first));
@@ -63,19 +67,19 @@ void vs_continuing_close(vs_continuing *c) {
     vs_free(c->kv);
     vs_free(c->moved);
     vs_free(c->first);
-    vs_tokens_free(&c->grown);
+    if (c->in) vs_tokens_free(growing(c));
 }
 
 vs_status vs_continuing_logits(vs_err *err, vs_continuing *c, size_t line, const int32_t *ids, size_t n, float *logits) {
     vs_kv *kv = c->n_kv ? c->kv[line] : NULL;
-    size_t own = c->in->tokens.n;
+    size_t own = vs_text_grows(c->in)->n;
     if (n > c->room) return vs_fail(err, VS_E_RANGE, "%zu new tokens, there is room for %zu", n, c->room);
     if (!n) {
         memcpy(logits, c->first, c->V * sizeof *logits);
         return VS_OK;
     }
-    memcpy(c->grown.id + own, ids, n * sizeof *ids);
-    c->grown.n = own + n;
+    memcpy(growing(c)->id + own, ids, n * sizeof *ids);
+    growing(c)->n = own + n;
     if (kv) vs_kv_truncate(kv, own + n - 1);
     return pass(err, c, kv, logits);
 }

@@ -9,7 +9,7 @@ typedef struct vs_continuing {
     vs_session *s;
     const vs_text_input *in; /* borrowed */
     size_t V, room, n_kv;    /* room: new tokens at most */
-    vs_tokens grown;         /* the prompt with that room */
+    vs_text_input grown;     /* the prompt, what grows of it (vs_text_grows) with that room */
     vs_kv **kv, **moved;     /* [n_kv] a cache for each line; none where edits in force move with the end of the text */
     float *first;            /* [V] the logits after the prompt alone */
 } vs_continuing;

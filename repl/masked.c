@@ -15,6 +15,7 @@ typedef struct side {
 typedef struct masked {
     vs_session *s;
     const vs_text_input *in;
+    const vs_tokens *tokens; /* of the stack whose mask is another */
     const vs_model *m;
     const vs_tokenizer *tok;
     const vs_stack_info *stack;
@@ -27,7 +28,7 @@ typedef struct masked {
 
 static vs_status run_side(vs_err *err, masked *x, vs_mask mask, side *out) {
     vs_request rq = {.keep = x->keep, .n_keep = x->stack->L + 1, .mask = mask};
-    VS_TRY(vs_session_run_text(err, x->s, x->in->text, &x->in->tokens, &rq, &out->pass));
+    VS_TRY(vs_session_run(err, x->s, x->in, &rq, &out->pass));
     return vs_pass_site(err, out->pass, x->keep[x->stack->L], 0, &out->stream);
 }
 
@@ -73,7 +74,7 @@ static void draw(const masked *x, vs_out *o) {
             for (size_t c = 0; c < x->T; c++) vs_buf_puts(&line, !causal || c <= r ? "■ " : "· ");
             vs_buf_puts(&line, which ? "" : "    ");
         }
-        label(x, x->in->tokens.id[r], &word);
+        label(x, x->tokens->id[r], &word);
         if (line.s && word.s) vs_out_note(o, "  %s  %s", line.s, *word.s == ' ' ? word.s + 1 : word.s);
     }
     vs_buf_free(&line);
@@ -98,7 +99,7 @@ static vs_status rows(vs_err *err, masked *x, vs_out *o) {
         st = ahead(err, x, &x->own, i, &share[0]);
         if (st == VS_OK) st = ahead(err, x, &x->now, i, &share[1]);
         vs_out_cell_int(o, (int64_t)i);
-        vs_out_cell_text(o, label(x, x->in->tokens.id[i], &word));
+        vs_out_cell_text(o, label(x, x->tokens->id[i], &word));
         vs_out_cell_real(o, share[0]);
         vs_out_cell_real(o, share[1]);
         vs_out_cell_real(o, (double)vs_cosine(vs_tensor_row(&x->own.stream, i), vs_tensor_row(&x->now.stream, i), x->stack->d));
@@ -115,11 +116,13 @@ static vs_status rows(vs_err *err, masked *x, vs_out *o) {
 
 vs_status vs_masked_show(vs_err *err, vs_session *s, const vs_text_input *in, vs_mask mask, vs_out *o) {
     vs_model *m;
-    masked x = {.s = s, .in = in, .T = in->tokens.n, .causal = mask == VS_MASK_CAUSAL};
+    masked x = {.s = s, .in = in, .causal = mask == VS_MASK_CAUSAL};
     VS_TRY(vs_session_model(err, s, &m));
     VS_TRY(vs_model_tokenizer(err, m, &x.tok));
     const vs_model_info *info = vs_model_info_of(m);
-    uint8_t stack = (uint8_t)(info->n_stacks - 1);
+    uint8_t last = (uint8_t)(info->n_stacks - 1), stack = x.causal ? 0 : last; /* of two, the encoder is the full one */
+    x.tokens = stack ? &in->decoder : &in->tokens;
+    x.T = x.tokens->n;
     x.m = m;
     x.V = info->V;
     x.stack = &info->stack[stack];
@@ -129,8 +132,8 @@ vs_status vs_masked_show(vs_err *err, vs_session *s, const vs_text_input *in, vs
     }
     size_t L = x.stack->L;
     x.keep = vs_alloc(L + 1, sizeof *x.keep);
-    if (info->has_logits) x.logits = vs_alloc(x.V, sizeof *x.logits);
-    vs_status st = x.keep && (x.logits || !info->has_logits) ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for %zu sites", L);
+    if (info->has_logits && stack == last) x.logits = vs_alloc(x.V, sizeof *x.logits);
+    vs_status st = x.keep && (x.logits || !info->has_logits || stack < last) ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for %zu sites", L);
     for (size_t l = 0; st == VS_OK && l <= L; l++)
         x.keep[l] = (vs_site){.kind = l < L ? VS_SITE_PATTERN : VS_SITE_RESID_PRE, .layer = (int16_t)l, .head = -1, .stack = stack};
     if (st == VS_OK) st = run_side(err, &x, VS_MASK_MODEL, &x.own);

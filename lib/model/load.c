@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "../base/dict.h"
+#include "../base/json.h"
 #include "../io/hub.h"
 #include "config.h"
 #include "model_impl.h"
@@ -45,6 +46,35 @@ static vs_status name_model(vs_err *err, vs_model *m, const char *path) {
     return m->info.name && m->info.path ? VS_OK : vs_fail(err, VS_E_NOMEM, "%s", path);
 }
 
+/* A token that config.json or generation_config.json (which goes before it) wants in generated text; a list: its first. */
+static vs_status forced_token(vs_err *err, const vs_model *m, json_t *const from[2], const char *key, int32_t *id) {
+    *id = -1;
+    for (int i = 0; i < 2; i++) {
+        const json_t *j = json_object_get(from[i], key);
+        if (json_is_array(j)) j = json_array_get(j, 0);
+        if (!j || json_is_null(j)) continue;
+        if (!json_is_integer(j) || json_integer_value(j) < 0 || (size_t)json_integer_value(j) >= m->info.V)
+            return vs_fail(err, VS_E_FORMAT, "%s: %s is no id of the %zu there are", m->info.path, key, m->info.V);
+        *id = (int32_t)json_integer_value(j);
+        return VS_OK;
+    }
+    return VS_OK;
+}
+
+/* What generated text is to begin and to end with. */
+static vs_status read_generation(vs_err *err, vs_model *m, const char *path, json_t *config) {
+    enum { LIMIT = 1 << 20 };
+    char where[4096];
+    struct stat st;
+    json_t *from[2] = {NULL, config};
+    bool fits = snprintf(where, sizeof where, "%s/generation_config.json", path) < (int)sizeof where;
+    vs_status s = fits && stat(where, &st) == 0 ? vs_json_read(err, where, LIMIT, &from[0]) : VS_OK;
+    if (s == VS_OK) s = forced_token(err, m, from, "forced_bos_token_id", &m->info.forced_first);
+    if (s == VS_OK) s = forced_token(err, m, from, "forced_eos_token_id", &m->info.forced_last);
+    json_decref(from[0]);
+    return s;
+}
+
 static vs_status open_hub(vs_err *err, vs_model *m, const char *path) {
     VS_TRY(vs_hub_open(err, path, &m->hub));
     size_t n = strlen(path) + sizeof "/config.json";
@@ -54,6 +84,7 @@ static vs_status open_hub(vs_err *err, vs_model *m, const char *path) {
     vs_config c;
     vs_status s = vs__config_json(err, where, m->hub->config, m->hub->config_size, &c);
     if (s == VS_OK) s = vs__model_bind(err, m, &c, m->hub->tensors);
+    if (s == VS_OK) s = read_generation(err, m, path, c.root);
     vs__config_close(&c);
     m->info.format = vs_file_format(m->hub->tensors);
     m->info.file_bytes = vs_file_size(m->hub->tensors);
@@ -86,6 +117,7 @@ vs_status vs_model_open(vs_err *err, const char *path, vs_model **out) {
     vs_model *m = vs_zalloc(1, sizeof *m);
     if (!m) return vs_fail(err, VS_E_NOMEM, "%s", path);
     struct stat st;
+    m->info.forced_first = m->info.forced_last = -1;
     vs_status s = name_model(err, m, path);
     if (s == VS_OK) s = stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? open_hub(err, m, path) : open_gguf(err, m, path);
     if (s != VS_OK) vs_model_close(m);

@@ -40,6 +40,7 @@ typedef struct vs_model_info {
     float embed_scale;          /* 1, or sqrt(d) */
     float logit_cap;            /* 0: none */
     int32_t start;              /* two stacks: the token that the decoder begins with, else -1 */
+    int32_t forced_first, forced_last; /* tokens that the files want first and last in generated text; -1: none */
     size_t params, file_bytes;
     uint64_t header_hash;       /* identifies the file without reading its tensors */
 } vs_model_info;
@@ -79,8 +80,10 @@ vs_status vs_model_norm(vs_err *err, const vs_model *m, vs_role role, int layer,
  * VS_OK | VS_E_UNSUPPORTED (a model without a head).  O(n d V). */
 vs_status vs_model_unembed(vs_err *err, const vs_model *m, const float *x, size_t n, float *logits) VS_MUST_CHECK;
 
-/* vs_model_params_of() - parameters in a role over all its layers, for info.  vs_role_words() - its words; vs_role_name() - "W_DOWN". */
+/* vs_model_params_of() - parameters in a role over all its layers, for info; vs_model_params_in() - those of one stack (what
+ * two share is the first's).  vs_role_words() - its words; vs_role_name() - "W_DOWN". */
 size_t vs_model_params_of(const vs_model *m, vs_role role);
+size_t vs_model_params_in(const vs_model *m, vs_role role, int stack);
 const char *vs_role_words(vs_role role);
 const char *vs_role_name(vs_role role);
 

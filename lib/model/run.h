@@ -28,6 +28,8 @@ typedef struct vs_site {
  * `3.mlp_out`), Hugging Face's (`hidden_states.4`, `attentions.3`).  The text must be one whole site, no position.
  * VS_OK | VS_E_UNKNOWN (suggests the nearest; or no such layer or head: how many there are). */
 vs_status vs_site_parse(vs_err *err, const vs_model *m, const char *text, size_t n, vs_site *out) VS_MUST_CHECK;
+/* vs_site_parse_in() - the same, where a name that says no stack means this one (else the decoder), if it has such sites. */
+vs_status vs_site_parse_in(vs_err *err, const vs_model *m, int stack, const char *text, size_t n, vs_site *out) VS_MUST_CHECK;
 
 /* vs_site_expand() - a list of sites as `dump` takes it: names separated by commas; a name without its index
  * (`attentions`, `mlp_out`, `blocks.attn.hook_z`) stands for all layers; `all` for every site.  Each comes with the name

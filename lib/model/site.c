@@ -63,7 +63,7 @@ static bool is_named(const char *name, const char *base, bool whole) {
     size_t n = strlen(name), m = strcspn(base, "%");
     if (m && base[m] == '%' && base[m - 1] == '.') m--;
     if (!m || n < m || memcmp(name + n - m, base, m) != 0) return false;
-    return n == m || (!whole && (name[n - m - 1] == '.' || name[n - m - 1] == '_'));
+    return n == m || (!whole && strchr("._x", name[n - m - 1])); /* x: of xattn */
 }
 
 const char *vs_site_shape_named(const char *name) {
@@ -150,7 +150,8 @@ const char *vs_site_name(const vs_model *m, vs_site s, bool brief, char *buf, si
 /* What a text says, before it is held against a model. */
 typedef struct spoken {
     int stack;        /* -1: not said */
-    bool cross;
+    bool cross, x;    /* x: said as xattn */
+    size_t lead;      /* bytes before the name: what says the stack */
     char name[NAME_ROOM]; /* without the stack, and with `attn` for `xattn` */
 } spoken;
 
@@ -168,16 +169,18 @@ static vs_status listen(vs_err *err, const vs_model *m, const char *text, size_t
         if (s[k] != '.' && !hf) continue;
         out->stack = i;
         memmove(s, s + k + 1, strlen(s + k + 1) + 1);
+        out->lead = k + 1;
         break;
     }
     if (m->arch->n_stacks > 1 && out->stack < 0 && strncmp(s, "cross_attentions", 16) == 0) {
         out->stack = 1;
         out->cross = true;
         memmove(s, s + 6, strlen(s + 6) + 1);
+        out->lead = 6;
     }
     char *x = strstr(s, "xattn");
     if (x) {
-        out->cross = true;
+        out->cross = out->x = true;
         memmove(x, x + 1, strlen(x + 1) + 1);
     }
     return VS_OK;
@@ -267,18 +270,24 @@ static vs_status unknown_site(vs_err *err, const vs_model *m, const char *text, 
     return vs_fail(err, VS_E_UNKNOWN, "%s has no site \"%s\"%s%s", m->info.name, asked, why, list);
 }
 
-/* Which stack a site without a word about it means: of two, the decoder. */
-static void choose_stack(const vs_model *m, const spoken *sp, vs_site *s) {
-    s->stack = (uint8_t)(sp->stack < 0 ? m->arch->n_stacks - 1 : sp->stack);
+/* Which stack a site without a word about it means: the usual one, or the decoder where that one has no such sites. */
+static void choose_stack(const vs_model *m, const spoken *sp, int usual, vs_site *s) {
+    int last = m->arch->n_stacks - 1;
+    bool there = usual < last && !sp->cross && has_site(m, usual, false, s->kind);
+    s->stack = (uint8_t)(sp->stack >= 0 ? sp->stack : there ? usual : last);
     s->cross = sp->cross;
 }
 
 vs_status vs_site_parse(vs_err *err, const vs_model *m, const char *text, size_t n, vs_site *out) {
+    return vs_site_parse_in(err, m, m->arch->n_stacks - 1, text, n, out);
+}
+
+vs_status vs_site_parse_in(vs_err *err, const vs_model *m, int stack, const char *text, size_t n, vs_site *out) {
     spoken sp;
     vs_site s = {.layer = -1, .head = -1};
     VS_TRY(listen(err, m, text, n, &sp));
     if (!match_any(sp.name, &s)) return unknown_site(err, m, text, n, "");
-    choose_stack(m, &sp, &s);
+    choose_stack(m, &sp, stack, &s);
     size_t layers = layers_of(m, s.stack, s.kind), heads = heads_of(m, s);
     bool counted_by_hf = strncmp(sp.name, "hidden_states", 13) == 0;
     if (counted_by_hf && s.layer + 1 == (int)layers && has_site(m, s.stack, false, VS_SITE_FINAL_NORM))
@@ -411,12 +420,15 @@ static vs_status expand_one(vs_err *err, const vs_model *m, const char *text, si
         snprintf(name, sizeof name, "%.*s", (int)n, text);
         return push(err, list, site, name);
     }
-    const char *said = strstr(text, sp.name); /* what stands before the name: the stack */
-    int lead = said && said < text + n ? (int)(said - text) : 0;
     for (size_t l = 0, L = layers_of(m, sp.stack < 0 ? m->arch->n_stacks - 1 : sp.stack, kind); l < L; l++) {
         snprintf(number, sizeof number, "%zu", l);
-        memcpy(name, text, (size_t)lead);
-        vs__fill(full, number, name + lead, sizeof name - (size_t)lead);
+        memcpy(name, text, sp.lead);
+        vs__fill(full, number, name + sp.lead, NAME_ROOM);
+        char *x = sp.x ? strstr(name + sp.lead, "attn") : NULL;
+        if (x) {
+            memmove(x + 1, x, strlen(x) + 1);
+            *x = 'x';
+        }
         VS_TRY(vs_site_parse(err, m, name, strlen(name), &site));
         VS_TRY(push(err, list, site, name));
     }

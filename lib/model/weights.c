@@ -147,16 +147,19 @@ vs_status vs_model_unembed(vs_err *err, const vs_model *m, const float *x, size_
     return VS_OK;
 }
 
+size_t vs_model_params_in(const vs_model *m, vs_role role, int stack) {
+    size_t n = 0, times = (unsigned)role < VS_ROLE_COUNT && per_layer[role] ? m->stack[stack].L : 1;
+    for (size_t l = 0; l < times; l++) {
+        const vs_tensor *t = vs_model_weight(m, role, stack, (int)l);
+        bool shared = stack > 0 && t && weight(m, role, 0, (int)l) && vs_model_weight(m, role, 0, (int)l)->data == t->data;
+        if (t && !shared && !(role == VS_ROLE_UNEMBED && m->info.tied)) n += vs_tensor_count(t);
+    }
+    return n;
+}
+
 size_t vs_model_params_of(const vs_model *m, vs_role role) {
     size_t n = 0;
-    for (int i = 0; i < m->arch->n_stacks; i++) {
-        size_t times = (unsigned)role < VS_ROLE_COUNT && per_layer[role] ? m->stack[i].L : 1;
-        for (size_t l = 0; l < times; l++) {
-            const vs_tensor *t = vs_model_weight(m, role, i, (int)l);
-            bool shared = i > 0 && t && weight(m, role, 0, (int)l) && vs_model_weight(m, role, 0, (int)l)->data == t->data;
-            if (t && !shared && !(role == VS_ROLE_UNEMBED && m->info.tied)) n += vs_tensor_count(t);
-        }
-    }
+    for (int i = 0; i < m->arch->n_stacks; i++) n += vs_model_params_in(m, role, i);
     return n;
 }
 
