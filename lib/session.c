@@ -121,6 +121,17 @@ vs_status vs_session_open_model(vs_err *err, vs_session *s, const char *what, vs
     return VS_OK;
 }
 
+vs_status vs_session_model_path(vs_err *err, vs_session *s, const char *what, char *buf, size_t size) {
+    char found[4096];
+    const char *path = NULL;
+    for (size_t i = 0; i < s->n_models && !path; i++)
+        if (!strcmp(s->model[i].name, what)) path = vs_model_info_of(s->model[i].model)->path;
+    if (!path) VS_TRY(locate(err, s, what, found, sizeof found, &path));
+    if (strlen(path) >= size) return vs_fail(err, VS_E_RANGE, "%s: the path of the model is too long", what);
+    memcpy(buf, path, strlen(path) + 1);
+    return VS_OK;
+}
+
 vs_status vs_session_model(vs_err *err, vs_session *s, vs_model **out) {
     *out = NULL;
     if (!s->current_model) return vs_fail(err, VS_E_STATE, "no model is open; open one: open gemma3-270m (or -m FILE)");

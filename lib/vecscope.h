@@ -18,6 +18,7 @@
 #include "base/status.h"
 #include "base/str.h"
 #include "io/format.h"
+#include "model/convert.h"
 #include "model/model.h"
 #include "model/run.h"
 #include "model/sample.h"

@@ -9,6 +9,15 @@ static const vs_only gguf_only[] = {
     END_OF_ONLY,
 };
 
+static const vs_say hub_says[] = {
+    ALWAYS("model_type", "\"bert\""),
+    WITH_PART("architectures", "[\"BertForPreTraining\"]", NSP),
+    WITH_PART("architectures", "[\"BertForMaskedLM\"]", HEAD),
+    ALWAYS("architectures", "[\"BertModel\"]"),
+    END_OF_SAYS,
+};
+static const vs_say gguf_says[] = {ALWAYS("%s.attention.causal", "false"), END_OF_SAYS};
+
 static const vs_bind hub[] = {
     BERT_EMBEDDINGS,
     BERT_BLOCKS,
@@ -47,6 +56,8 @@ const vs_arch vs_arch_bert = {
     .hub_only = hub_only,
     .gguf_name = "bert",
     .gguf_only = gguf_only,
+    .hub_says = hub_says,
+    .gguf_says = gguf_says,
     .hps = hps,
     .masked_head = true,
     .n_stacks = 1,

@@ -41,6 +41,7 @@ const vs_arch vs_arch_distilbert = {
     .hub_prefix = {"distilbert.", ""},
     .hub_ignore = {"*embeddings.position_ids"},
     .hub_act = {"activation"},
+    .gguf_as = &vs_arch_bert,
     .hps = hps,
     .masked_head = true,
     .n_stacks = 1,

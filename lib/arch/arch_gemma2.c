@@ -9,7 +9,7 @@ static const vs_hp_row hps[] = {
     {VS_HP_L, {"num_hidden_layers"}, 26, {"%s.block_count"}, VS_HP_NEEDED},
     {VS_HP_H, {"num_attention_heads"}, 8, {"%s.attention.head_count"}, VS_HP_NEEDED},
     {VS_HP_KV, {"num_key_value_heads"}, 4, {"%s.attention.head_count_kv"}, VS_HP_DERIVED},
-    {VS_HP_DH, {"head_dim"}, 256, {"%s.attention.key_length"}, VS_HP_DERIVED},
+    {VS_HP_DH, {"head_dim"}, 256, {"%s.attention.key_length", "%s.attention.value_length"}, VS_HP_DERIVED},
     {VS_HP_F, {"intermediate_size"}, 9216, {"%s.feed_forward_length"}, VS_HP_NEEDED},
     {VS_HP_V, {"vocab_size"}, VS_HP_DERIVED, {"%s.vocab_size"}, VS_HP_DERIVED},
     {VS_HP_CONTEXT, {"max_position_embeddings"}, 8192, {"%s.context_length"}, VS_HP_NEEDED},
@@ -36,6 +36,13 @@ static const vs_only hub_only[] = {
     {"rope_parameters.rope_type", {"default"}},
     {"rope_scaling.rope_type", {"default"}},
     END_OF_ONLY,
+};
+
+static const vs_say hub_says[] = {
+    ALWAYS("model_type", "\"gemma2\""),
+    ALWAYS("architectures", "[\"Gemma2ForCausalLM\"]"),
+    HUB_ROPE_SAYS,
+    END_OF_SAYS,
 };
 
 static const vs_bind hub[] = {
@@ -83,6 +90,7 @@ const vs_arch vs_arch_gemma2 = {
     .hub_layer_types = "layer_types",
     .hub_only = hub_only,
     .gguf_name = "gemma2",
+    .hub_says = hub_says,
     .hps = hps,
     .cases = cases,
     .n_stacks = 1,

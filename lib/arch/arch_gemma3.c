@@ -9,7 +9,7 @@ static const vs_hp_row hps[] = {
     {VS_HP_L, {"num_hidden_layers"}, 26, {"%s.block_count"}, VS_HP_NEEDED},
     {VS_HP_H, {"num_attention_heads"}, 8, {"%s.attention.head_count"}, VS_HP_NEEDED},
     {VS_HP_KV, {"num_key_value_heads"}, 4, {"%s.attention.head_count_kv"}, VS_HP_DERIVED},
-    {VS_HP_DH, {"head_dim"}, 256, {"%s.attention.key_length"}, VS_HP_DERIVED},
+    {VS_HP_DH, {"head_dim"}, 256, {"%s.attention.key_length", "%s.attention.value_length"}, VS_HP_DERIVED},
     {VS_HP_F, {"intermediate_size"}, 9216, {"%s.feed_forward_length"}, VS_HP_NEEDED},
     {VS_HP_V, {"vocab_size"}, 262208, {"%s.vocab_size"}, VS_HP_DERIVED},
     {VS_HP_CONTEXT, {"max_position_embeddings"}, 131072, {"%s.context_length"}, VS_HP_NEEDED},
@@ -57,6 +57,20 @@ static const vs_only hub_only[] = {
 static const vs_only gguf_only[] = {
     {"%s.rope.scaling.type", {"none", "linear"}},
     END_OF_ONLY,
+};
+
+static const vs_say hub_says[] = {
+    ALWAYS("model_type", "\"gemma3_text\""),
+    ALWAYS("architectures", "[\"Gemma3ForCausalLM\"]"),
+    UNLIKE("rope_parameters.full_attention.rope_type", "\"linear\"", ROPE_FACTOR, 1),
+    ALWAYS("rope_parameters.full_attention.rope_type", "\"default\""),
+    ALWAYS("rope_parameters.sliding_attention.rope_type", "\"default\""),
+    END_OF_SAYS,
+};
+
+static const vs_say gguf_says[] = {
+    UNLIKE("%s.rope.scaling.type", "\"linear\"", ROPE_FACTOR, 1),
+    END_OF_SAYS,
 };
 
 static const vs_bind hub[] = {
@@ -114,6 +128,8 @@ const vs_arch vs_arch_gemma3 = {
     .hub_only = hub_only,
     .gguf_name = "gemma3",
     .gguf_only = gguf_only,
+    .hub_says = hub_says,
+    .gguf_says = gguf_says,
     .hps = hps,
     .cases = cases,
     .n_stacks = 1,

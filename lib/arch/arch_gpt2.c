@@ -24,6 +24,12 @@ static const vs_only hub_only[] = {
     END_OF_ONLY,
 };
 
+static const vs_say hub_says[] = {
+    ALWAYS("model_type", "\"gpt2\""),
+    ALWAYS("architectures", "[\"GPT2LMHeadModel\"]"),
+    END_OF_SAYS,
+};
+
 static const vs_bind hub[] = {
     WEIGHT(EMBED, "wte.weight"),
     WEIGHT(POS, "wpe.weight"),
@@ -73,6 +79,7 @@ const vs_arch vs_arch_gpt2 = {
     .hub_act = {"activation_function"},
     .hub_only = hub_only,
     .gguf_name = "gpt2",
+    .hub_says = hub_says,
     .hps = hps,
     .n_stacks = 1,
     .stack = {{

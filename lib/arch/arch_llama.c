@@ -6,6 +6,16 @@
 static const vs_hp_row hps[] = {LLAMA_SIZES(1e4), END_OF_HPS};
 static const vs_only hub_only[] = {LLAMA_ROPE_ONLY, END_OF_ONLY};
 static const vs_only gguf_only[] = {LLAMA_GGUF_ONLY, {"%s.expert_count", {NULL}}, END_OF_ONLY};
+static const vs_say hub_says[] = {
+    ALWAYS("model_type", "\"llama\""),
+    ALWAYS("architectures", "[\"LlamaForCausalLM\"]"),
+    WITH_ROLE("attention_bias", "true", BQ),
+    ALWAYS("attention_bias", "false"),
+    WITH_ROLE("mlp_bias", "true", B_GATE),
+    HUB_ROPE_SAYS,
+    END_OF_SAYS,
+};
+static const vs_say gguf_says[] = {GGUF_ROPE_SAYS, END_OF_SAYS};
 static const vs_bind hub[] = {LLAMA_HUB_QK, LLAMA_HUB_REST, END_OF_ROWS};
 static const vs_bind gguf[] = {
     LAID(WQ, "blk.%d.attn_q.weight", PAIRS),
@@ -26,6 +36,8 @@ const vs_arch vs_arch_llama = {
     .hub_only = hub_only,
     .gguf_name = "llama",
     .gguf_only = gguf_only,
+    .hub_says = hub_says,
+    .gguf_says = gguf_says,
     .hps = hps,
     .n_stacks = 1,
     .stack = {{LLAMA_STACK, .hub = hub, .gguf = gguf}},

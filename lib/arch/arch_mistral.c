@@ -18,6 +18,7 @@ const vs_arch vs_arch_mistral = {
     .hub_act = {"hidden_act"},
     .hub_layer_types = "layer_types",
     .hub_only = hub_only,
+    .gguf_as = &vs_arch_llama,
     .hps = hps,
     .n_stacks = 1,
     .stack = {{LLAMA_STACK, .local = true, .hub = hub}},

@@ -34,6 +34,14 @@ static const vs_only gguf_only[] = {
     END_OF_ONLY,
 };
 
+static const vs_say hub_says[] = {
+    ALWAYS("model_type", "\"phi\""),
+    ALWAYS("architectures", "[\"PhiForCausalLM\"]"),
+    HUB_ROPE_SAYS,
+    END_OF_SAYS,
+};
+static const vs_say gguf_says[] = {GGUF_ROPE_SAYS, END_OF_SAYS};
+
 static const vs_bind hub[] = {
     WEIGHT(EMBED, "embed_tokens.weight"),
     NORM(ATTN_NORM, "layers.%d.input_layernorm"),
@@ -81,6 +89,8 @@ const vs_arch vs_arch_phi = {
     .hub_only = hub_only,
     .gguf_name = "phi2",
     .gguf_only = gguf_only,
+    .hub_says = hub_says,
+    .gguf_says = gguf_says,
     .hps = hps,
     .n_stacks = 1,
     .stack = {{

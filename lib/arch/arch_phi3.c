@@ -13,6 +13,14 @@ static const vs_only gguf_only[] = {LLAMA_GGUF_ONLY, END_OF_ONLY};
 #define FUSED(qkv, gate_up) \
     LAID(WQ, qkv, QKV), LAID(WK, qkv, QKV), LAID(WV, qkv, QKV), LAID(W_GATE, gate_up, GATE_UP), LAID(W_UP, gate_up, GATE_UP)
 
+static const vs_say hub_says[] = {
+    ALWAYS("model_type", "\"phi3\""),
+    ALWAYS("architectures", "[\"Phi3ForCausalLM\"]"),
+    HUB_ROPE_SAYS,
+    END_OF_SAYS,
+};
+static const vs_say gguf_says[] = {GGUF_ROPE_SAYS, END_OF_SAYS};
+
 static const vs_bind hub[] = {
     WEIGHT(EMBED, "embed_tokens.weight"),
     WEIGHT(ATTN_NORM, "layers.%d.input_layernorm.weight"),
@@ -47,6 +55,8 @@ const vs_arch vs_arch_phi3 = {
     .hub_only = hub_only,
     .gguf_name = "phi3",
     .gguf_only = gguf_only,
+    .hub_says = hub_says,
+    .gguf_says = gguf_says,
     .hps = hps,
     .n_stacks = 1,
     .stack = {{LLAMA_STACK, .local = true, .hub = hub, .gguf = gguf}},

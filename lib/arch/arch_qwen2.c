@@ -11,6 +11,13 @@ static const vs_hp_row hps[] = {
 };
 static const vs_only hub_only[] = {LLAMA_ROPE_ONLY, END_OF_ONLY};
 static const vs_only gguf_only[] = {LLAMA_GGUF_ONLY, END_OF_ONLY};
+static const vs_say hub_says[] = {
+    ALWAYS("model_type", "\"qwen2\""),
+    ALWAYS("architectures", "[\"Qwen2ForCausalLM\"]"),
+    HUB_ROPE_SAYS,
+    END_OF_SAYS,
+};
+static const vs_say gguf_says[] = {GGUF_ROPE_SAYS, END_OF_SAYS};
 static const vs_bind hub[] = {LLAMA_HUB_QK, LLAMA_HUB_REST, END_OF_ROWS};
 static const vs_bind gguf[] = {LLAMA_GGUF_QK, LLAMA_GGUF_REST, END_OF_ROWS};
 
@@ -24,6 +31,8 @@ const vs_arch vs_arch_qwen2 = {
     .hub_only = hub_only,
     .gguf_name = "qwen2",
     .gguf_only = gguf_only,
+    .hub_says = hub_says,
+    .gguf_says = gguf_says,
     .hps = hps,
     .n_stacks = 1,
     .stack = {{LLAMA_STACK, .local = true, .hub = hub, .gguf = gguf}},

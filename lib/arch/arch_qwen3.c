@@ -10,6 +10,15 @@ static const vs_hp_row hps[] = {
 };
 static const vs_only hub_only[] = {LLAMA_ROPE_ONLY, END_OF_ONLY};
 static const vs_only gguf_only[] = {LLAMA_GGUF_ONLY, END_OF_ONLY};
+static const vs_say hub_says[] = {
+    ALWAYS("model_type", "\"qwen3\""),
+    ALWAYS("architectures", "[\"Qwen3ForCausalLM\"]"),
+    WITH_ROLE("attention_bias", "true", BQ),
+    ALWAYS("attention_bias", "false"),
+    HUB_ROPE_SAYS,
+    END_OF_SAYS,
+};
+static const vs_say gguf_says[] = {GGUF_ROPE_SAYS, END_OF_SAYS};
 static const vs_bind hub[] = {
     LLAMA_HUB_QK,
     WEIGHT(Q_NORM, "layers.%d.self_attn.q_norm.weight"),
@@ -35,6 +44,8 @@ const vs_arch vs_arch_qwen3 = {
     .hub_only = hub_only,
     .gguf_name = "qwen3",
     .gguf_only = gguf_only,
+    .hub_says = hub_says,
+    .gguf_says = gguf_says,
     .hps = hps,
     .n_stacks = 1,
     .stack = {{LLAMA_STACK, .qk_norm = true, .local = true, .hub = hub, .gguf = gguf}},

@@ -13,6 +13,7 @@ const vs_arch vs_arch_roberta = {
     .hub_ignore = {"*embeddings.position_ids"},
     .hub_act = {"hidden_act"},
     .hub_only = hub_only,
+    .gguf_as = &vs_arch_bert,
     .hps = hps,
     .masked_head = true,
     .head_gelu = true,

@@ -24,6 +24,22 @@
 #define PART_NORM(part, role, at) \
     ROW(role, at ".weight", part, AS_IS, at ".gamma", WHOLE), ROW(role##_B, at ".bias", part, AS_IS, at ".beta", WHOLE)
 
+/* What is said of a family beside its numbers (vs_say): always; in models with a part, with a weight; where a number is there
+ * and is another. */
+#define ALWAYS(key, json)            {key, json, VS_PART_BODY, VS_ROLE_EMBED, 0, 0}
+#define WITH_PART(key, json, part)   {key, json, VS_PART_##part, VS_ROLE_EMBED, 0, 0}
+#define WITH_ROLE(key, json, role)   {key, json, VS_PART_BODY, VS_ROLE_##role, 0, 0}
+#define UNLIKE(key, json, hp, value) {key, json, VS_PART_BODY, VS_ROLE_EMBED, VS_HP_##hp, value}
+#define END_OF_SAYS                  {NULL, NULL, VS_PART_BODY, VS_ROLE_EMBED, 0, 0}
+
+/* How rotary angles are divided: not, all alike, or LLaMA 3's way, which GGUF files hold as a list of divisors instead. */
+#define HUB_ROPE_SAYS                                          \
+    UNLIKE("rope_parameters.rope_type", "\"llama3\"", ROPE_LOW, 0), \
+    UNLIKE("rope_parameters.rope_type", "\"linear\"", ROPE_FACTOR, 1), ALWAYS("rope_parameters.rope_type", "\"default\"")
+#define GGUF_ROPE_SAYS                                                                                \
+    UNLIKE("%s.rope.scaling.type", NULL, ROPE_LOW, 0), UNLIKE("%s.rope.scaling.factor", NULL, ROPE_LOW, 0), \
+    UNLIKE("%s.rope.scaling.type", "\"linear\"", ROPE_FACTOR, 1)
+
 #define END_OF_HPS   {VS_HP_COUNT, {NULL}, 0, {NULL}, 0}
 #define END_OF_ONLY  {NULL, {NULL}}
 

@@ -10,11 +10,11 @@ static const vs_hp_row hps[] = {
     {VS_HP_H, {"num_heads"}, 8, {"%s.attention.head_count"}, VS_HP_NEEDED},
     {VS_HP_H2, {NULL}, VS_HP_DERIVED, {NULL}, VS_HP_DERIVED},
     {VS_HP_KV, {NULL}, VS_HP_DERIVED, {NULL}, VS_HP_DERIVED},
-    {VS_HP_DH, {"d_kv"}, 64, {"%s.attention.key_length"}, VS_HP_DERIVED},
+    {VS_HP_DH, {"d_kv"}, 64, {"%s.attention.key_length", "%s.attention.value_length"}, VS_HP_DERIVED},
     {VS_HP_F, {"d_ff"}, 2048, {"%s.feed_forward_length"}, VS_HP_NEEDED},
     {VS_HP_F2, {NULL}, VS_HP_DERIVED, {NULL}, VS_HP_DERIVED},
     {VS_HP_V, {"vocab_size"}, VS_HP_DERIVED, {"%s.vocab_size"}, VS_HP_DERIVED},
-    {VS_HP_EPS, {"layer_norm_epsilon"}, 1e-6, {"%s.attention.layer_norm_rms_epsilon"}, 1e-6},
+    {VS_HP_EPS, {"layer_norm_epsilon"}, 1e-6, {"%s.attention.layer_norm_rms_epsilon", "%s.attention.layer_norm_epsilon"}, 1e-6},
     {VS_HP_BUCKETS, {"relative_attention_num_buckets"}, 32, {"%s.attention.relative_buckets_count"}, 32},
     {VS_HP_BUCKET_FAR, {"relative_attention_max_distance"}, 128, {NULL}, 128},
     {VS_HP_QUERY_SCALE, {NULL}, 1, {NULL}, 1},
@@ -78,6 +78,21 @@ static const vs_bind gguf_decoder[] = {
     END_OF_ROWS,
 };
 
+/* A single map has another name than one beside a gate. */
+#define ONE_OR_TWO(at) WITH_ROLE(at ".wi_1.weight", at ".wi_1.weight", W_GATE), ALWAYS(at ".wi_1.weight", at ".wi.weight")
+
+static const vs_say hub_says[] = {
+    ALWAYS("model_type", "\"t5\""),
+    ALWAYS("architectures", "[\"T5ForConditionalGeneration\"]"),
+    ALWAYS("is_encoder_decoder", "true"),
+    WITH_ROLE("feed_forward_proj", "\"gated-gelu\"", W_GATE),
+    ALWAYS("feed_forward_proj", "\"relu\""),
+    ONE_OR_TWO("encoder.block.%d.layer.1.DenseReluDense"),
+    ONE_OR_TWO("decoder.block.%d.layer.2.DenseReluDense"),
+    END_OF_SAYS,
+};
+static const vs_say gguf_says[] = {ALWAYS("%s.context_length", "512"), END_OF_SAYS};
+
 const vs_arch vs_arch_t5 = {
     .name = "t5",
     .hub_types = {"t5"},
@@ -86,6 +101,8 @@ const vs_arch vs_arch_t5 = {
                    "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"},
     .hub_act = {"dense_act_fn", "feed_forward_proj"},
     .gguf_name = "t5",
+    .hub_says = hub_says,
+    .gguf_says = gguf_says,
     .hps = hps,
     .n_stacks = 2,
     .stack = {{
@@ -93,6 +110,7 @@ const vs_arch vs_arch_t5 = {
                   .sub = {{VS_SUB_SELF, .pre = true}, {VS_SUB_MLP, .pre = true}},
                   .norm = VS_NORM_RMS,
                   .act = VS_ACT_RELU,
+                  .gated_gelu = true,
                   .final_norm = true,
                   .buckets = true,
                   .hub = hub_encoder,
@@ -103,6 +121,7 @@ const vs_arch vs_arch_t5 = {
                   .sub = {{VS_SUB_SELF, .pre = true}, {VS_SUB_CROSS, .pre = true}, {VS_SUB_MLP, .pre = true}},
                   .norm = VS_NORM_RMS,
                   .act = VS_ACT_RELU,
+                  .gated_gelu = true,
                   .causal = true,
                   .final_norm = true,
                   .buckets = true,

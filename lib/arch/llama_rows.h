@@ -10,7 +10,7 @@
     {VS_HP_L, {"num_hidden_layers"}, VS_HP_NEEDED, {"%s.block_count"}, VS_HP_NEEDED}, \
     {VS_HP_H, {"num_attention_heads"}, VS_HP_NEEDED, {"%s.attention.head_count"}, VS_HP_NEEDED}, \
     {VS_HP_KV, {"num_key_value_heads"}, VS_HP_DERIVED, {"%s.attention.head_count_kv"}, VS_HP_DERIVED}, \
-    {VS_HP_DH, {"head_dim"}, VS_HP_DERIVED, {"%s.attention.key_length"}, VS_HP_DERIVED}, \
+    {VS_HP_DH, {"head_dim"}, VS_HP_DERIVED, {"%s.attention.key_length", "%s.attention.value_length"}, VS_HP_DERIVED}, \
     {VS_HP_F, {"intermediate_size"}, VS_HP_NEEDED, {"%s.feed_forward_length"}, VS_HP_NEEDED}, \
     {VS_HP_V, {"vocab_size"}, VS_HP_DERIVED, {"%s.vocab_size"}, VS_HP_DERIVED}, \
     {VS_HP_CONTEXT, {"max_position_embeddings"}, 2048, {"%s.context_length"}, VS_HP_NEEDED}, \

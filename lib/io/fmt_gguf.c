@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "file.h"
+#include "writer.h"
 
 enum { STRING = 8, ARRAY = 9, TYPES = 13 };
 enum { MIN_KEY = 8 + 4 + 1, MIN_TENSOR = 8 + 4 + 4 + 8 }; /* bytes that the smallest record takes */
@@ -220,4 +220,4 @@ static vs_status open_gguf(vs_err *err, vs_file *f) {
     return vs__file_place(err, f, c.p + c.at, c.size - c.at);
 }
 
-const vs__format vs__format_gguf = {.name = "gguf", .probe = probe, .open = open_gguf};
+const vs__format vs__format_gguf = {.name = "gguf", .probe = probe, .open = open_gguf, .writer = &vs__writer_gguf};

@@ -54,7 +54,7 @@ const char *vs_file_meta_key(const vs_file *f, size_t i);
 
 /* Writers.  Tensors stream out in the order they are put; nothing but the header is held in memory.  The shapes are
  * declared first (vs_writer_declare), then the data follow in the same order, in pieces of any size.
- *   format: "safetensors" or "npz" (stored zip of npy, zip64 where needed)
+ *   format: "safetensors", "npz" (stored zip of npy, zip64 where needed) or "gguf" (version 3)
  * Written to PATH.part and renamed at commit: a killed writer leaves no half file under the name asked for.
  * VS_OK | VS_E_IO (disk full, not writable, another process writes PATH.part) | VS_E_SHAPE | VS_E_STATE (order). */
 typedef struct vs_writer vs_writer;
@@ -63,6 +63,21 @@ vs_status vs_writer_declare(vs_err *err, vs_writer *w, const char *name, vs_dtyp
 vs_status vs_writer_put(vs_err *err, vs_writer *w, const void *data, size_t bytes) VS_MUST_CHECK;
 vs_status vs_writer_commit(vs_err *err, vs_writer *w) VS_MUST_CHECK; /* closes and frees w in any case */
 void vs_writer_abort(vs_writer *w);                                    /* removes PATH.part; NULL is a no-op */
+
+/* Metadata, given before the first data: a value, or an array of n of one type.  GGUF takes all of them; safetensors texts
+ * that are no arrays (its __metadata__), npz none.
+ *   values: uint32_t for UINT, int32_t for INT, float for FLOAT, bool for BOOL, vs_meta_text for STR; borrowed during the call
+ * vs_writer_bytes() - an array of n bytes (GGUF's u8).   vs_writer_copy_meta() - the keys of an open GGUF file, but for those
+ *   that the writer makes itself (general.alignment) or that were given before.
+ * VS_OK | VS_E_UNSUPPORTED (not in this format) | VS_E_FORMAT (a key given twice) | VS_E_STATE | VS_E_NOMEM. */
+typedef struct vs_meta_text {
+    const char *s; /* n bytes, not NUL-terminated */
+    size_t n;
+} vs_meta_text;
+vs_status vs_writer_meta(vs_err *err, vs_writer *w, const char *key, vs_meta_type type, const void *value) VS_MUST_CHECK;
+vs_status vs_writer_meta_array(vs_err *err, vs_writer *w, const char *key, vs_meta_type type, const void *values, size_t n) VS_MUST_CHECK;
+vs_status vs_writer_bytes(vs_err *err, vs_writer *w, const char *key, const void *bytes, size_t n) VS_MUST_CHECK;
+vs_status vs_writer_copy_meta(vs_err *err, vs_writer *w, const vs_file *f) VS_MUST_CHECK;
 
 /* vs_writer_resume() - go on with the PATH.part that a killed writer left, or vs_writer_keep(): after the last declaration,
  * before the first data.

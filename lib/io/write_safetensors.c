@@ -4,13 +4,30 @@
 
 #include "writer.h"
 
-static void put_quoted(vs_buf *b, const char *s) { /* names hold no control characters (writer.c) */
+static void put_quoted(vs_buf *b, const char *s, size_t n) {
     vs_buf_putc(b, '"');
-    for (; *s; s++) {
-        if (*s == '"' || *s == '\\') vs_buf_putc(b, '\\');
-        vs_buf_putc(b, *s);
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] == '"' || s[i] == '\\') vs_buf_putc(b, '\\');
+        if ((unsigned char)s[i] < 0x20)
+            vs_buf_printf(b, "\\u%04x", (unsigned char)s[i]);
+        else
+            vs_buf_putc(b, s[i]);
     }
     vs_buf_putc(b, '"');
+}
+
+static vs_status meta(vs_err *err, const vs_writer *w, const char *key, vs_meta_type type, const void *values, size_t n,
+                      bool array, vs_buf *b) {
+    const vs_meta_text *text = values;
+    (void)n;
+    if (type != VS_META_STR || array)
+        return vs_fail(err, VS_E_UNSUPPORTED, "%s: safetensors' metadata are texts; %s is none", w->path,
+                       vs__show(key, strlen(key)).s);
+    if (b->len) vs_buf_putc(b, ',');
+    put_quoted(b, key, strlen(key));
+    vs_buf_putc(b, ':');
+    put_quoted(b, text->s, text->n);
+    return VS_OK;
 }
 
 static vs_status check(vs_err *err, const vs_writer *w, const vs__out *t) {
@@ -22,13 +39,18 @@ static vs_status check(vs_err *err, const vs_writer *w, const vs__out *t) {
 static vs_status head(vs_err *err, const vs_writer *w, vs_buf *b) {
     vs_buf_put(b, "\0\0\0\0\0\0\0", 8);
     vs_buf_putc(b, '{');
-    if (w->identity) vs_buf_printf(b, "\"__metadata__\":{\"vecscope\":\"%016" PRIx64 "\"}%s", w->identity, w->outs ? "," : "");
+    if (w->identity || w->metas) {
+        vs_buf_puts(b, "\"__metadata__\":{");
+        if (w->identity) vs_buf_printf(b, "\"vecscope\":\"%016" PRIx64 "\"%s", w->identity, w->metas ? "," : "");
+        vs_buf_put(b, w->meta.s ? w->meta.s : "", w->meta.len);
+        vs_buf_puts(b, w->outs ? "}," : "}");
+    }
     uint64_t at = 0;
     bool fits = true;
     for (size_t i = 0; i < w->outs; i++) {
         const vs__out *t = &w->out[i];
         if (i) vs_buf_putc(b, ',');
-        put_quoted(b, t->name);
+        put_quoted(b, t->name, strlen(t->name));
         vs_buf_printf(b, ":{\"dtype\":\"%s\",\"shape\":[", vs_dtype_of(t->dtype)->safetensors);
         for (int k = 0; k < t->ndim; k++) vs_buf_printf(b, "%s%zu", k ? "," : "", t->shape[k]);
         vs_buf_printf(b, "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}", at, at + t->bytes);
@@ -44,4 +66,4 @@ static vs_status head(vs_err *err, const vs_writer *w, vs_buf *b) {
     return VS_OK;
 }
 
-const vs__writer_kind vs__writer_safetensors = {.check = check, .head = head};
+const vs__writer_kind vs__writer_safetensors = {.check = check, .meta = meta, .head = head};

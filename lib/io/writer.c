@@ -81,6 +81,9 @@ static void free_writer(vs_writer *w) {
     for (size_t i = 0; i < w->outs; i++) vs_free(w->out[i].name);
     vs_free(w->out);
     vs_dict_free(&w->names);
+    vs_dict_free(&w->keys);
+    vs_arena_free(&w->key_names);
+    vs_buf_free(&w->meta);
     vs_free(w->buf);
     vs_free(w->path);
     vs_free(w->part);
@@ -126,7 +129,7 @@ static vs_status open_part(vs_err *err, vs_writer *w, const char *path) {
 vs_status vs_writer_open(vs_err *err, const char *path, const char *format, vs_writer **out) {
     *out = NULL;
     const vs__writer_kind *kind = find_kind(format);
-    if (!kind) return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s is not written; want safetensors or npz", path, format);
+    if (!kind) return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s is not written; want safetensors, npz or gguf", path, format);
     vs_writer *w = vs_zalloc(1, sizeof *w);
     if (!w) return vs_fail(err, VS_E_NOMEM, "%s: no memory to write it", path);
     w->kind = kind;
@@ -188,6 +191,74 @@ vs_status vs_writer_declare(vs_err *err, vs_writer *w, const char *name, vs_dtyp
     w->outs++;
     return VS_OK;
 }
+
+/* ---- metadata ---- */
+
+/* Take the name of a key that is to be written; *is_new: it was not given before. */
+static vs_status take_key(vs_err *err, vs_writer *w, const char *key, bool *is_new) {
+    size_t n = strlen(key);
+    if (w->begun) return vs_fail(err, VS_E_STATE, "%s: key %s is given after the first data", w->path, vs__show(key, n).s);
+    const char *copy = vs_arena_strndup(&w->key_names, key, n);
+    if (!copy) return vs_fail(err, VS_E_NOMEM, "%s: no memory for its metadata", w->path);
+    return vs_dict_add(err, &w->keys, copy, n, (uint32_t)w->metas, is_new);
+}
+
+static vs_status new_key(vs_err *err, vs_writer *w, const char *key) {
+    bool is_new;
+    VS_TRY(take_key(err, w, key, &is_new));
+    return is_new ? VS_OK
+                  : vs_fail(err, VS_E_FORMAT, "%s: metadata key %s is given twice", w->path, vs__show(key, strlen(key)).s);
+}
+
+static vs_status meta_written(vs_err *err, vs_writer *w) {
+    w->metas++;
+    return w->meta.failed ? vs_fail(err, VS_E_NOMEM, "%s: no memory for its metadata", w->path) : VS_OK;
+}
+
+static vs_status no_such_meta(vs_err *err, const vs_writer *w, const char *key) {
+    return vs_fail(err, VS_E_UNSUPPORTED, "%s: its format has no place for the metadata key %s", w->path,
+                   vs__show(key, strlen(key)).s);
+}
+
+static vs_status put_meta(vs_err *err, vs_writer *w, const char *key, vs_meta_type type, const void *values, size_t n,
+                          bool array) {
+    if (!w->kind->meta || type == VS_META_NONE || type == VS_META_ARRAY) return no_such_meta(err, w, key);
+    VS_TRY(new_key(err, w, key));
+    VS_TRY(w->kind->meta(err, w, key, type, values, n, array, &w->meta));
+    return meta_written(err, w);
+}
+
+vs_status vs_writer_meta(vs_err *err, vs_writer *w, const char *key, vs_meta_type type, const void *value) {
+    return put_meta(err, w, key, type, value, 1, false);
+}
+
+vs_status vs_writer_meta_array(vs_err *err, vs_writer *w, const char *key, vs_meta_type type, const void *values, size_t n) {
+    return put_meta(err, w, key, type, values, n, true);
+}
+
+vs_status vs_writer_bytes(vs_err *err, vs_writer *w, const char *key, const void *bytes, size_t n) {
+    if (w->kind != &vs__writer_gguf) return no_such_meta(err, w, key);
+    VS_TRY(new_key(err, w, key));
+    vs__write_gguf_bytes(&w->meta, key, bytes, n);
+    return meta_written(err, w);
+}
+
+vs_status vs_writer_copy_meta(vs_err *err, vs_writer *w, const vs_file *f) {
+    const char *key;
+    for (size_t i = 0; (key = vs_file_meta_key(f, i)); i++) {
+        bool is_new;
+        if (!strcmp(key, "general.alignment")) continue;
+        if (w->kind != &vs__writer_gguf) return no_such_meta(err, w, key);
+        VS_TRY(take_key(err, w, key, &is_new));
+        if (!is_new) continue;
+        vs_meta m = vs_file_meta(f, key);
+        vs__write_gguf_copy(&w->meta, key, &m);
+        VS_TRY(meta_written(err, w));
+    }
+    return VS_OK;
+}
+
+/* ---- data ---- */
 
 /* What stands before the data of a tensor that begins at w->at. */
 static vs_status before_data(vs_err *err, const vs_writer *w, vs__out *t, vs_buf *b) {

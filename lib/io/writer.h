@@ -25,6 +25,10 @@ struct vs_writer {
     vs__out *out;           /* as declared */
     size_t outs, room, now; /* now: the tensor that is being put */
     vs_dict names;
+    vs_buf meta; /* the metadata as they stand in the file */
+    size_t metas;
+    vs_dict keys;
+    vs_arena key_names;
     uint64_t at; /* bytes written so far, those in buf included */
     unsigned char *buf;
     size_t held; /* bytes in buf */
@@ -33,6 +37,8 @@ struct vs_writer {
 struct vs__writer_kind {
     vs_status (*check)(vs_err *err, const vs_writer *w,
                        const vs__out *t);                      /* may refuse a tensor when it is declared; or NULL */
+    vs_status (*meta)(vs_err *err, const vs_writer *w, const char *key, vs_meta_type type, const void *values, size_t n,
+                      bool array, vs_buf *b); /* append a key to the metadata; or NULL: there are none */
     vs_status (*head)(vs_err *err, const vs_writer *w, vs_buf *b);               /* append what begins the file; or NULL */
     vs_status (*open)(vs_err *err, const vs_writer *w, vs__out *t, vs_buf *b);   /* append what stands before t's data, with
                                                                                     t->at set; or NULL */
@@ -41,7 +47,11 @@ struct vs__writer_kind {
     vs_status (*end)(vs_err *err, vs_writer *w); /* after the last; or NULL */
 };
 
-extern const vs__writer_kind vs__writer_npz, vs__writer_safetensors;
+extern const vs__writer_kind vs__writer_npz, vs__writer_safetensors, vs__writer_gguf;
+
+/* GGUF's records of a key: as another file has it; an array of bytes. */
+void vs__write_gguf_copy(vs_buf *b, const char *key, const vs_meta *m);
+void vs__write_gguf_bytes(vs_buf *b, const char *key, const void *bytes, size_t n);
 
 /* The longest safetensors header: one of 100,000 tensors takes 12 MB, and parsing takes up to forty times its text. */
 #define VS__SAFETENSORS_HEADER ((size_t)16 << 20)

@@ -74,11 +74,25 @@ typedef struct vs_bind {
     vs_lie lie;
 } vs_bind;
 
+/* What a file of this family says beside its numbers, when one is written.  The first row of a key whose conditions hold
+ * counts: that the model has the part (BODY: always) and the weight `with` (EMBED: always), and that the number `hp` is there
+ * and not `unlike` (hp 0: always).  json NULL: then the key, or the number that has it, is not written.  A key with %d is the
+ * name of a row of weights, and json the name that its tensors then have. */
+typedef struct vs_say {
+    const char *key;  /* of config.json (dotted), or of GGUF (%s) */
+    const char *json; /* the value as JSON; in GGUF a text, a truth value, a whole number or a real one */
+    vs_part part;
+    vs_role with;
+    vs_hp hp;
+    double unlike;
+} vs_say;
+
 typedef struct vs_stack {
     const char *name;
     vs_sub sub[3];
     vs_norm_kind norm;
     vs_act act; /* unless the file names another */
+    bool gated_gelu; /* … but of gated MLPs GELU (tanh) */
     bool causal, qk_norm, embed_norm, final_norm;
     vs_pos_kind pos;
     int pos_offset;      /* rows of the learned positions before the first (RoBERTa: 2) … */
@@ -100,6 +114,8 @@ typedef struct vs_arch {
     const vs_only *hub_only;   /* ended by a NULL key; or NULL */
     const char *gguf_name;     /* general.architecture; NULL: the format is not known */
     const vs_only *gguf_only;
+    const vs_say *hub_says, *gguf_says; /* ended by a NULL key; or NULL */
+    const struct vs_arch *gguf_as; /* the family as which its GGUF files are written, where that is another; or NULL */
     const vs_hp_row *hps;      /* ended by VS_HP_COUNT */
     const vs_hp_case *cases;   /* ended by VS_HP_COUNT; or NULL */
     int n_stacks;

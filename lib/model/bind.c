@@ -183,9 +183,8 @@ static vs_status check_tensor(vs_err *err, const binder *b, int stack, const vs_
                        vs_shape_text(t->shape, t->ndim, found, sizeof found));
     }
     const vs_dtype_info *type = vs_dtype_of(t->dtype);
-    bool real = type->block > 1 || t->dtype == VS_F32 || t->dtype == VS_F16 || t->dtype == VS_BF16;
-    if (!real)
-        return vs_fail(err, VS_E_UNSUPPORTED, "%s: tensor %s (%s) is %s; weights may be f32, f16, bf16 or quantised blocks",
+    if (!vs_dtype_is_real(t->dtype))
+        return vs_fail(err, VS_E_UNSUPPORTED, "%s: tensor %s (%s) is %s; weights may be f8 to f64, bf16 or quantised blocks",
                        b->where, name, words, type->name);
     bool in_rows = ndim == 1 ? row->lie != VS_LIE_PAIRS : row->lie != VS_LIE_IN_OUT && row->lie != VS_LIE_QKV_IN_OUT;
     if (type->block > 1 && (!in_rows || (ndim == 1 && row->lie != VS_LIE_WHOLE)))
@@ -494,6 +493,7 @@ static vs_status make_stack(vs_err *err, binder *b, int i) {
     VS_TRY(make_windows(err, b, s));
     VS_TRY(bind_stack(err, b, i));
     s->gated = s->layer[0].w[VS_ROLE_W_GATE].t.data != NULL;
+    if (s->gated && s->spec->gated_gelu && b->config->gguf) s->act = VS_ACT_GELU_TANH;
     return make_turns(err, b, s);
 }
 

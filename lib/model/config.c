@@ -144,28 +144,23 @@ void vs__config_close(vs_config *c) {
     *c = (vs_config){0};
 }
 
-typedef enum hp_kind { HP_COUNT, HP_MAYBE, HP_INDEX, HP_POSITIVE, HP_EPSILON, HP_CAP, HP_FLAG } hp_kind;
-static const struct {
-    hp_kind kind;
-    double absent;
-    const char *words;
-} hp_rows[VS_HP_COUNT] = {
-#define HP(name, kind, absent, words) {HP_##kind, absent, words},
+const vs__hp_info vs__hp_rows[VS_HP_COUNT] = {
+#define HP(name, kind, absent, words) {VS__HP_##kind, absent, words},
 #include "hps.def"
 #undef HP
 };
 
 /* NULL where x is such a number; else what it should be. */
-static const char *wrong_number(hp_kind kind, double x) {
+static const char *wrong_number(vs__hp_kind kind, double x) {
     const double most = 2147483647; /* sizes of one axis: far above any model, far below overflow */
     switch (kind) {
-    case HP_COUNT:
-    case HP_MAYBE: return x >= 1 && x <= most && x == floor(x) ? NULL : "a whole number from 1 to 2147483647";
-    case HP_INDEX: return x >= 0 && x <= most && x == floor(x) ? NULL : "a whole number up to 2147483647";
-    case HP_POSITIVE: return x > 0 && x <= 1e30 ? NULL : "a positive number";
-    case HP_EPSILON: return x >= 0 && x < 1 ? NULL : "a number from 0 to 1";
-    case HP_CAP: return x >= 0 && x <= 1e30 ? NULL : "a number of at least 0";
-    case HP_FLAG: return x == 0 || x == 1 ? NULL : "true or false";
+    case VS__HP_COUNT:
+    case VS__HP_MAYBE: return x >= 1 && x <= most && x == floor(x) ? NULL : "a whole number from 1 to 2147483647";
+    case VS__HP_INDEX: return x >= 0 && x <= most && x == floor(x) ? NULL : "a whole number up to 2147483647";
+    case VS__HP_POSITIVE: return x > 0 && x <= 1e30 ? NULL : "a positive number";
+    case VS__HP_EPSILON: return x >= 0 && x < 1 ? NULL : "a number from 0 to 1";
+    case VS__HP_CAP: return x >= 0 && x <= 1e30 ? NULL : "a number of at least 0";
+    case VS__HP_FLAG: return x == 0 || x == 1 ? NULL : "true or false";
     }
     return NULL;
 }
@@ -173,17 +168,17 @@ static const char *wrong_number(hp_kind kind, double x) {
 static vs_status read_number(vs_err *err, const vs_config *c, const vs_hp_row *row, double *out) {
     const char *const *keys = c->gguf ? row->gguf : row->hub;
     size_t n_keys = c->gguf ? sizeof row->gguf / sizeof *row->gguf : sizeof row->hub / sizeof *row->hub;
-    const char *words = hp_rows[row->hp].words;
+    const char *words = vs__hp_rows[row->hp].words;
     for (size_t i = 0; i < n_keys && keys[i]; i++) {
         fact f = find(c, keys[i]);
-        hp_kind kind = hp_rows[row->hp].kind;
-        if (f.json && json_is_null(f.json) && (kind == HP_MAYBE || kind == HP_CAP)) {
+        vs__hp_kind kind = vs__hp_rows[row->hp].kind;
+        if (f.json && json_is_null(f.json) && (kind == VS__HP_MAYBE || kind == VS__HP_CAP)) {
             *out = 0;
             return VS_OK;
         }
         if (f.kind == FACT_NONE || (f.kind == FACT_LIST && row->hp == VS_HP_WINDOW_PATTERN)) continue;
-        const char *want = f.kind == (kind == HP_FLAG ? FACT_FLAG : FACT_NUMBER) ? wrong_number(kind, f.num)
-                           : kind == HP_FLAG                                     ? "true or false"
+        const char *want = f.kind == (kind == VS__HP_FLAG ? FACT_FLAG : FACT_NUMBER) ? wrong_number(kind, f.num)
+                           : kind == VS__HP_FLAG                                     ? "true or false"
                                                                                  : "a number";
         if (want) {
             char key[KEY_MAX], value[40] = "";
@@ -202,7 +197,7 @@ static vs_status read_number(vs_err *err, const vs_config *c, const vs_hp_row *r
 }
 
 vs_status vs__config_numbers(vs_err *err, const vs_config *c, double hp[VS_HP_COUNT]) {
-    for (int i = 0; i < VS_HP_COUNT; i++) hp[i] = hp_rows[i].absent;
+    for (int i = 0; i < VS_HP_COUNT; i++) hp[i] = vs__hp_rows[i].absent;
     for (const vs_hp_row *row = c->arch->hps; row->hp != VS_HP_COUNT; row++) VS_TRY(read_number(err, c, row, &hp[row->hp]));
     for (const vs_hp_case *k = c->arch->cases; k && k->hp != VS_HP_COUNT; k++)
         if (hp[k->hp] == VS_HP_DERIVED && hp[k->when] == k->is) hp[k->hp] = k->value;

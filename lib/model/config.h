@@ -13,6 +13,23 @@ typedef struct vs_config {
     const vs_arch *arch;
 } vs_config;
 
+/* The kind and the words of each number (hps.def). */
+typedef enum vs__hp_kind {
+    VS__HP_COUNT,
+    VS__HP_MAYBE,
+    VS__HP_INDEX,
+    VS__HP_POSITIVE,
+    VS__HP_EPSILON,
+    VS__HP_CAP,
+    VS__HP_FLAG
+} vs__hp_kind;
+typedef struct vs__hp_info {
+    vs__hp_kind kind;
+    double absent; /* its value where an architecture has no such number */
+    const char *words;
+} vs__hp_info;
+extern const vs__hp_info vs__hp_rows[VS_HP_COUNT];
+
 /* vs__config_json() - parse config.json (n bytes, borrowed during the call) and find its architecture.
  * vs__config_gguf() - the same over a GGUF file, which must outlive *out.
  * VS_OK | VS_E_FORMAT | VS_E_UNSUPPORTED (no such architecture: names those there are; a setting we do not have).

@@ -1,7 +1,10 @@
 /* vocab.c - a model's tokenizer, loaded on first need: tokenizer.json of a hub directory, or a GGUF file's keys. */
 #include "../base/map.h"
 #include "../io/hub.h"
+#include "convert_impl.h"
 #include "model_impl.h"
+
+#include <string.h>
 
 /* An array of GGUF strings as pointers into the mapped file; both in the model's arena.  Absent: *n = 0. */
 static vs_status read_strings(vs_err *err, vs_model *m, const char *key, const char *const **s, const uint32_t **len,
@@ -103,10 +106,10 @@ static vs_status read_text(vs_err *err, vs_model *m, const char *key, const char
     return *out ? VS_OK : vs_fail(err, VS_E_NOMEM, "%s: %s", m->info.path, key);
 }
 
-static vs_status read_gguf(vs_err *err, vs_model *m) {
+vs_status vs__vocab_source(vs_err *err, vs_model *m, vs_vocab_source *out) {
     vs_vocab_source v = {0};
     VS_TRY(read_text(err, m, "tokenizer.ggml.model", &v.model));
-    if (!*v.model) return vs_fail(err, VS_E_UNSUPPORTED, "%s: the file has no tokenizer", m->info.path);
+    if (!*v.model || !strcmp(v.model, "none")) return vs_fail(err, VS_E_UNSUPPORTED, "%s: the file has no tokenizer", m->info.path);
     VS_TRY(read_text(err, m, "tokenizer.ggml.pre", &v.pre));
     VS_TRY(read_strings(err, m, "tokenizer.ggml.tokens", &v.piece, &v.piece_len, &v.count));
     if (v.count > INT32_MAX) return vs_fail(err, VS_E_FORMAT, "%s: %zu pieces", m->info.path, v.count);
@@ -131,7 +134,21 @@ static vs_status read_gguf(vs_err *err, vs_model *m) {
     v.remove_extra_whitespaces = read_flag(m, "tokenizer.ggml.remove_extra_whitespaces");
     v.lowercase = read_flag(m, "tokenizer.ggml.normalizer.lowercase");
     v.strip_accents = read_flag(m, "tokenizer.ggml.normalizer.strip_accents");
-    vs_status s = vs_tokenizer_from_vocab(err, &v, &m->tokenizer);
+    *out = v;
+    return VS_OK;
+}
+
+/* A file that holds a whole tokenizer.json holds it because the other keys do not say everything. */
+static vs_status read_gguf(vs_err *err, vs_model *m) {
+    vs_meta json = vs_file_meta(m->file, VS__JSON_KEY);
+    vs_status s;
+    if (json.type == VS_META_STR)
+        s = vs_tokenizer_from_json(err, json.s, json.n, &m->tokenizer);
+    else {
+        vs_vocab_source v;
+        VS_TRY(vs__vocab_source(err, m, &v));
+        s = vs_tokenizer_from_vocab(err, &v, &m->tokenizer);
+    }
     return s == VS_OK ? VS_OK : vs_fail_in(err, "%s", m->info.path);
 }
 

@@ -21,6 +21,9 @@ typedef struct vs_dtype_info {
 /* vs_dtype_of() - the row of a type; static. */
 const vs_dtype_info *vs_dtype_of(vs_dtype t);
 
+/* vs_dtype_is_real() - whether a type holds real numbers, as weights are: floating point of any width, or quantised blocks. */
+bool vs_dtype_is_real(vs_dtype t);
+
 enum { VS_MAX_DIMS = 4 };
 
 /* Row-major: shape[0] is the slowest axis.  stride[i] is in bytes; the innermost axis is contiguous (in blocks) except in

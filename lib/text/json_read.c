@@ -62,6 +62,7 @@ vs_status vs__json_pattern(vs_err *err, vs_tokenizer *t, const json_t *j, const 
         const char *s = NULL;
         size_t n = 0;
         VS_TRY(vs__json_string(err, regex, where, &s, &n));
+        if (!(p->source = vs_arena_strndup(&t->arena, s, n))) return vs__json_no_memory(err);
         return vs__pattern_regex(err, p, s, n) == VS_OK ? VS_OK : vs_fail_in(err, "%s", where);
     }
     VS_TRY(vs__json_own(err, t, literal, where, &p->literal, &p->n));

@@ -144,6 +144,7 @@ static vs_status byte_level(vs_err *err, vs_tokenizer *t, const json_t *j) {
         unsigned traits;
         vs__words_patterns("", re, &traits);
         VS_TRY(vs__pattern_regex(err, &step.pattern, re[0], strlen(re[0])));
+        step.pattern.source = re[0];
         VS_TRY(pretok_push(err, t, step));
     }
     return pretok_push(err, t, (vs__pretok_step){.kind = VS__PRETOK_BYTES});

@@ -313,6 +313,7 @@ static vs_status drop_blanks(vs_err *err, vs_tokenizer *t) {
         vs__norm_step *step = &t->norm[t->norm_count++];
         *step = (vs__norm_step){.kind = VS__NORM_REPLACE, .a = by[k], .an = strlen(by[k])};
         VS_TRY(vs__pattern_regex(err, &step->pattern, re[k], strlen(re[k])));
+        step->pattern.source = re[k];
     }
     return VS_OK;
 }

@@ -5,27 +5,49 @@
 
 #include "tokenizer_impl.h"
 
-size_t vs__words_patterns(const char *pre, const char *out[VS__WORDS_MOST], unsigned *traits) {
-    enum { FIRST, MORE, NAME };
-    static const struct {
-        int kind; /* the first of a family's expressions, one more, or a name of the family */
-        unsigned traits;
-        const char *text;
-    } rows[] = {
+enum { FIRST, MORE, NAME };
+static const struct {
+    int kind; /* the first of a family's expressions, one more, or a name of the family */
+    unsigned traits;
+    const char *text;
+} words[] = {
 #define PATTERN(re) {FIRST, 0, re},
 #define THEN(re) {MORE, 0, re},
 #define NAMED(name, traits) {NAME, traits, name},
 #include "pretok_patterns.def"
-    };
+};
+enum { WORDS = sizeof words / sizeof *words };
+
+size_t vs__words_patterns(const char *pre, const char *out[VS__WORDS_MOST], unsigned *traits) {
     size_t count = 0;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (rows[i].kind == FIRST) count = 0;
-        if (rows[i].kind != NAME && count < VS__WORDS_MOST) out[count++] = rows[i].text;
-        if (rows[i].kind != NAME || strcmp(rows[i].text, pre)) continue;
-        *traits = rows[i].traits;
+    for (size_t i = 0; i < WORDS; i++) {
+        if (words[i].kind == FIRST) count = 0;
+        if (words[i].kind != NAME && count < VS__WORDS_MOST) out[count++] = words[i].text;
+        if (words[i].kind != NAME || strcmp(words[i].text, pre)) continue;
+        *traits = words[i].traits;
         return count;
     }
     return 0;
+}
+
+/* Whether the expressions from row i on are these n; where a family does not say when bytes are spelled, they are last. */
+static bool are_words(size_t i, const char *const *re, size_t n) {
+    size_t k = 0;
+    bool spelled = false;
+    for (; i < WORDS && words[i].kind != NAME && (!k || words[i].kind == MORE); i++, k++) {
+        if (k >= n || strcmp(words[i].text, re[k]) != 0) return false;
+        spelled = spelled || !*re[k];
+    }
+    return k == n || (!spelled && k + 1 == n && !*re[k]);
+}
+
+const char *vs__words_name(const char *const *re, size_t n, bool whole) {
+    for (size_t i = 0; i < WORDS; i++) {
+        if (words[i].kind != FIRST || !are_words(i, re, n)) continue;
+        for (size_t k = i + 1; k < WORDS && words[k].kind != FIRST; k++)
+            if (words[k].kind == NAME && *words[k].text && strcmp(words[k].text, "default") != 0 && whole == ((words[k].traits & VS__WORDS_WHOLE) != 0)) return words[k].text;
+    }
+    return NULL;
 }
 
 vs_status vs__pattern_regex(vs_err *err, vs__pattern *p, const char *re, size_t n) {

@@ -121,6 +121,7 @@ typedef struct vs__pattern {
     size_t n;
     struct pcre2_real_code_8 *re;
     bool matches_empty;
+    const char *source; /* the expression as it was written, where its loader keeps it; or NULL */
 } vs__pattern;
 typedef struct vs__match {
     size_t begin, end;
@@ -359,6 +360,9 @@ void vs__pattern_free(vs__pattern *p);
 #define VS__WORDS_BYTES ""
 enum { VS__WORDS_WHOLE = 1, VS__WORDS_BOS = 2, VS__WORDS_MOST = 8 };
 size_t vs__words_patterns(const char *pre, const char *out[VS__WORDS_MOST], unsigned *traits);
+/* vs__words_name() - the name of a family that cuts by these expressions ("": the step that spells bytes), and joins whole
+ * words or not; NULL: no family does. */
+const char *vs__words_name(const char *const *re, size_t n, bool whole);
 
 /* The bytes of GPT-2's alphabet: byte -> code point, and back (-1: not of it). */
 uint32_t vs__byte_to_char(unsigned char b);

@@ -1,0 +1,193 @@
+/* convert.c - see convert.h: what is asked for, the directory in which it is made, and its new name. */
+#include "convert.h"
+
+#include <errno.h>
+#include <dirent.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../io/hub.h"
+#include "../tensor/narrow.h"
+#include "convert_impl.h"
+
+#define WEIGHTS_GGUF "model.gguf"
+#define WEIGHTS_HUB "model.safetensors"
+
+void vs__convert_note(vs__conversion *c, const char *fmt, ...) {
+    va_list ap;
+    for (size_t i = 0; i < VS_CONVERT_NOTES; i++) {
+        if (*c->report->note[i]) continue;
+        va_start(ap, fmt);
+        (void)vsnprintf(c->report->note[i], sizeof c->report->note[i], fmt, ap);
+        va_end(ap);
+        return;
+    }
+}
+
+/* ---- what is asked for ---- */
+
+static vs_status read_type(vs_err *err, const char *type, vs__conversion *c) {
+    if (!type) return VS_OK;
+    char can[160] = "";
+    for (int t = 0, n = 0; t < VS_DTYPE_COUNT; t++) {
+        const vs_dtype_info *d = vs_dtype_of((vs_dtype)t);
+        bool fits = vs_can_narrow((vs_dtype)t) && (c->gguf ? d->gguf >= 0 : *d->safetensors != '\0');
+        if (fits) n += snprintf(can + n, sizeof can - (size_t)n, "%s%s", n ? ", " : "", d->name);
+        if (!fits || strcmp(d->name, type) != 0) continue;
+        c->typed = true;
+        c->type = (vs_dtype)t;
+        return VS_OK;
+    }
+    return vs_fail(err, VS_E_UNSUPPORTED, "convert: %s does not take weights of type %.40s; it takes %s",
+                   c->gguf ? "a GGUF file" : "a directory in the hub's layout", type, can);
+}
+
+static bool same_file(const char *a, const char *b) {
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static bool is_empty_dir(const char *path) {
+    DIR *d = opendir(path);
+    if (!d) return false;
+    bool empty = true;
+    for (const struct dirent *e; empty && (e = readdir(d));) empty = !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..");
+    closedir(d);
+    return empty;
+}
+
+static vs_status check_target(vs_err *err, const vs__conversion *c) {
+    struct stat st;
+    if (same_file(c->from, c->to)) return vs_fail(err, VS_E_STATE, "%s: this is the model that is to be converted", c->to);
+    if (stat(c->to, &st) != 0) return VS_OK;
+    if (c->gguf && !S_ISREG(st.st_mode)) return vs_fail(err, VS_E_STATE, "%s: is there, and is no file", c->to);
+    if (!c->gguf && !(S_ISDIR(st.st_mode) && is_empty_dir(c->to)))
+        return vs_fail(err, VS_E_STATE, "%s: is there already; want a new directory, or FILE.gguf", c->to);
+    return VS_OK;
+}
+
+static vs_status check_arch(vs_err *err, const vs__conversion *c) {
+    const vs_arch *a = c->arch;
+    if (c->same || (c->gguf ? a->gguf_name && a->stack[0].gguf : a->hub_types[0] && a->stack[0].hub && a->hub_says)) return VS_OK;
+    return vs_fail(err, VS_E_UNSUPPORTED, "%s: vecscope does not write %s models as %s", c->to, c->m->arch->name,
+                   c->gguf ? "GGUF" : "a directory of the hub");
+}
+
+/* ---- the directory TO.part ---- */
+
+static void remove_in(const char *dir, const char *name) {
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
+    if (n > 0 && (size_t)n < sizeof path) (void)unlink(path);
+}
+
+static void remove_dir(const char *dir) {
+    static const char *const names[] = {WEIGHTS_GGUF, WEIGHTS_HUB, "config.json", "tokenizer.json", "tokenizer_config.json",
+                                        "generation_config.json", "special_tokens_map.json", "chat_template.jinja", WEIGHTS_GGUF ".part", WEIGHTS_HUB ".part"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) remove_in(dir, names[i]);
+    (void)rmdir(dir);
+}
+
+static vs_status path_in(vs_err *err, const char *dir, const char *name, char **out) {
+    vs_buf b = {0};
+    vs_buf_printf(&b, "%s/%s", dir, name);
+    *out = b.s;
+    return b.failed ? vs_fail(err, VS_E_NOMEM, "%s: no memory for its name", dir) : VS_OK;
+}
+
+static vs_status make_dir(vs_err *err, vs__conversion *c) {
+    vs_buf b = {0};
+    size_t n = strlen(c->to);
+    while (n > 1 && c->to[n - 1] == '/') n--;
+    vs_buf_put(&b, c->to, n);
+    vs_buf_puts(&b, ".part");
+    if (b.failed) return vs_fail(err, VS_E_NOMEM, "%s: no memory for its name", c->to);
+    if (mkdir(b.s, 0777) != 0 && errno != EEXIST) { /* one that is there was left by a conversion that was killed */
+        vs_status s = vs_fail(err, VS_E_IO, "%s: cannot create: %s", b.s, strerror(errno));
+        vs_buf_free(&b);
+        return s;
+    }
+    c->dir = b.s;
+    return VS_OK;
+}
+
+/* ---- the steps ---- */
+
+static vs_status write_weights(vs_err *err, vs__conversion *c, const char *path) {
+    vs_writer *w;
+    struct stat st;
+    VS_TRY(vs_writer_open(err, path, c->gguf ? "gguf" : "safetensors", &w));
+    vs_meta_text pt = {"pt", 2};
+    vs_status s = c->gguf ? vs__convert_meta(err, c, w) : vs_writer_meta(err, w, "format", VS_META_STR, &pt);
+    if (s == VS_OK) s = vs__convert_put(err, c, w);
+    if (s != VS_OK) {
+        vs_writer_abort(w);
+        return s;
+    }
+    VS_TRY(vs_writer_commit(err, w));
+    if (stat(path, &st) == 0) c->report->bytes = (uint64_t)st.st_size;
+    return VS_OK;
+}
+
+static vs_status check_made(vs_err *err, const vs__conversion *c, const char *weights) {
+    vs_model *made;
+    vs_status s = vs_model_open(err, c->gguf ? weights : c->dir, &made);
+    if (s != VS_OK) return vs_fail_in(err, "%s: what was written does not open", c->to);
+    s = vs__convert_check(err, c, made);
+    vs_model_close(made);
+    return s;
+}
+
+static vs_status give_name(vs_err *err, const vs__conversion *c, const char *weights) {
+    if (!c->gguf) (void)rmdir(c->to); /* an empty one is replaced */
+    if (rename(c->gguf ? weights : c->dir, c->to) == 0) return VS_OK;
+    return vs_fail(err, VS_E_IO, "%s: cannot rename: %s", c->to, strerror(errno));
+}
+
+static vs_status make(vs_err *err, vs__conversion *c) {
+    char *weights = NULL;
+    VS_TRY(vs__convert_list(err, c));
+    VS_TRY(make_dir(err, c));
+    vs_status s = path_in(err, c->dir, c->gguf ? WEIGHTS_GGUF : WEIGHTS_HUB, &weights);
+    if (s == VS_OK) s = write_weights(err, c, weights);
+    if (s == VS_OK && !c->gguf) s = vs__convert_config(err, c);
+    if (s == VS_OK && !c->gguf) s = vs__convert_tokenizer(err, c);
+    if (s == VS_OK) s = check_made(err, c, weights);
+    if (s == VS_OK) s = give_name(err, c, weights);
+    if (s != VS_OK || c->gguf) remove_dir(c->dir);
+    vs_free(weights);
+    return s;
+}
+
+static bool ends_with(const char *s, const char *end) {
+    size_t n = strlen(s), m = strlen(end);
+    return n > m && !strcmp(s + n - m, end);
+}
+
+vs_status vs_convert(vs_err *err, const char *from, const char *to, const char *type, const vs_progress *p,
+                     vs_converted *out) {
+    vs_converted unused;
+    vs__conversion c = {.from = from, .to = to, .gguf = ends_with(to, ".gguf"), .progress = p};
+    c.report = out ? out : &unused;
+    *c.report = (vs_converted){0};
+    VS_TRY(read_type(err, type, &c));
+    VS_TRY(check_target(err, &c));
+    VS_TRY(vs_model_open(err, from, &c.m));
+    c.arch = c.gguf && c.m->hub && c.m->arch->gguf_as ? c.m->arch->gguf_as : c.m->arch;
+    c.file = c.m->hub ? c.m->hub->tensors : c.m->file;
+    c.same = c.gguf == !c.m->hub;
+    vs_status s = check_arch(err, &c);
+    if (s == VS_OK) s = make(err, &c);
+    if (s == VS_OK) {
+        c.report->arch = c.arch->name;
+        c.report->format = c.gguf ? "gguf" : "safetensors";
+        c.report->tensors = c.n;
+    }
+    vs_model_close(c.m);
+    vs_free(c.out);
+    vs_free(c.dir);
+    return s;
+}
