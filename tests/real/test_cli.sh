@@ -51,6 +51,20 @@ ask -m gemma3-270m attention "the white swan in the blue water"
 check "swan looks at white" '^ +swan +white '
 check "water looks at blue" '^ +water +blue '
 
+ask convert gemma3-270m "$tmp/g" --type bf16 --json
+check "blocks become numbers" '"format":"safetensors","tensors":236'
+ask convert "$tmp/g" "$tmp/g8.gguf" --type q8_0 --json
+check "and blocks again" '"format":"gguf","tensors":236,"bytes":[0-9]+,"notes":\[\]'
+for model in "$tmp/g" "$tmp/g8.gguf"; do
+    ask -m "$model" next "The Eiffel Tower is in the city of" -k 1
+    check "$(basename "$model"): the same first prediction" '·Paris'
+    ask -m "$model" tokens "Déjà vu: 北京, 🙂  two  blanks" --json
+    [ "$model" != "$tmp/g" ] || cp "$tmp/log" "$tmp/tokens"
+    cmp -s "$tmp/log" "$tmp/tokens"
+    count "$(basename "$model"): the same tokens" $?
+done
+rm -r "$tmp/g" "$tmp/g8.gguf"
+
 ask -m gemma3-270m facts "Michael Jordan plays the sport of" --json
 check "the answer" '"answer":" basketball"'
 logit=$(number logit) sum=$(number sum) silenced=$(grep -oE '"layer":9,"attn":[^}]*' "$tmp/log" | grep -oE '"silenced":[0-9.e-]+' | cut -d: -f2)

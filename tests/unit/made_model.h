@@ -18,7 +18,7 @@
 #define FIXTURES "tests/data/fixtures/"
 
 /* What is done to the tensors whose name begins with `tensor`. */
-typedef enum change_kind { DROP, RENAME, RESHAPE, POISON, AS_BF16, AS_I32, TWICE, ADD } change_kind;
+typedef enum change_kind { DROP, RENAME, RESHAPE, POISON, AS_BF16, AS_F64, AS_I32, TWICE, ADD } change_kind;
 typedef struct change {
     change_kind what;
     const char *tensor; /* ADD: the new tensor's name */
@@ -62,7 +62,7 @@ static inline void put_tensor(vs_buf *header, vs_buf *data, const vs_tensor *t, 
     char shape[64], renamed[160];
     size_t n = vs_tensor_count(t);
     vs_shape_text(t->shape, t->ndim, shape, sizeof shape);
-    float *x = calloc(n, sizeof *x);
+    float *x = calloc(n, 2 * sizeof *x);
     memcpy(x, t->data, n * sizeof *x);
     const char *type = "F32";
     size_t bytes = n * sizeof *x;
@@ -72,6 +72,11 @@ static inline void put_tensor(vs_buf *header, vs_buf *data, const vs_tensor *t, 
     case RESHAPE: snprintf(shape, sizeof shape, "[%zu]", n); break;
     case POISON: x[n / 2] = nanf(""); break;
     case AS_I32: type = "I32"; break;
+    case AS_F64:
+        type = "F64";
+        bytes *= 2;
+        for (size_t i = n; i-- > 0;) memcpy((char *)x + 8 * i, &(double){(double)x[i]}, 8);
+        break;
     case AS_BF16:
         type = "BF16";
         bytes /= 2;

@@ -390,6 +390,184 @@ static void out_of_memory(void **state) {
     assert_true(n > 5);
 }
 
+/* ---- written ---- */
+
+static vs_writer *opens_writer(const char *path, const char *format) {
+    vs_err err = {0};
+    vs_writer *w;
+    if (vs_writer_open(&err, path, format, &w) != VS_OK) fail_msg("%s", err.msg);
+    return w;
+}
+
+static const uint32_t numbers[3] = {1, 2, 4000000000u};
+static const int32_t whole[2] = {-1, 5};
+static const float reals[2] = {0.5f, -3};
+static const bool flags[3] = {true, false, true};
+static const vs_meta_text texts[3] = {{"a", 1}, {"", 0}, {"x\0y", 3}};
+
+static vs_status write_all(vs_err *err, vs_writer *w) {
+    const size_t matrix[] = {2, 3}, blocks[] = {1, 32};
+    const float x[6] = {0, 1, 2, 3, 4, 5};
+    const unsigned char q[34] = {1, 2, 3};
+    VS_TRY(vs_writer_meta(err, w, "u", VS_META_UINT, &numbers[2]));
+    VS_TRY(vs_writer_meta(err, w, "i", VS_META_INT, &whole[0]));
+    VS_TRY(vs_writer_meta(err, w, "f", VS_META_FLOAT, &reals[1]));
+    VS_TRY(vs_writer_meta(err, w, "b", VS_META_BOOL, &flags[0]));
+    VS_TRY(vs_writer_meta(err, w, "s", VS_META_STR, &texts[2]));
+    VS_TRY(vs_writer_meta_array(err, w, "us", VS_META_UINT, numbers, 3));
+    VS_TRY(vs_writer_meta_array(err, w, "is", VS_META_INT, whole, 2));
+    VS_TRY(vs_writer_meta_array(err, w, "fs", VS_META_FLOAT, reals, 2));
+    VS_TRY(vs_writer_meta_array(err, w, "bs", VS_META_BOOL, flags, 3));
+    VS_TRY(vs_writer_meta_array(err, w, "ss", VS_META_STR, texts, 3));
+    VS_TRY(vs_writer_meta_array(err, w, "none", VS_META_STR, NULL, 0));
+    VS_TRY(vs_writer_bytes(err, w, "bytes", "\1\2\377", 3));
+    VS_TRY(vs_writer_declare(err, w, "q", VS_Q8_0, 2, blocks));
+    VS_TRY(vs_writer_declare(err, w, "x", VS_F32, 2, matrix));
+    VS_TRY(vs_writer_put(err, w, q, sizeof q));
+    return vs_writer_put(err, w, x, sizeof x);
+}
+
+static void check_written(const char *path) {
+    vs_err err = {0};
+    vs_file *f;
+    if (vs_file_open(&err, path, &f) != VS_OK) fail_msg("%s", err.msg);
+    assert_string_equal(vs_file_format(f), "gguf");
+    assert_int_equal(vs_file_size(f) % 32, 0);
+    vs_meta u = vs_file_meta(f, "u"), i = vs_file_meta(f, "i"), r = vs_file_meta(f, "f"), b = vs_file_meta(f, "b"), s = vs_file_meta(f, "s");
+    assert_true(u.type == VS_META_UINT && u.u == 4000000000u && i.type == VS_META_INT && i.i == -1);
+    assert_true(r.type == VS_META_FLOAT && r.f == -3 && b.type == VS_META_BOOL && b.u == 1);
+    assert_true(s.type == VS_META_STR && s.n == 3 && !memcmp(s.s, "x\0y", 3));
+    vs_meta us = vs_file_meta(f, "us"), is = vs_file_meta(f, "is"), fs = vs_file_meta(f, "fs"), bs = vs_file_meta(f, "bs"),
+            ss = vs_file_meta(f, "ss"), none = vs_file_meta(f, "none"), eight = vs_file_meta(f, "bytes");
+    assert_true(us.n == 3 && us.elem == VS_META_UINT && vs_meta_at(&us, 2).u == 4000000000u);
+    assert_true(is.n == 2 && is.elem == VS_META_INT && vs_meta_at(&is, 0).i == -1);
+    assert_true(fs.n == 2 && fs.elem == VS_META_FLOAT && vs_meta_at(&fs, 0).f == 0.5);
+    assert_true(bs.n == 3 && bs.elem == VS_META_BOOL && vs_meta_at(&bs, 1).u == 0 && vs_meta_at(&bs, 2).u == 1);
+    assert_true(ss.n == 3 && ss.elem == VS_META_STR && vs_meta_at(&ss, 2).n == 3 && none.n == 0);
+    assert_true(eight.n == 3 && eight.elem == VS_META_UINT && vs_meta_at(&eight, 2).u == 255);
+    const vs_tensor *x = vs_file_find(f, "x"), *q = vs_file_find(f, "q");
+    assert_true(x->shape[0] == 2 && x->shape[1] == 3 && ((const float *)x->data)[5] == 5 && (uintptr_t)x->data % 32 == 0);
+    assert_true(q->dtype == VS_Q8_0 && !memcmp(q->data, "\1\2\3", 3));
+    vs_file_close(f);
+}
+
+static void written_and_copied(void **state) {
+    (void)state;
+    char dir[32];
+    make_dir(dir);
+    vs_err err = {0};
+    vs_writer *w = opens_writer(in_dir(dir, "a.gguf"), "gguf");
+    if (write_all(&err, w) != VS_OK || vs_writer_commit(&err, w) != VS_OK) fail_msg("%s", err.msg);
+    check_written(in_dir(dir, "a.gguf"));
+    /* all keys of one file into another, but for one that was given before */
+    vs_file *f;
+    assert_int_equal(vs_file_open(&err, in_dir(dir, "a.gguf"), &f), VS_OK);
+    w = opens_writer(in_dir(dir, "b.gguf"), "gguf");
+    assert_int_equal(vs_writer_meta(&err, w, "u", VS_META_UINT, &numbers[2]), VS_OK);
+    assert_int_equal(vs_writer_copy_meta(&err, w, f), VS_OK);
+    for (size_t i = 0; i < vs_file_tensor_count(f); i++) {
+        const char *name;
+        const vs_tensor *t = vs_file_tensor(f, i, &name);
+        assert_int_equal(vs_writer_declare(&err, w, name, t->dtype, t->ndim, t->shape), VS_OK);
+    }
+    for (size_t i = 0; i < vs_file_tensor_count(f); i++) {
+        const vs_tensor *t = vs_file_tensor(f, i, NULL);
+        assert_int_equal(vs_writer_put(&err, w, t->data, t->shape[0] * t->stride[0]), VS_OK);
+    }
+    assert_int_equal(vs_writer_commit(&err, w), VS_OK);
+    vs_file_close(f);
+    check_written(in_dir(dir, "b.gguf"));
+    remove_dir(dir);
+}
+
+/* Every kind of value that other writers use, through vs_writer_copy_meta(). */
+static void copies_every_kind(void **state) {
+    (void)state;
+    bytes b = {.n = 0};
+    put_head(&b, 0, 9);
+    double pi = 3.141592653589793;
+    put_key(&b, "u8", U8), put_number(&b, 200, 1);
+    put_key(&b, "i16", I16), put_u16(&b, (uint16_t)-700);
+    put_key(&b, "u64", U64), put_u64(&b, UINT64_MAX);
+    put_key(&b, "i64", I64), put_u64(&b, (uint64_t)INT64_MIN);
+    put_key(&b, "f64", F64), put(&b, &pi, sizeof pi);
+    put_key(&b, "half", F64), put(&b, &(double){0.5}, sizeof pi);
+    put_array(&b, "shorts", I16, 2), put_u16(&b, (uint16_t)-1), put_u16(&b, 5);
+    put_array(&b, "doubles", F64, 1), put(&b, &pi, sizeof pi);
+    put_key(&b, "general.alignment", U32), put_u32(&b, 64);
+    vs_file *from = opens(&b), *to;
+    char dir[32];
+    make_dir(dir);
+    vs_err err = {0};
+    vs_writer *w = opens_writer(in_dir(dir, "a.gguf"), "gguf");
+    if (vs_writer_copy_meta(&err, w, from) != VS_OK || vs_writer_commit(&err, w) != VS_OK) fail_msg("%s", err.msg);
+    if (vs_file_open(&err, in_dir(dir, "a.gguf"), &to) != VS_OK) fail_msg("%s", err.msg);
+    for (size_t i = 0; i < 8; i++) {
+        const char *key = vs_file_meta_key(from, i);
+        vs_meta x = vs_file_meta(from, key), y = vs_file_meta(to, key);
+        assert_true(x.type == y.type && x.elem == y.elem && x.n == y.n && x.u == y.u && x.i == y.i && x.f == y.f);
+        for (size_t k = 0; k < x.n; k++) assert_true(vs_meta_at(&x, k).f == vs_meta_at(&y, k).f);
+    }
+    assert_int_equal(vs_file_meta(to, "general.alignment").type, VS_META_NONE);
+    vs_file_close(from), vs_file_close(to);
+    remove_dir(dir);
+}
+
+static void written_wrongly(void **state) {
+    (void)state;
+    char dir[32];
+    make_dir(dir);
+    vs_err err = {0};
+    const size_t none[] = {0, 4}, one[] = {1};
+    const float x = 1;
+    vs_writer *w = opens_writer(in_dir(dir, "a.gguf"), "gguf");
+    check_message(vs_writer_declare(&err, w, "e", VS_F32, 2, none), &err, VS_E_UNSUPPORTED, "tensor e|without elements");
+    check_message(vs_writer_declare(&err, w, "s", VS_F32, 0, NULL), &err, VS_E_UNSUPPORTED, "tensor s|without axes");
+    check_message(vs_writer_declare(&err, w, "b", VS_BOOL, 1, one), &err, VS_E_UNSUPPORTED, "tensor b of type bool");
+    assert_int_equal(vs_writer_meta(&err, w, "k", VS_META_UINT, numbers), VS_OK);
+    check_message(vs_writer_meta(&err, w, "k", VS_META_UINT, numbers), &err, VS_E_FORMAT, "key k is given twice");
+    check_message(vs_writer_meta(&err, w, "a", VS_META_ARRAY, numbers), &err, VS_E_UNSUPPORTED, "no place for the metadata key a");
+    assert_int_equal(vs_writer_declare(&err, w, "x", VS_F32, 1, one), VS_OK);
+    assert_int_equal(vs_writer_put(&err, w, &x, sizeof x), VS_OK);
+    check_message(vs_writer_meta(&err, w, "late", VS_META_UINT, numbers), &err, VS_E_STATE, "key late is given after the first data");
+    vs_writer_abort(w);
+    w = opens_writer(in_dir(dir, "a.npz"), "npz");
+    check_message(vs_writer_meta(&err, w, "k", VS_META_STR, texts), &err, VS_E_UNSUPPORTED, "no place for the metadata key k");
+    check_message(vs_writer_bytes(&err, w, "k", "a", 1), &err, VS_E_UNSUPPORTED, "no place");
+    vs_writer_abort(w);
+    w = opens_writer(in_dir(dir, "a.safetensors"), "safetensors");
+    check_message(vs_writer_meta(&err, w, "k", VS_META_UINT, numbers), &err, VS_E_UNSUPPORTED, "metadata are texts");
+    assert_int_equal(vs_writer_meta(&err, w, "format", VS_META_STR, &(vs_meta_text){"p\"\nt", 4}), VS_OK);
+    assert_int_equal(vs_writer_meta(&err, w, "b", VS_META_STR, &texts[0]), VS_OK);
+    if (vs_writer_commit(&err, w) != VS_OK) fail_msg("%s", err.msg);
+    vs_file *f;
+    if (vs_file_open(&err, in_dir(dir, "a.safetensors"), &f) != VS_OK) fail_msg("%s", err.msg);
+    assert_memory_equal(vs_file_meta(f, "format").s, "p\"\nt", 4);
+    assert_int_equal(vs_file_meta(f, "b").n, 1);
+    vs_file_close(f);
+    remove_dir(dir);
+}
+
+static void writing_out_of_memory(void **state) {
+    (void)state;
+    char dir[32];
+    make_dir(dir);
+    vs_status s = VS_E_NOMEM;
+    for (size_t n = 1; s == VS_E_NOMEM; n++) {
+        vs_err err = {0};
+        vs_writer *w = NULL;
+        vs_alloc_fail_at(n);
+        s = vs_writer_open(&err, in_dir(dir, "a.gguf"), "gguf", &w);
+        if (s == VS_OK) s = write_all(&err, w);
+        if (s == VS_OK) s = vs_writer_commit(&err, w), w = NULL;
+        vs_alloc_fail_at(0);
+        vs_writer_abort(w);
+        assert_true(s == VS_OK || s == VS_E_NOMEM);
+    }
+    check_written(in_dir(dir, "a.gguf"));
+    remove_dir(dir);
+}
+
 int main(void) {
     const struct CMUnitTest all[] = {
         cmocka_unit_test(metadata_of_every_kind),
@@ -403,6 +581,10 @@ int main(void) {
         cmocka_unit_test(tensors),
         cmocka_unit_test(strings_without_memory),
         cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(written_and_copied),
+        cmocka_unit_test(copies_every_kind),
+        cmocka_unit_test(written_wrongly),
+        cmocka_unit_test(writing_out_of_memory),
     };
     return cmocka_run_group_tests(all, NULL, NULL);
 }

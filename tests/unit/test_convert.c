@@ -1,0 +1,436 @@
+/* Models written in the other file format and in other types: the same weights by role, bit for bit where the type allows,
+ * and what cannot be written is refused with nothing left behind. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "base/alloc.h"
+#include "base/parallel.h"
+#include "io/hub.h"
+#include "made_model.h"
+#include "model/convert.h"
+#include "model/model_impl.h"
+#include "tensor/narrow.h"
+
+static char dir[64];
+
+static const char *in(const char *name) {
+    static char path[8][160];
+    static unsigned turn;
+    char *p = path[turn++ % 8];
+    snprintf(p, sizeof path[0], "%s/%s", dir, name);
+    return p;
+}
+
+static int set_up(void **state) {
+    (void)state;
+    snprintf(dir, sizeof dir, "%s", new_dir());
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    static const char *const more[] = {"tokenizer_config.json", "a.gguf", "b.gguf", "back/tokenizer_config.json"};
+    drop_dir(dir);
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) unlink(in(more[i]));
+    drop_dir(in("back"));
+    drop_dir(dir);
+    assert_int_equal(access(dir, F_OK), -1); /* nothing else was left there */
+    return 0;
+}
+
+static vs_converted converts(const char *from, const char *to, const char *type) {
+    vs_err err = {0};
+    vs_converted made;
+    if (vs_convert(&err, from, to, type, NULL, &made) != VS_OK) fail_msg("%s", err.msg);
+    return made;
+}
+
+static void refuses(const char *from, const char *to, const char *type, vs_status want, const char *words) {
+    vs_err err = {0};
+    vs_status s = vs_convert(&err, from, to, type, NULL, NULL);
+    if (s != want) fail_msg("status %d, want %d: %s", s, want, err.msg);
+    char all[256], *rest = NULL;
+    snprintf(all, sizeof all, "%s", words);
+    for (char *p = strtok_r(all, "|", &rest); p; p = strtok_r(NULL, "|", &rest))
+        if (!strstr(err.msg, p)) fail_msg("no \"%s\" in: %s", p, err.msg);
+    char part[200];
+    snprintf(part, sizeof part, "%s.part", to);
+    assert_int_equal(access(part, F_OK), -1);
+}
+
+static vs_model *opens(const char *path) {
+    vs_err err = {0};
+    vs_model *m;
+    if (vs_model_open(&err, path, &m) != VS_OK) fail_msg("%s", err.msg);
+    return m;
+}
+
+/* The elements of a weight as it is applied. */
+static float *values(const vs_model *m, const vs_weight *w, size_t *n) {
+    size_t cols = vs_tensor_cols(&w->t), rows = vs_tensor_rows(&w->t);
+    *n = rows * cols;
+    float *x = calloc(*n, sizeof *x);
+    assert_non_null(x);
+    (void)m;
+    if (w->vec) memcpy(x, w->vec, *n * sizeof *x);
+    for (size_t r = 0; !w->vec && r < rows; r++) assert_int_equal(vs_tensor_row_f32(NULL, &w->t, r, x + r * cols), VS_OK);
+    return x;
+}
+
+typedef enum how { SAME_BITS, NORMS_NEAR, AS_TYPE } how;
+
+/* The weights of b are those of a: the same bits; or norms within a rounding of 1 + g; or matrices as they come out of
+ * the type that b has. */
+static size_t same_weights(const vs_model *a, const vs_model *b, how kind) {
+    size_t compared = 0;
+    for (int s = 0; s < a->arch->n_stacks; s++)
+        for (int r = 0; r < VS_ROLE_COUNT; r++)
+            for (size_t l = 0; l < a->stack[s].L; l++) {
+                const vs_weight *x = &a->stack[s].layer[l].w[r], *y = &b->stack[s].layer[l].w[r];
+                if (!x->t.data) x = &a->stack[s].w[r], y = &b->stack[s].w[r];
+                if (!x->t.data || !y->t.data) continue;
+                size_t n, k;
+                float *p = values(a, x, &n), *q = values(b, y, &k);
+                if (r == VS_ROLE_POS && n > k) /* RoBERTa's two rows before the first are not written */
+                    memmove(p, p + (n - k), k * sizeof *p), n = k;
+                assert_int_equal(n, k);
+                size_t bytes = n / vs_dtype_of(y->t.dtype)->block * vs_dtype_of(y->t.dtype)->block_bytes;
+                unsigned char *made = malloc(bytes);
+                if (kind == AS_TYPE && !x->vec) {
+                    assert_true(vs_narrow(y->t.dtype, p, made, n));
+                    vs_widen(y->t.dtype, made, p, n);
+                }
+                for (size_t i = 0; i < n; i++) {
+                    float off = fabsf(p[i] - q[i]);
+                    if (kind == NORMS_NEAR && x->vec ? off > 1.2e-7f * fmaxf(1, fabsf(p[i])) : memcmp(&p[i], &q[i], sizeof *p) != 0)
+                        fail_msg("%s of layer %zu, element %zu: %a, want %a", vs_role_name((vs_role)r), l, i, (double)q[i], (double)p[i]);
+                }
+                free(p), free(q), free(made);
+                compared++;
+            }
+    return compared;
+}
+
+static void gemma_there_and_back(void **state) {
+    (void)state;
+    vs_converted made = converts(FIXTURES "gemma3", in("a.gguf"), NULL);
+    assert_string_equal(made.format, "gguf");
+    assert_string_equal(made.arch, "gemma3");
+    assert_int_equal(made.tensors, 93);
+    assert_string_equal(made.note[0], "");
+    assert_int_equal(access(in("a.gguf.part"), F_OK), -1);
+    vs_model *a = opens(FIXTURES "gemma3"), *b = opens(in("a.gguf"));
+    assert_true(same_weights(a, b, SAME_BITS) > 7 * 13);
+    assert_int_equal(vs_file_meta(b->file, "gemma3.attention.sliding_window_pattern").u, 6);
+    assert_int_equal(vs_file_meta(b->file, "general.file_type").u, 0);
+    made = converts(in("a.gguf"), in("back"), NULL);
+    assert_string_equal(made.format, "safetensors");
+    vs_model *c = opens(in("back"));
+    same_weights(a, c, NORMS_NEAR);
+    const vs_tokenizer *x, *y;
+    assert_int_equal(vs_model_tokenizer(NULL, a, &x), VS_OK);
+    assert_int_equal(vs_model_tokenizer(NULL, c, &y), VS_OK);
+    assert_int_equal(vs_vocab_size(x), vs_vocab_size(y));
+    vs_model_close(a), vs_model_close(b), vs_model_close(c);
+}
+
+static void bert_there_and_back(void **state) {
+    (void)state;
+    vs_converted made = converts(FIXTURES "bert", in("a.gguf"), NULL);
+    assert_non_null(strstr(made.note[0], "masked-word head is left out"));
+    assert_non_null(strstr(made.note[1], "pooler is left out"));
+    assert_non_null(strstr(made.note[2], "next-sentence classifier is left out"));
+    vs_model *a = opens(FIXTURES "bert"), *b = opens(in("a.gguf"));
+    assert_true(same_weights(a, b, SAME_BITS) > 3 * 16);
+    vs_meta causal = vs_file_meta(b->file, "bert.attention.causal");
+    assert_true(causal.type == VS_META_BOOL && !causal.u);
+    converts(in("a.gguf"), in("back"), NULL);
+    vs_model *c = opens(in("back"));
+    same_weights(b, c, SAME_BITS);
+    vs_model_close(a), vs_model_close(b), vs_model_close(c);
+}
+
+/* Every family that both formats hold: fused, transposed and interleaved tensors are taken apart and put together again. */
+static void every_family(void **state) {
+    (void)state;
+    static const struct {
+        const char *fixture, *patch; /* members of config.json that GGUF can say */
+        const char *as;              /* what its GGUF file opens as */
+        how back;                    /* how exact the way back is: Gemma's norms are stored less 1 there */
+    } families[] = {
+        {"gpt2", NULL, "gpt2", SAME_BITS},      {"neox", NULL, "gpt_neox", SAME_BITS},
+        {"llama", NULL, "llama", SAME_BITS},    {"llama3", NULL, "llama", SAME_BITS},
+        {"qwen2", NULL, "qwen2", SAME_BITS},    {"qwen3", NULL, "qwen3", SAME_BITS},
+        {"phi", NULL, "phi", SAME_BITS},        {"phi3", NULL, "phi3", SAME_BITS},
+        {"t5", NULL, "t5", SAME_BITS},          {"t5v11", NULL, "t5", SAME_BITS},
+        {"roberta", NULL, "bert", SAME_BITS},   {"distilbert", NULL, "bert", SAME_BITS},
+        {"bert", NULL, "bert", SAME_BITS},      {"mistral", "{\"sliding_window\": null}", "llama", SAME_BITS},
+        {"gemma3", NULL, "gemma3", NORMS_NEAR}, {"gemma2", "{\"query_pre_attn_scalar\": 8}", "gemma2", NORMS_NEAR},
+    };
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        put_hub(dir, families[i].fixture, families[i].patch, NULL, 0);
+        vs_converted made = converts(dir, in("a.gguf"), NULL);
+        assert_string_equal(made.arch, families[i].as);
+        converts(in("a.gguf"), in("back"), NULL);
+        vs_model *a = opens(dir), *b = opens(in("a.gguf")), *c = opens(in("back"));
+        assert_string_equal(b->arch->name, families[i].as);
+        size_t seen = same_weights(a, b, SAME_BITS);
+        assert_true(seen >= a->stack[0].L * 8 && seen == same_weights(a, c, families[i].back));
+        for (int s = 0; s < a->arch->n_stacks; s++)
+            for (size_t l = 0; l < a->stack[s].L; l++)
+                if (a->stack[s].rope_dims)
+                    assert_memory_equal(a->stack[s].layer[l].turn, c->stack[s].layer[l].turn, a->stack[s].rope_dims / 2 * sizeof(float));
+        converts(dir, in("b.gguf"), "q8_0");
+        vs_model *q = opens(in("b.gguf"));
+        same_weights(a, q, AS_TYPE);
+        vs_model_close(a), vs_model_close(b), vs_model_close(c), vs_model_close(q);
+        unlink(in("back/tokenizer_config.json"));
+        drop_dir(in("back"));
+    }
+}
+
+/* What rotary angles are divided by, a list in GGUF, becomes the numbers it was made of; a list of another kind is refused. */
+static void rotation_as_numbers(void **state) {
+    (void)state;
+    static const struct {
+        double factor, low, high, context;
+    } kinds[] = {{8, 1, 4, 32}, {32, 1, 4, 16}, {4, 1, 2, 24}, {8, 1, 8, 64}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char patch[300];
+        snprintf(patch, sizeof patch,
+                 "{\"rope_parameters\": {\"rope_type\": \"llama3\", \"rope_theta\": 1000.0, \"factor\": %.1f, \"low_freq_factor\": %.1f,"
+                 "\"high_freq_factor\": %.1f, \"original_max_position_embeddings\": %.0f}}",
+                 kinds[i].factor, kinds[i].low, kinds[i].high, kinds[i].context);
+        put_hub(dir, "llama3", patch, NULL, 0);
+        converts(dir, in("a.gguf"), NULL);
+        converts(in("a.gguf"), in("back"), NULL);
+        vs_model *a = opens(dir), *b = opens(in("a.gguf")), *c = opens(in("back"));
+        size_t n = a->stack[0].rope_dims / 2;
+        assert_non_null(b->stack[0].w[VS_ROLE_ROPE_TURNS].vec);
+        for (size_t k = 0; k < n; k++) {
+            float want = a->stack[0].layer[0].turn[k];
+            assert_true(fabsf(want - b->stack[0].layer[0].turn[k]) <= 1.2e-7f * want);
+            assert_true(fabsf(want - c->stack[0].layer[0].turn[k]) <= 1e-6f * want);
+        }
+        vs_model_close(a), vs_model_close(b), vs_model_close(c);
+        unlink(in("back/tokenizer_config.json"));
+        drop_dir(in("back"));
+    }
+    vs_model *b = opens(in("a.gguf"));
+    size_t at = (size_t)((const unsigned char *)b->stack[0].w[VS_ROLE_ROPE_TURNS].t.data - (const unsigned char *)vs_file_tensor(b->file, 0, NULL)->data);
+    size_t first = vs_file_size(b->file);
+    for (size_t i = 0; i < vs_file_tensor_count(b->file); i++) first -= (vs_tensor_count(vs_file_tensor(b->file, i, NULL)) * 4 + 31) / 32 * 32;
+    vs_model_close(b);
+    FILE *f = fopen(in("a.gguf"), "r+b");
+    const float odd = 1.9f;
+    assert_true(f && fseek(f, (long)(first + at), SEEK_SET) == 0 && fwrite(&odd, sizeof odd, 1, f) == 1 && fclose(f) == 0);
+    refuses(in("a.gguf"), in("back"), NULL, VS_E_UNSUPPORTED, "what its rotary angles are divided by|by 1.9");
+}
+
+static void other_types(void **state) {
+    (void)state;
+    static const char *const types[] = {"f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "mxfp4"};
+    vs_model *a = opens(FIXTURES "gemma3");
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        converts(FIXTURES "gemma3", in("a.gguf"), types[i]); /* one that is there is replaced */
+        vs_model *b = opens(in("a.gguf"));
+        same_weights(a, b, AS_TYPE);
+        const vs_layer *y = &b->stack[0].layer[0];
+        assert_string_equal(vs_dtype_of(y->w[VS_ROLE_W_DOWN].t.dtype)->name, types[i]);
+        bool blocks = i > 1; /* rows of 48 are not whole blocks */
+        assert_string_equal(vs_dtype_of(y->w[VS_ROLE_W_UP].t.dtype)->name, blocks ? "f16" : types[i]);
+        assert_int_equal(y->w[VS_ROLE_ATTN_NORM].t.dtype, VS_F32);
+        vs_model_close(b);
+    }
+    vs_model_close(a);
+    a = opens(in("a.gguf"));
+    converts(in("a.gguf"), in("b.gguf"), "q8_0"); /* within the format: the same keys, other types */
+    vs_model *b = opens(in("b.gguf"));
+    same_weights(a, b, AS_TYPE);
+    assert_int_equal(vs_file_meta(b->file, "general.file_type").u, 7);
+    for (size_t i = 0; vs_file_meta_key(a->file, i); i++)
+        assert_int_equal(vs_file_meta(b->file, vs_file_meta_key(a->file, i)).type, vs_file_meta(a->file, vs_file_meta_key(a->file, i)).type);
+    converts(in("b.gguf"), in("back"), NULL); /* blocks come out as f32 */
+    vs_model *c = opens(in("back"));
+    same_weights(b, c, NORMS_NEAR);
+    assert_int_equal(c->stack[0].layer[0].w[VS_ROLE_W_DOWN].t.dtype, VS_F32);
+    assert_int_equal(c->stack[0].layer[0].w[VS_ROLE_W_UP].t.dtype, VS_F16);
+    vs_model_close(a), vs_model_close(b), vs_model_close(c);
+}
+
+static void hub_to_hub(void **state) {
+    (void)state;
+    converts(FIXTURES "bert", in("back"), "bf16");
+    vs_model *a = opens(FIXTURES "bert"), *b = opens(in("back"));
+    assert_true(b->has[VS_PART_HEAD] && b->has[VS_PART_NSP]); /* everything is kept */
+    assert_int_equal(b->stack[0].layer[0].w[VS_ROLE_WQ].t.dtype, VS_BF16);
+    assert_non_null(strstr(b->hub->config, "\"dtype\": \"bfloat16\""));
+    assert_non_null(strstr(b->hub->config, "\"transformers_version\"")); /* config.json as it was */
+    assert_non_null(b->hub->tokenizer);
+    vs_model_close(a), vs_model_close(b);
+}
+
+static void a_conversation_keeps_its_template(void **state) {
+    (void)state;
+    static const char template[] = "{% for m in messages %}{{ m['content'] }}\n{% endfor %}";
+    for (int own = 0; own < 2; own++) {
+        put_hub(dir, "gemma3", NULL, NULL, 0);
+        const char *config = "{\"chat_template\": \"{% for m in messages %}{{ m['content'] }}\\n{% endfor %}\"}";
+        put_file(dir, own ? "chat_template.jinja" : "tokenizer_config.json", own ? template : config, strlen(own ? template : config));
+        vs_map map;
+        assert_int_equal(vs_map_open(NULL, FIXTURES "gemma3/tokenizer.json", &map), VS_OK);
+        put_file(dir, "tokenizer.json", map.bytes, map.size);
+        vs_map_close(&map);
+        converts(dir, in("a.gguf"), NULL);
+        vs_model *m = opens(in("a.gguf"));
+        vs_meta text = vs_file_meta(m->file, "tokenizer.chat_template");
+        assert_true(text.type == VS_META_STR && text.n == strlen(template) && !memcmp(text.s, template, text.n));
+        vs_model_close(m);
+        converts(in("a.gguf"), in("back"), NULL);
+        json_t *j = json_load_file(in("back/tokenizer_config.json"), 0, NULL);
+        assert_string_equal(json_string_value(json_object_get(j, "chat_template")), template);
+        json_decref(j);
+        unlink(in("back/tokenizer_config.json")), unlink(in("tokenizer_config.json")), unlink(in("chat_template.jinja"));
+        drop_dir(in("back"));
+    }
+}
+
+/* Weights of any width are weights; they are written as f32 where nothing else is asked for. */
+static void wide_weights(void **state) {
+    (void)state;
+    const change wide = {AS_F64, "", NULL};
+    put_hub(dir, "bert", NULL, &wide, 1);
+    vs_model *a = opens(FIXTURES "bert"), *b = opens(dir);
+    assert_int_equal(b->stack[0].layer[0].w[VS_ROLE_WQ].t.dtype, VS_F64);
+    same_weights(a, b, SAME_BITS);
+    converts(dir, in("a.gguf"), NULL);
+    vs_model *c = opens(in("a.gguf"));
+    assert_int_equal(c->stack[0].layer[0].w[VS_ROLE_WQ].t.dtype, VS_F32);
+    same_weights(a, c, SAME_BITS);
+    vs_model_close(a), vs_model_close(b), vs_model_close(c);
+}
+
+static void what_is_refused(void **state) {
+    (void)state;
+    put_hub(dir, "gemma3", NULL, NULL, 0);
+    refuses(dir, in("."), NULL, VS_E_STATE, "the model that is to be converted");
+    refuses(dir, FIXTURES "bert", NULL, VS_E_STATE, "is there already|new directory");
+    refuses(dir, in("a.gguf"), "q9_9", VS_E_UNSUPPORTED, "q9_9|it takes f32, f16");
+    refuses(dir, in("a.gguf"), "q4_k", VS_E_UNSUPPORTED, "q4_k|q8_0");
+    refuses(dir, in("back"), "q8_0", VS_E_UNSUPPORTED, "the hub's layout does not take weights of type q8_0");
+    refuses(in("absent"), in("a.gguf"), NULL, VS_E_UNKNOWN, "absent");
+    refuses(dir, "/absent/a.gguf", NULL, VS_E_IO, "cannot create");
+    converts(dir, in("a.gguf"), NULL);
+    refuses(in("a.gguf"), in("a.gguf"), "f16", VS_E_STATE, "the model that is to be converted");
+    assert_int_equal(access(in("a.gguf"), F_OK), 0);
+
+    /* numbers and weights that GGUF has no place for */
+    put_config(dir, "gemma3", "{\"query_pre_attn_scalar\": 24}");
+    refuses(dir, in("b.gguf"), NULL, VS_E_UNSUPPORTED, "cannot say|scale of the scores|a reader would take 0.25");
+    put_config(dir, "gemma3", "{\"hidden_activation\": \"silu\"}");
+    refuses(dir, in("b.gguf"), NULL, VS_E_UNSUPPORTED, "non-linearity: it is silu, a reader would take gelu_tanh");
+    const change bias = {ADD, "model.layers.0.self_attn.q_proj.bias", "[64]"};
+    put_hub(dir, "gemma3", NULL, &bias, 1);
+    refuses(dir, in("b.gguf"), NULL, VS_E_UNSUPPORTED, "no place for BQ (its bias) of a gemma3");
+
+    /* a number that f16 cannot hold: the norms are not asked to */
+    put_hub(dir, "gemma3", NULL, NULL, 0);
+    vs_model *m = opens(dir);
+    size_t at = (size_t)((const char *)m->stack[0].layer[0].w[VS_ROLE_WQ].t.data - (const char *)vs_file_tensor(m->hub->tensors, 0, NULL)->data);
+    size_t data = vs_file_size(m->hub->tensors), all = 0;
+    for (size_t i = 0; i < vs_file_tensor_count(m->hub->tensors); i++) all += vs_tensor_count(vs_file_tensor(m->hub->tensors, i, NULL)) * 4;
+    vs_model_close(m);
+    FILE *f = fopen(in("model.safetensors"), "r+b");
+    const float huge = 1e5f;
+    assert_true(f && fseek(f, (long)(data - all + at), SEEK_SET) == 0 && fwrite(&huge, sizeof huge, 1, f) == 1 && fclose(f) == 0);
+    refuses(dir, in("b.gguf"), "f16", VS_E_RANGE, "blk.0.attn_q.weight|beyond what f16 can hold");
+    converts(dir, in("b.gguf"), "bf16");
+}
+
+/* Which layers have a window may be any list: a truth value each. */
+static void layers_in_any_order(void **state) {
+    (void)state;
+    put_hub(dir, "gemma3",
+            "{\"layer_types\": [\"full_attention\", \"sliding_attention\", \"sliding_attention\", \"full_attention\","
+            "\"sliding_attention\", \"full_attention\", \"sliding_attention\"]}", NULL, 0);
+    converts(dir, in("a.gguf"), NULL);
+    vs_model *m = opens(in("a.gguf"));
+    static const int windowed[7] = {0, 1, 1, 0, 1, 0, 1};
+    for (int l = 0; l < 7; l++) assert_int_equal(m->stack[0].layer[l].window > 0, windowed[l]);
+    vs_model_close(m);
+    converts(in("a.gguf"), in("back"), NULL);
+    m = opens(in("back"));
+    for (int l = 0; l < 7; l++) assert_int_equal(m->stack[0].layer[l].window > 0, windowed[l]);
+    vs_model_close(m);
+}
+
+static void disk_full(void **state) {
+    (void)state;
+    struct rlimit before;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    for (rlim_t most = 0; most <= 600000; most += most < 4096 ? 1000 : 149000) {
+        struct rlimit small = {most, before.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+        refuses(FIXTURES "gemma3", in("a.gguf"), NULL, VS_E_IO, "cannot write|File too large");
+        refuses(FIXTURES "gemma3", in("back"), NULL, VS_E_IO, "cannot write|File too large");
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+        assert_int_equal(access(in("a.gguf"), F_OK), -1);
+        assert_int_equal(access(in("back"), F_OK), -1);
+    }
+    signal(SIGXFSZ, SIG_DFL);
+}
+
+static void stop(void *self, const char *what, uint64_t done, uint64_t total) {
+    (void)what, (void)total;
+    if (done > 100000) vs_interrupt();
+    *(int *)self += 1;
+}
+
+static void stopped_and_begun_again(void **state) {
+    (void)state;
+    int ticks = 0;
+    vs_progress p = {stop, &ticks};
+    vs_err err = {0};
+    assert_int_equal(vs_convert(&err, FIXTURES "gemma3", in("a.gguf"), NULL, &p, NULL), VS_E_STOPPED);
+    vs_interrupt_clear();
+    assert_true(ticks >= 1);
+    assert_int_equal(access(in("a.gguf"), F_OK), -1);
+    assert_int_equal(access(in("a.gguf.part"), F_OK), -1);
+    assert_int_equal(mkdir(in("a.gguf.part"), 0700), 0); /* what a conversion that was killed leaves */
+    put_file(in("a.gguf.part"), "model.gguf.part", "half", 4);
+    converts(FIXTURES "gemma3", in("a.gguf"), NULL);
+    assert_int_equal(access(in("a.gguf.part"), F_OK), -1);
+}
+
+static void out_of_memory(void **state) {
+    (void)state;
+    for (int to_hub = 0; to_hub < 2; to_hub++) {
+        vs_status s = VS_E_NOMEM;
+        for (size_t n = 1; s == VS_E_NOMEM; n += n < 400 ? 1 : 37) {
+            vs_err err = {0};
+            vs_alloc_fail_at(n);
+            s = vs_convert(&err, to_hub ? in("a.gguf") : FIXTURES "gemma3", to_hub ? in("back") : in("a.gguf"), NULL, NULL, NULL);
+            vs_alloc_fail_at(0);
+            if (s != VS_OK && s != VS_E_NOMEM) fail_msg("%zu: %s", n, err.msg);
+            assert_int_equal(access(in("a.gguf.part"), F_OK), -1);
+            assert_int_equal(access(in("back.part"), F_OK), -1);
+        }
+    }
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest all[] = {
+        TEST(gemma_there_and_back), TEST(bert_there_and_back), TEST(other_types),     TEST(hub_to_hub),
+        TEST(wide_weights),         TEST(a_conversation_keeps_its_template),
+        TEST(every_family),         TEST(rotation_as_numbers),
+        TEST(what_is_refused),      TEST(layers_in_any_order), TEST(disk_full),       TEST(stopped_and_begun_again),
+        TEST(out_of_memory),
+    };
+    return cmocka_run_group_tests(all, NULL, NULL);
+}
