@@ -81,14 +81,20 @@ static void put_lossy(vs_buf *out, const char *s, size_t n) {
 }
 
 static void put_replaced(vs_buf *out, const char *s, size_t n, const char *what, size_t nw, const char *by, size_t nb) {
-    for (size_t i = 0; i < n;) {
-        if (nw && n - i >= nw && s[i] == what[0] && !memcmp(s + i, what, nw)) {
-            vs_buf_put(out, by, nb);
-            i += nw;
-        } else {
-            vs_buf_putc(out, s[i++]);
+    size_t done = 0;
+    for (size_t i = 0; nw && n - i >= nw;) {
+        const char *hit = memchr(s + i, what[0], n - i - nw + 1);
+        if (!hit) break;
+        i = (size_t)(hit - s);
+        if (memcmp(hit, what, nw)) {
+            i++;
+            continue;
         }
+        vs_buf_put(out, s + done, i - done);
+        vs_buf_put(out, by, nb);
+        done = i += nw;
     }
+    vs_buf_put(out, s + done, n - done);
 }
 
 static void bytes_end(strings *out, vs_buf *run) {
@@ -145,24 +151,26 @@ static void from_alphabet(const char *s, size_t n, vs_buf *out) {
     }
 }
 
-/* What English spelling wants of blanks; the reference does these one after another on each piece. */
-static void clean_up(const char *s, size_t n, vs_buf *out) {
+/* What English spelling wants of blanks; the reference does these one after another on each piece.  No rule makes s[n]
+ * longer, so it is done in place; returns what n is then. */
+static size_t clean_up(char *s, size_t n) {
     static const char *const rule[][2] = {{" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
                                           {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},  {" do not", " don't"},
                                           {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
-    vs_buf a = {0}, b = {0};
-    vs_buf_put(&a, s, n);
     for (size_t k = 0; k < sizeof rule / sizeof *rule; k++) {
-        vs_buf_clear(&b);
-        if (a.len) put_replaced(&b, a.s, a.len, rule[k][0], strlen(rule[k][0]), rule[k][1], strlen(rule[k][1]));
-        vs_buf t = a;
-        a = b;
-        b = t;
+        size_t nw = strlen(rule[k][0]), nb = strlen(rule[k][1]), w = 0;
+        for (size_t i = 0; i < n;) {
+            if (s[i] == ' ' && n - i >= nw && !memcmp(s + i, rule[k][0], nw)) {
+                memcpy(s + w, rule[k][1], nb);
+                w += nb;
+                i += nw;
+            } else {
+                s[w++] = s[i++];
+            }
+        }
+        n = w;
     }
-    if (a.len) vs_buf_put(out, a.s, a.len);
-    out->failed = out->failed || a.failed || b.failed;
-    vs_buf_free(&a);
-    vs_buf_free(&b);
+    return n;
 }
 
 /* Whether any of the rules can apply: each begins with a blank and one of a few characters. */
@@ -181,13 +189,8 @@ static void wordpiece(const vs__decode_step *d, size_t i, const char *s, size_t 
         vs_buf_putc(out, ' ');
     }
     vs_buf_put(out, s, n);
-    if (!d->flag || out->failed || !unclean(out->s + before, out->len - before)) return;
-    vs_buf word = {0};
-    vs_buf_put(&word, out->s + before, out->len - before);
-    out->len = before;
-    if (word.len) clean_up(word.s, word.len, out);
-    out->failed = out->failed || word.failed;
-    vs_buf_free(&word);
+    if (d->flag && !out->failed && unclean(out->s + before, out->len - before))
+        out->len = before + clean_up(out->s + before, out->len - before);
 }
 
 /* What speech recognition writes: pieces said again at once count once. */
@@ -204,7 +207,7 @@ static void ctc(const vs__decode_step *d, const strings *in, strings *out) {
         put_replaced(&a, s, n, d->a, d->an, "", 0);
         if (d->flag && a.len) {
             vs_buf_clear(&b);
-            clean_up(a.s, a.len, &b);
+            vs_buf_put(&b, a.s, clean_up(a.s, a.len));
             vs_buf_clear(&a);
             if (b.len) put_replaced(&a, b.s, b.len, d->b, d->bn, " ", 1);
         }

@@ -284,7 +284,7 @@ static vs_status escape(reader *r, vs_buf *out) {
 
 /* What follows "(?": kinds of groups that are the same, and options, of which m is s here. */
 static vs_status group(reader *r, vs_buf *out) {
-    static const char *const same[] = {"(?:", "(?=", "(?!", "(?>", "(?<=", "(?<!", "(?#"};
+    static const char *const same[] = {"(?:", "(?=", "(?!", "(?>", "(?<=", "(?<!"};
     for (size_t k = 0; k < sizeof same / sizeof *same; k++)
         if (starts(r, same[k])) {
             vs_buf_puts(out, same[k]);

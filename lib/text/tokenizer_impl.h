@@ -2,7 +2,7 @@
  *
  * The reference's pipeline, as short arrays of tagged steps:
  *   text -> added tokens found in it | normaliser steps -> added tokens found in the normalised text
- *        -> pre-tokeniser steps (slices) -> model (BPE, WordPiece, Unigram) -> template -> tokens
+ *        -> pre-tokeniser steps (slices) -> model (BPE, WordPiece, Unigram, whole words) -> template -> tokens
  *   ids  -> pieces -> decoder steps -> text
  * Every byte of the text on its way remembers which bytes of the original it came from,
  * by the same rules as the reference (Hugging Face tokenizers), so offsets are its too. */

@@ -183,6 +183,7 @@ static void patterns_are_refused(void **state) {
                                       "e)",
                                       "(?i:aff)",
                                       "(?i:[\xC3\x9F])",
+                                      "a(?#[)b",
                                       "(?<x>a)\\\\k<x>",
                                       "[[:graph:]]",
                                       "\\\\Qa\\\\E",
@@ -602,7 +603,8 @@ static void fail_each(make_fn *make, const void *from) {
 
 static void out_of_memory(void **state) {
     (void)state;
-    static const char *const name[] = {"bert_cased", "roberta_like", "t5_like", "plain_bpe", "suffix"};
+    static const char *const name[] = {"bert_cased", "roberta_like",       "t5_like",     "plain_bpe",
+                                       "suffix",     "layouts/openai_gpt", "layouts/ctc", "layouts/bloom"};
     for (size_t k = 0; k < sizeof name / sizeof *name; k++) {
         char path[128];
         snprintf(path, sizeof path, "tests/data/tokenizers/%s.json", name[k]);
