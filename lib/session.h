@@ -115,6 +115,10 @@ vs_status vs_session_drop_edit(vs_err *err, vs_session *s, size_t i) VS_MUST_CHE
  * them. */
 uint64_t vs_session_edits_hash(const vs_session *s);
 
+/* vs_session_edits_in() - those of the current model as a text has them, [vs_session_edit_count()] of the caller's, the oldest
+ * first, for a pass or a sweep of one's own; their vectors are borrowed until the edits change.  Errors as vs_position_find(). */
+vs_status vs_session_edits_in(vs_err *err, vs_session *s, const vs_text_input *in, vs_edit *out) VS_MUST_CHECK;
+
 /* vs_session_keeps() - whether what is stored outlives the session: its store is a file. */
 bool vs_session_keeps(const vs_session *s);
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/sample.h"
 #include "session_impl.h"
-#include "tensor/kernels.h"
 
 /* ---- positions ---- */
 
@@ -316,6 +316,15 @@ static void reads(vs__last *x, const vs_text_input *in, size_t own, start_token 
                                          .text = &start->zero, .special = &start->one}};
 }
 
+vs_status vs_session_edits_in(vs_err *err, vs_session *s, const vs_text_input *in, vs_edit *out) {
+    vs_model *m;
+    start_token start;
+    VS_TRY(vs_session_model(err, s, &m));
+    vs__last x = {.m = m};
+    reads(&x, in, vs_text_grows(in)->n, &start);
+    return place_all(err, s, &x, out);
+}
+
 vs_status vs_session_run_grown(vs_err *err, vs_session *s, const vs_text_input *in, size_t own, vs_request *rq,
                                vs_pass **out) {
     vs_model *m;
@@ -372,23 +381,6 @@ static vs_status run_again(vs_err *err, vs_session *s, const vs_edit *edits, siz
     return vs_run(err, x->m, &rq, p);
 }
 
-/* log(sum exp x): in double, for the difference of two of them may be small. */
-static double log_sum(const float *x, size_t V) {
-    double top = (double)x[vs_argmax(x, V)], sum = 0;
-    for (size_t v = 0; v < V; v++) sum += exp((double)x[v] - top);
-    return top + log(sum);
-}
-
-/* KL(clean ‖ edited) in nats of one row of logits. */
-static double divergence(const float *clean, const float *edited, size_t V) {
-    double a = log_sum(clean, V), b = log_sum(edited, V), sum = 0;
-    for (size_t v = 0; v < V; v++) {
-        double p = exp((double)clean[v] - a);
-        if (p > 0) sum += p * (((double)clean[v] - a) - ((double)edited[v] - b));
-    }
-    return sum > 0 ? sum : 0; /* rounding may bring it just below */
-}
-
 /* The mean over the rows that count: a decoder's last, an encoder's masks or, without any, all. */
 static double mean_divergence(const vs__last *x, const vs_pass *clean, const vs_pass *edited, int32_t mask, size_t V) {
     size_t rows, n = 0, masks = 0;
@@ -397,7 +389,7 @@ static double mean_divergence(const vs__last *x, const vs_pass *clean, const vs_
     for (size_t r = 0; r < rows && rows > 1; r++) masks += x->of[0].id[r] == mask;
     for (size_t r = 0; r < rows; r++) {
         if (masks && x->of[0].id[r] != mask) continue;
-        sum += divergence(a + r * V, b + r * V, V);
+        sum += vs_divergence(a + r * V, b + r * V, V);
         n++;
     }
     return sum / (double)n;

@@ -6,6 +6,7 @@
 
 #include "../lib/command.h"
 #include "direct.h"
+#include "trial.h"
 
 static const vs_opt opts[] = {
     {"layer", 0, VS_OPT_INT, "L", "one block", NULL, VS_COMPLETE_NONE},
@@ -51,21 +52,6 @@ static bool is_rest(const looks *k, const vs_tokens *t, size_t pos) {
     return t->special[pos] || vs_is_special(k->tok, t->id[pos]);
 }
 
-static vs_status labels_of(vs_err *err, looks *k, const vs_tokens *t, const char ***out) {
-    const char **label = *out = vs_arena_alloc(&k->arena, t->n, sizeof *label);
-    if (!label) return vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", t->n);
-    for (size_t i = 0; i < t->n; i++) {
-        vs_buf b = {0};
-        vs_piece_text(k->tok, t->id[i], &b);
-        const char *p = b.s ? b.s : "";
-        while (*p == ' ' && p[1]) p++;
-        label[i] = vs_arena_strndup(&k->arena, *p == '\n' ? "\\n" : p, *p == '\n' ? 2 : strlen(p));
-        vs_buf_free(&b);
-        if (!label[i]) return vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", t->n);
-    }
-    return VS_OK;
-}
-
 /* Which attention is meant: of two stacks, cross-attention where the decoder was given something, else the encoder's. */
 static vs_status choose(vs_err *err, const vs_args *a, const vs_model_info *info, const vs_text_input *in, looks *k) {
     const char *name = vs_text(a, "stack");
@@ -94,8 +80,8 @@ static vs_status looks_open(vs_err *err, vs_session *s, const vs_args *a, vs_mod
     if (!k->site) return vs_fail(err, VS_E_NOMEM, "no memory for %zu sites", k->L);
     for (size_t l = 0; l < k->L; l++)
         k->site[l] = (vs_site){.kind = VS_SITE_PATTERN, .layer = (int16_t)l, .head = -1, .stack = k->stack, .cross = k->cross};
-    VS_TRY(labels_of(err, k, k->tokens, &k->label));
-    VS_TRY(labels_of(err, k, k->keys, &k->key_label));
+    VS_TRY(vs_token_labels(err, k->tok, k->tokens, &k->arena, &k->label));
+    VS_TRY(vs_token_labels(err, k->tok, k->keys, &k->arena, &k->key_label));
     vs_request rq = {.keep = k->site, .n_keep = k->L, .mask = k->mask};
     return vs_session_run(err, s, in, &rq, &k->pass);
 }

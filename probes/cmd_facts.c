@@ -7,6 +7,7 @@
 
 #include "../lib/command.h"
 #include "facts.h"
+#include "trial.h"
 
 static const vs_opt opts[] = {{"answer", 0, VS_OPT_TEXT, "TEXT",
                                "the answer to follow, with its leading blank (the prediction)", NULL, VS_COMPLETE_NONE},
@@ -72,22 +73,12 @@ static void show(const vs_fact *f, const char *answer, vs_out *o) {
     neuron_table(f, o);
 }
 
-static vs_status first_token(vs_err *err, const vs_tokenizer *tok, const char *answer, int64_t *id, size_t *n) {
-    vs_tokens t;
-    VS_TRY(vs_tokenize(err, tok, answer, strlen(answer), NULL, 0, false, &t));
-    vs_status st = t.n ? VS_OK : vs_fail(err, VS_E_RANGE, "facts: the answer is empty");
-    if (t.n) *id = t.id[0];
-    *n = t.n;
-    vs_tokens_free(&t);
-    return st;
-}
-
 static vs_status one_fact(vs_err *err, vs_session *s, const vs_args *a, const vs_tokenizer *tok, vs_out *o) {
     vs_texts t;
     vs_fact f;
     int64_t answer = -1, n = vs_int(a, "neurons");
     size_t tokens = 1;
-    if (vs_has(a, "answer")) VS_TRY(first_token(err, tok, vs_text(a, "answer"), &answer, &tokens));
+    if (vs_has(a, "answer")) VS_TRY(vs_answer_token(err, "facts", tok, vs_text(a, "answer"), &answer, &tokens));
     VS_TRY(vs_args_texts(err, s, a, &t));
     vs_status st =
         vs_fact_find(err, s, t.item[0].text, &t.item[0].tokens, answer, n > 0 ? (size_t)n : 0, vs_out_progress(o), &f);
@@ -174,7 +165,7 @@ static vs_status score_one(vs_err *err, vs_session *s, const vs_tokenizer *tok, 
     vs_request rq = {.logits = VS_LOGITS_LAST};
     vs_buf_printf(&answer, " %s", attribute);
     vs_status st = answer.failed ? vs_fail(err, VS_E_NOMEM, "no memory for an answer")
-                                 : first_token(err, tok, answer.s, &id, &tokens);
+                                 : vs_answer_token(err, "facts", tok, answer.s, &id, &tokens);
     vs_buf_free(&answer);
     VS_TRY(st);
     VS_TRY(vs_session_tokenize(err, s, prompt, strlen(prompt), &t));

@@ -22,6 +22,24 @@ uint64_t vs_sample_state(uint64_t seed, size_t i) {
     return draw(&state);
 }
 
+/* log(sum exp x). */
+static double log_sum(const float *x, size_t V) {
+    double top = (double)x[vs_argmax(x, V)], sum = 0;
+    for (size_t v = 0; v < V; v++) sum += exp((double)x[v] - top);
+    return top + log(sum);
+}
+
+double vs_log_prob(const float *x, size_t V, size_t t) { return (double)x[t] - log_sum(x, V); }
+
+double vs_divergence(const float *p, const float *q, size_t V) {
+    double a = log_sum(p, V), b = log_sum(q, V), sum = 0;
+    for (size_t v = 0; v < V; v++) {
+        double share = exp((double)p[v] - a);
+        if (share > 0) sum += share * (((double)p[v] - a) - ((double)q[v] - b));
+    }
+    return sum > 0 ? sum : 0; /* rounding may bring it just below */
+}
+
 vs_status vs_penalise(vs_err *err, float *x, size_t V, const int32_t *ids, size_t n, float penalty) {
     if (penalty == 1) return VS_OK;
     bool *seen = vs_zalloc(V, sizeof *seen);

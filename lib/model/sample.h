@@ -29,6 +29,11 @@ uint64_t vs_sample_state(uint64_t seed, size_t i);
  * VS_OK | VS_E_NOMEM. */
 vs_status vs_penalise(vs_err *err, float *x, size_t V, const int32_t *ids, size_t n, float penalty) VS_MUST_CHECK;
 
+/* Of logits x [V], in double, for the difference of two may be small.  vs_log_prob() - log p(t).  vs_divergence() -
+ * KL(p ‖ q) in nats, of p's logits and q's. */
+double vs_log_prob(const float *x, size_t V, size_t t);
+double vs_divergence(const float *p, const float *q, size_t V);
+
 /* vs_top_k() - the k largest of x[n], best first, ties to the lower index: idx[k].  Returns how many (min(k, n)). */
 size_t vs_top_k(const float *x, size_t n, size_t k, size_t *idx);
 

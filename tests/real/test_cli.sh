@@ -77,6 +77,16 @@ check "a set of facts, as transformers scores it" '"facts":40,"p_at_1":0.425,"re
 ask -m gemma3-270m with '{scale 1.mlp_out * 0.5}' facts --file tests/data/study/known_facts.json
 holds "under an edit there is no reference" "$(grep -c transformers "$tmp/log") == 0"
 
+ask -m gemma3-270m patch "Tiger Woods plays the sport of" --from "Michael Jordan plays the sport of" --json
+check "the other text's sport" '"answer":" basketball"'
+there=$(number there) best=$(grep -oE '"strongest":\[[^}]*' "$tmp/log" | grep -oE '"value":[0-9.e-]+' | cut -d: -f2)
+check "the name's last token carries it" '"strongest":\[\{"layer":[0-9]+,"position":2,'
+holds "as far as that text itself goes, or nearly" "${best:-0} > 0.5 * $there"
+ask -m gemma3-270m ablate "Michael Jordan plays the sport of" --json
+change=$(grep -oE '"strongest":\[\{"layer":3,"head":2,[^}]*' "$tmp/log" | grep -oE '"value":[0-9.e-]+' | cut -d: -f2)
+ask -m gemma3-270m with '{zero 3.attn.z.h2}' test "Michael Jordan plays the sport of" " basketball" --json
+holds "a silent head, as with {zero 3.attn.z.h2}" "(exp(${change:-9}) - $(number prob)) ^ 2 < 1e-10"
+
 ask -m gemma3-270m compare --layers "he sat on the river bank" "Gringotts bank is in London" --at bank
 check "one vector in the table" '^ +embedding +1\.000 '
 check "another after the last block" '^ +18 +0\.[0-9]+ +after the last block'
