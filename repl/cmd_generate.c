@@ -48,7 +48,7 @@ typedef struct job {
     vs_continuing from;
     vs_sampling how;
     float repetition;
-    int32_t eos, forced_first, forced_last; /* -1: none */
+    int32_t eos;
     size_t most, num, beams;
     float *logits; /* [V] */
     int32_t *seen; /* the prompt, with room for the new ids */
@@ -87,19 +87,9 @@ static void show_prompt(const job *j, vs_out *o) {
 
 /* ---- one token after another ---- */
 
-/* The logits after n new tokens, where the model's files say which token stands at this place. */
-static vs_status logits_after(vs_err *err, job *j, size_t line, const int32_t *ids, size_t n, float *logits) {
-    bool first = n == 0 && vs_text_grows(j->from.in)->n == 1;
-    int32_t forced = n + 1 == j->most ? j->forced_last : -1;
-    VS_TRY(vs_continuing_logits(err, &j->from, line, ids, n, logits));
-    if (forced < 0 && first) forced = j->forced_first;
-    for (size_t v = 0; v < j->from.V && forced >= 0; v++) logits[v] = v == (size_t)forced ? 0 : -INFINITY;
-    return VS_OK;
-}
-
 static vs_status next_token(vs_err *err, job *j, const writing *w, uint64_t *state, int32_t *id) {
     size_t own = vs_text_grows(j->from.in)->n;
-    VS_TRY(logits_after(err, j, 0, w->id, w->n, j->logits));
+    VS_TRY(vs_continuing_logits(err, &j->from, 0, w->id, w->n, j->logits));
     memcpy(j->seen + own, w->id, w->n * sizeof *w->id);
     VS_TRY(vs_penalise(err, j->logits, j->from.V, j->seen, own + w->n, j->repetition));
     *id = vs_sample(&j->how, j->logits, j->from.V, state);
@@ -133,7 +123,7 @@ static vs_status beam_logits(vs_err *err, void *self, size_t beams, const int32_
     job *j = self;
     if (n) VS_TRY(vs_continuing_fork(err, &j->from, from, beams));
     for (size_t b = 0; b < beams; b++)
-        VS_TRY(logits_after(err, j, b, ids + b * n, n, logits + b * j->from.V));
+        VS_TRY(vs_continuing_logits(err, &j->from, b, ids + b * n, n, logits + b * j->from.V));
     return VS_OK;
 }
 
@@ -222,8 +212,6 @@ static vs_status open_job(vs_err *err, job *j, const vs_text_input *in) {
     vs_model *m;
     VS_TRY(vs_session_model(err, j->s, &m));
     VS_TRY(vs_model_tokenizer(err, m, &j->tok));
-    j->forced_first = vs_model_info_of(m)->forced_first;
-    j->forced_last = vs_model_info_of(m)->forced_last;
     j->how = (vs_sampling){.temperature = vs_has(a, "greedy") ? 0 : (float)vs_real(a, "temperature"),
                            .top_k = (size_t)vs_int(a, "top-k"),
                            .top_p = (float)vs_real(a, "top-p"),

@@ -1,6 +1,7 @@
 /* continuing.c - see continuing.h. */
 #include "continuing.h"
 
+#include <math.h>
 #include <string.h>
 
 vs_status vs_tokens_grow(vs_err *err, const vs_tokens *t, size_t room, vs_tokens *out) {
@@ -49,6 +50,8 @@ vs_status vs_continuing_open(vs_err *err, vs_session *s, const vs_text_input *in
         return vs_fail(err, VS_E_RANGE, "generate: %zu tokens and %zu new ones exceed the context of %zu", own->n, room,
                        info->context);
     c->V = info->V;
+    c->forced_first = info->forced_first;
+    c->forced_last = info->forced_last;
     c->first = vs_alloc(c->V, sizeof *c->first);
     c->kv = vs_zalloc(lines, sizeof(vs_kv *));
     c->moved = vs_zalloc(lines, sizeof(vs_kv *));
@@ -70,7 +73,7 @@ void vs_continuing_close(vs_continuing *c) {
     if (c->in) vs_tokens_free(growing(c));
 }
 
-vs_status vs_continuing_logits(vs_err *err, vs_continuing *c, size_t line, const int32_t *ids, size_t n, float *logits) {
+static vs_status computed(vs_err *err, vs_continuing *c, size_t line, const int32_t *ids, size_t n, float *logits) {
     vs_kv *kv = c->n_kv ? c->kv[line] : NULL;
     size_t own = vs_text_grows(c->in)->n;
     if (n > c->room) return vs_fail(err, VS_E_RANGE, "%zu new tokens, there is room for %zu", n, c->room);
@@ -82,6 +85,15 @@ vs_status vs_continuing_logits(vs_err *err, vs_continuing *c, size_t line, const
     growing(c)->n = own + n;
     if (kv) vs_kv_truncate(kv, own + n - 1);
     return pass(err, c, kv, logits);
+}
+
+vs_status vs_continuing_logits(vs_err *err, vs_continuing *c, size_t line, const int32_t *ids, size_t n, float *logits) {
+    VS_TRY(computed(err, c, line, ids, n, logits));
+    bool first = n == 0 && vs_text_grows(c->in)->n == 1; /* a start token alone */
+    int32_t forced = n + 1 == c->room ? c->forced_last : -1;
+    if (forced < 0 && first) forced = c->forced_first;
+    for (size_t v = 0; v < c->V && forced >= 0; v++) logits[v] = v == (size_t)forced ? 0 : -INFINITY;
+    return VS_OK;
 }
 
 /* A cache that one line goes on with is handed over; for each further one, a cache that no line needs is made its copy. */

@@ -11,6 +11,7 @@ typedef struct vs_continuing {
     size_t V, room, n_kv;    /* room: new tokens at most */
     vs_text_input grown;     /* the prompt, what grows of it (vs_text_grows) with that room */
     vs_kv **kv, **moved;     /* [n_kv] a cache for each line; none where edits in force move with the end of the text */
+    int32_t forced_first, forced_last; /* -1: none */
     float *first;            /* [V] the logits after the prompt alone */
 } vs_continuing;
 
@@ -25,7 +26,8 @@ vs_status vs_continuing_open(vs_err *err, vs_session *s, const vs_text_input *in
 void vs_continuing_close(vs_continuing *c);
 
 /* vs_continuing_logits() - logits [V] after the prompt and ids [n] in `line`, which had ids [n - 1] at its last call (or
- * any number of the same: it goes back by itself). */
+ * any number of the same: it goes back by itself).  Where the model's files force a token at the start of a text, or at its end
+ * (the last that there is room for), it alone is possible. */
 vs_status vs_continuing_logits(vs_err *err, vs_continuing *c, size_t line, const int32_t *ids, size_t n,
                                float *logits) VS_MUST_CHECK;
 

@@ -1,21 +1,26 @@
 #!/usr/bin/env python3
 """What transformers generates from a small model, for tests/fixtures/test_generation.c: beam search and the repetition
-penalty, as ids.  needs torch and transformers (tests/bench/requirements.txt).
+penalty, as ids; of two stacks the decoder's, after its start token.  needs torch and transformers (tests/bench/requirements.txt).
 usage: make_generation.py MODEL-DIR…   writes MODEL-DIR/generation.json, from the prompts in MODEL-DIR/expected.json"""
 import json
 import sys
 
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 NEW = 12
+
+
+def begun(model, ids):
+    """How many ids are there before the first new one."""
+    return 1 if model.config.is_encoder_decoder else len(ids)
 
 
 def common_token(model, prompt):
     """A token that beams meet, so that taking it for the end token tests how lines end."""
     out = model.generate(prompt, num_beams=4, do_sample=False, max_new_tokens=NEW, eos_token_id=None, num_return_sequences=4,
-                         pad_token_id=0)
-    tail = out[:, prompt.shape[1] + 2:].flatten().tolist()
+                         pad_token_id=0, use_cache=False)
+    tail = out[:, begun(model, prompt[0]) + 2:].flatten().tolist()
     return max(sorted(set(tail)), key=tail.count)
 
 
@@ -37,10 +42,10 @@ def cases(model, ids):
     ]:
         out = model.generate(prompt, num_beams=beams, num_return_sequences=num, do_sample=False, max_new_tokens=NEW,
                              eos_token_id=eos, pad_token_id=0, length_penalty=penalty, early_stopping=early,
-                             repetition_penalty=repetition, return_dict_in_generate=True, output_scores=True)
+                             repetition_penalty=repetition, use_cache=False, return_dict_in_generate=True, output_scores=True)
         lines = []
         for i, row in enumerate(out.sequences.tolist()):
-            new = row[len(ids):]
+            new = row[begun(model, ids):]
             if eos in new:
                 new = new[:new.index(eos)]
             else:
@@ -53,7 +58,8 @@ def cases(model, ids):
 
 
 for path in sys.argv[1:]:
-    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval()
+    two = AutoConfig.from_pretrained(path).is_encoder_decoder
+    model = (AutoModelForSeq2SeqLM if two else AutoModelForCausalLM).from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval()
     prompts = [p["ids"] for p in json.load(open(path + "/expected.json"))["prompts"]]
     with torch.no_grad():
         done = [c for ids in prompts if len(ids) > 1 for c in cases(model, ids)]
