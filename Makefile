@@ -42,7 +42,7 @@ FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 # a target's driver: libFuzzer's, or one that replays files
 FUZZ_DRIVER = $(if $(filter fuzz,$(CFG)),-fsanitize=fuzzer,tests/fuzz/replay.c)
 
-.PHONY: all lib test-fuzz-corpus fuzz fuzz-build fuzz-targets fuzz-coverage deps fetch run test tests test-real check lint test-arm64 bench bench-kernels bench-store asan docs format install uninstall clean help
+.PHONY: all lib test-fuzz-corpus fuzz fuzz-build fuzz-targets fuzz-coverage deps fetch run test tests test-real check lint test-arm64 bench bench-kernels bench-store asan docs models format install uninstall clean help
 
 all: $(PROGRAM) lib ## build ./vecscope and the library
 ifneq ($(PROGRAM),)
@@ -193,6 +193,11 @@ fuzz-coverage: ## lines of each parser that its fuzz target reaches
 
 docs: all ## write docs/commands.md from the table of commands
 	$(PROGRAM) help --markdown > docs/commands.md
+
+# the tests whose numbers stand there
+MODEL_TESTS := $(patsubst %,$(B)/tests/fixtures/%,test_engine test_variants $(if $(wildcard tests/fixtures/test_grad.c),test_grad))
+models: all $(MODEL_TESTS) ## write docs/models.md: what is measured of each family, by the tests that check it
+	@bash tests/fixtures/models_page.sh docs/models.md $(MODEL_TESTS)
 
 format: ## clang-format over every C file
 	git ls-files '*.c' '*.h' | xargs clang-format -i
