@@ -99,6 +99,7 @@ vs_status vs_session_open_model(vs_err *err, vs_session *s, const char *what, vs
     for (size_t i = 0; i < s->n_models; i++)
         if (!strcmp(s->model[i].name, what) || !strcmp(s->model[i].path, what)) {
             s->current_model = i + 1;
+            if (!s->space_chosen) s->current_space = NULL;
             if (out) *out = s->model[i].model;
             return VS_OK;
         }

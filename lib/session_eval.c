@@ -103,26 +103,7 @@ static vs_status resolve_site(vs_err *err, vs_session *s, const vs_addr *a, vs_v
     return st;
 }
 
-/* ---- neuron(l,n), file("f") ---- */
-
-static vs_status resolve_neuron(vs_err *err, vs_session *s, const vs_addr *a, vs_value *out) {
-    vs_model *m;
-    VS_TRY(vs_session_model(err, s, &m));
-    const vs_model_info *in = vs_model_info_of(m);
-    const vs_stack_info *k = &in->stack[in->n_stacks - 1];
-    char *end[2] = {NULL, NULL};
-    long l = a->n_args == 2 ? strtol(a->args[0], &end[0], 10) : -1,
-         n = a->n_args == 2 ? strtol(a->args[1], &end[1], 10) : -1;
-    if (a->n_args != 2 || *end[0] || *end[1])
-        return vs_fail(err, VS_E_SYNTAX, "neuron wants a layer and a number: neuron(12,345)");
-    if (l < 0 || (size_t)l >= k->L || n < 0 || (size_t)n >= k->f)
-        return vs_fail(err, VS_E_RANGE, "neuron(%ld,%ld): %s has layers 0..%zu with neurons 0..%zu", l, n, in->name,
-                       k->L - 1, k->f - 1);
-    out->dim = k->d;
-    out->vec = vs_alloc(k->d, sizeof *out->vec);
-    if (!out->vec) return no_memory(err);
-    return vs_model_column(err, m, VS_ROLE_W_DOWN, (int)l, (size_t)n, out->vec);
-}
+/* ---- file("f") ---- */
 
 /* file("a.npy") or file("a.safetensors:name"): a tensor of one row. */
 static vs_status resolve_file(vs_err *err, const vs_addr *a, vs_value *out) {
@@ -178,10 +159,11 @@ static vs_status resolve(vs_err *err, void *self, const vs_addr *a, vs_value *ou
     case VS_ADDR_SITE: return resolve_site(err, s, a, out);
     case VS_ADDR_NAME: return resolve_name(err, s, a, out);
     case VS_ADDR_CALL:
-        if (a->text_len == 6 && !memcmp(a->text, "neuron", 6)) return resolve_neuron(err, s, a, out);
-        if (a->text_len == 4 && !memcmp(a->text, "file", 4)) return resolve_file(err, a, out);
+        if (!strcmp(a->text, "neuron")) return vs__resolve_neuron(err, s, a, out);
+        if (!strcmp(a->text, "head")) return vs__resolve_head(err, s, a, out);
+        if (!strcmp(a->text, "file")) return resolve_file(err, a, out);
         return vs_fail(err, VS_E_SYNTAX,
-                       "no function is called %.*s; there are unit mean project reject pc neuron file",
+                       "no function is called %.*s; there are unit mean project reject pc neuron head file",
                        (int)a->text_len, a->text);
     }
     return vs_fail(err, VS_E_SYNTAX, "an address of no known kind");

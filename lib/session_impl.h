@@ -67,6 +67,7 @@ struct vs_session {
     vs_buf edits_text;
     uint64_t edited_passes;
     vs__last last;
+    int heads; /* how many head( … ) are being evaluated around each other */
 };
 
 /* vs__layers_for() - how many blocks a pass needs for a site; 0: all of it. */
@@ -74,6 +75,11 @@ size_t vs__layers_for(const vs_site *site);
 
 /* vs__space_of_table() - a model's embedding (which 0) or unembedding (1) as a space; kept with the model. */
 vs_status vs__space_of_table(vs_err *err, vs__open_model *m, int which, vs_space **out) VS_MUST_CHECK;
+
+/* vs__resolve_neuron(), vs__resolve_head() - rows and maps of weights by their addresses (session_weights.c); as
+ * vs_resolver.resolve does. */
+vs_status vs__resolve_neuron(vs_err *err, vs_session *s, const vs_addr *a, vs_value *out) VS_MUST_CHECK;
+vs_status vs__resolve_head(vs_err *err, vs_session *s, const vs_addr *a, vs_value *out) VS_MUST_CHECK;
 
 /* vs__word_in() - where `word` stands alone in a text: the byte offsets of its occurrence `nth` (1 the first, 0 the
  * last); false when it does not. */

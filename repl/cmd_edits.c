@@ -82,7 +82,7 @@ const vs_cmd vs_cmd_with = {
         "5.attn.z.h2[-1], 4.resid_pre[bank].  POS is a number (negative from the end), a..b, or a word of the text; without "
         "it,\n"
         "or as *, every position is meant.  FROM, on the model as it is, is one of\n"
-        "  an expression       W_E:queen - W_E:king, \"other text\"@6[bank], $name, neuron(12,345), file(\"a.npy\")\n"
+        "  an expression       W_E:queen - W_E:king, \"other text\"@6[bank], $name, neuron(12,345), head(5,1,ov,…), file(\"a.npy\")\n"
         "  from \"TEXT\"[POS]    what the site is in another text, position by position (without [POS]: all of them)\n"
         "  from \"TEXT\" to \"TEXT\"[POS]   the same of two stacks, where the decoder reads the second\n"
         "  mean of FILE        its mean over all positions of a file's texts, one a line; \"FILE\"[POS]: over those\n"

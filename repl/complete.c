@@ -117,7 +117,7 @@ static void offer_commands(offers *f) {
 
 /* What may stand in an expression at line[start]. */
 static void offer_operand(offers *f, vs_session *s, const char *line, size_t start) {
-    static const char *const functions[] = {"unit(", "mean(", "project(", "reject(", "pc(", "neuron(", "file(", NULL};
+    static const char *const functions[] = {"unit(", "mean(", "project(", "reject(", "pc(", "neuron(", "head(", "file(", NULL};
     vs_store *store;
     size_t at = start;
     bool quoted = at && line[at - 1] == '"';

@@ -34,7 +34,11 @@ static const char *const places[][2] = {
     {"\"the river bank\"@6[bank]", "the residual stream entering block 6 at that word (its last piece in a decoder, "
                                    "the mean of its pieces in an encoder); [-1], [2], [a..b], [bank#1], [mean] too"},
     {"\"the river bank\"@6.mlp_out[bank]", "any hook point of a pass (sites lists them)"},
-    {"neuron(12,345)", "what an MLP neuron writes"},
+    {"neuron(12,345)", "what an MLP neuron writes; neuron(12,345,in) what it reads, and with gate in place of in, what its gate reads"},
+    {"head(5,1,ov,EXPR)", "a vector through a map of head 1 of block 5: its weights alone, no bias, norm or rotation; q k v to "
+                          "the head's width, o back from it; ov = o(v(x)), what it writes where it looks at x; qk, what a "
+                          "query x looks for: its dot product with another vector is their score, unscaled.  Attention "
+                          "reads the stream after its norm, \"the king\"@5.attn.norm[-1]"},
     {"file(\"a.npy\"), file(\"a.safetensors:name\")", "a vector from a file"},
     {"$royal", "a vector you named"},
     {"unit(x) mean(a, b) project(x, y) reject(x, y) pc(1)", "functions; + - * / count between blanks only"}};

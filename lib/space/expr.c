@@ -131,8 +131,9 @@ static size_t space_quote(const eval *e) {
 
 /* ---- functions and calls ---- */
 
-/* The arguments of name( … ) as they are written; x->at is behind the (, and then behind the ). */
-static vs_status written_args(eval *e, vs_arena *arena, const char ***args, size_t *n) {
+/* The arguments of name( … ), as they are written and without quotes around them; x->at is behind the (, and then behind
+ * the ). */
+static vs_status written_args(eval *e, vs_arena *arena, const char ***args, const char ***written, size_t *n) {
     vs__lex *x = &e->x;
     size_t close = x->at, depth = 1, open = x->at - 1, cap = 1;
     for (bool start = true; close < x->n; close++) {
@@ -145,11 +146,12 @@ static vs_status written_args(eval *e, vs_arena *arena, const char ***args, size
         depth += c == '(';
         if (c == ')' && --depth == 0) break;
         cap += c == ',';
-        start = vs__is_blank(c) || c == ',' || c == '(';
+        start = vs__quote_may_follow(x->s, close);
     }
     if (close >= x->n) return want(e, open, "the ( is never closed");
     *args = vs_arena_alloc(arena, cap, sizeof **args);
-    if (!*args) return no_memory(e);
+    *written = vs_arena_alloc(arena, cap, sizeof **written);
+    if (!*args || !*written) return no_memory(e);
     vs_span *parts = vs_arena_alloc(arena, cap, sizeof *parts);
     if (!parts) return no_memory(e);
     VS_TRY(vs_expr_split(e->err, x->s + x->at, close - x->at, parts, cap, n));
@@ -157,8 +159,9 @@ static vs_status written_args(eval *e, vs_arena *arena, const char ***args, size
         const char *s = parts[i].s;
         size_t len = parts[i].n;
         bool whole = s[0] == '"' && vs__quote_end(s, len, 0) == len;
-        (*args)[i] = whole ? unquoted(arena, s, len, &len) : vs_arena_strndup(arena, s, len);
-        if (!(*args)[i]) return no_memory(e);
+        (*written)[i] = vs_arena_strndup(arena, s, len);
+        (*args)[i] = whole ? unquoted(arena, s, len, &len) : (*written)[i];
+        if (!(*args)[i] || !(*written)[i]) return no_memory(e);
     }
     x->at = close + 1;
     return VS_OK;
@@ -180,11 +183,12 @@ static vs_status component(eval *e, const vs_addr *a, vs__operand *out) {
 static vs_status call(eval *e, size_t from, size_t name_end, vs__operand *out) {
     vs_arena arena = {0};
     vs_addr a = {.kind = VS_ADDR_CALL, .at = from, .text_len = name_end - from};
-    const char **args = NULL;
+    const char **args = NULL, **written = NULL;
     e->x.at = name_end + 1;
     a.text = vs_arena_strndup(&arena, e->x.s + from, a.text_len);
-    vs_status s = a.text ? written_args(e, &arena, &args, &a.n_args) : no_memory(e);
+    vs_status s = a.text ? written_args(e, &arena, &args, &written, &a.n_args) : no_memory(e);
     a.args = args;
+    a.written = written;
     if (s == VS_OK) s = strcmp(a.text, "pc") == 0 ? component(e, &a, out) : resolve(e, &a, out);
     vs_arena_free(&arena);
     return s;

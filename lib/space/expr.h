@@ -34,6 +34,7 @@ typedef struct vs_addr {
     const char *site;    /* "6", "3.attn.z.h5" of @…; NULL */
     const char *pos;     /* what stands between [ and ], as written; NULL: none */
     const char *const *args; /* of a call, blanks around them taken off; one that is wholly "quoted" without its quotes */
+    const char *const *written; /* the same with their quotes: what is an expression itself */
     size_t n_args;
     size_t at;           /* byte offset in the expression, for messages */
 } vs_addr;

@@ -118,6 +118,10 @@ int vs__shown(const char *s, size_t n) {
 
 /* ---- commas at top level ---- */
 
+bool vs__quote_may_follow(const char *s, size_t i) {
+    return vs__is_blank(s[i]) || memchr(",(:[", s[i], 4) || (i + 1 >= SIGN && memcmp(s + i + 1 - SIGN, minus_sign, SIGN) == 0);
+}
+
 static vs_status put_part(vs_err *err, const char *text, size_t from, size_t to, vs_span *parts, size_t cap, size_t *count) {
     size_t at = from;
     while (from < to && vs__is_blank(text[from])) from++;
@@ -148,9 +152,7 @@ vs_status vs_expr_split(vs_err *err, const char *text, size_t n, vs_span *parts,
             VS_TRY(put_part(err, text, from, i, parts, cap, count));
             from = i + 1;
         }
-        i++;
-        start = vs__is_blank(c) || c == ',' || c == '(' || c == ':' || c == '[' ||
-                (i >= SIGN && memcmp(text + i - SIGN, minus_sign, SIGN) == 0);
+        start = vs__quote_may_follow(text, i++);
     }
     return put_part(err, text, from, n, parts, cap, count);
 }

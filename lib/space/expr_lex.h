@@ -28,6 +28,9 @@ bool vs__closes(const vs__lex *x, size_t i);
 /* vs__quote_end() - the offset behind the quoted text that begins at s[i] = '"', or 0 where it never ends. */
 size_t vs__quote_end(const char *s, size_t n, size_t i);
 
+/* vs__quote_may_follow() - whether a " right behind s[i] opens a quoted text: it stands at the start of a word. */
+bool vs__quote_may_follow(const char *s, size_t i);
+
 /* vs__name_end() - the offset behind the name [A-Za-z_][A-Za-z0-9_]* that begins at i; i where there is none. */
 size_t vs__name_end(const vs__lex *x, size_t i);
 

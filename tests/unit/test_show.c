@@ -43,6 +43,7 @@ static const struct {
     {"near queen - ki", "king", NULL},
     {"near mean(quee", "queen", NULL},
     {"near uni", "unit(", NULL},
+    {"near hea", "head(", NULL},
     {"near def", "default:", "W_E:"},
     {"near W_", "W_E:", "W_E"},
     {"near default:que", "queen", NULL},

@@ -1,0 +1,152 @@
+/* session_weights.c - addresses of weights: what a neuron reads and writes, the maps of a head. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "session_impl.h"
+#include "tensor/kernels.h"
+
+static vs_status no_memory(vs_err *err) { return vs_fail(err, VS_E_NOMEM, "no memory for a vector"); }
+
+/* A whole number; -1: none. */
+static long number(const char *s) {
+    char *end;
+    long n = strtol(s, &end, 10);
+    return *end || end == s ? -1 : n;
+}
+
+/* The layer and the neuron or head that a call begins with. */
+static vs_status layer_and(vs_err *err, const vs_model_info *in, const vs_addr *a, const char *what, size_t most, size_t *l, size_t *n) {
+    size_t L = in->stack[in->n_stacks - 1].L;
+    long first = number(a->args[0]), second = number(a->args[1]);
+    if (first < 0 || (size_t)first >= L || second < 0 || (size_t)second >= most)
+        return vs_fail(err, VS_E_RANGE, "%s(%s,%s): %s has layers 0..%zu with %ss 0..%zu", a->text, a->args[0], a->args[1], in->name, L - 1,
+                       what, most - 1);
+    *l = (size_t)first;
+    *n = (size_t)second;
+    return VS_OK;
+}
+
+/* ---- neuron(l,n), neuron(l,n,in) ---- */
+
+vs_status vs__resolve_neuron(vs_err *err, vs_session *s, const vs_addr *a, vs_value *out) {
+    vs_model *m;
+    size_t l, n;
+    VS_TRY(vs_session_model(err, s, &m));
+    const vs_model_info *in = vs_model_info_of(m);
+    const vs_stack_info *k = &in->stack[in->n_stacks - 1];
+    const char *side = a->n_args == 3 ? a->args[2] : "out";
+    bool reads = !strcmp(side, "in"), gate = !strcmp(side, "gate");
+    if (a->n_args < 2 || a->n_args > 3 || !(reads || gate || !strcmp(side, "out")))
+        return vs_fail(err, VS_E_SYNTAX, "neuron wants a layer and a number: neuron(12,345), what it writes; neuron(12,345,in) or "
+                                         "neuron(12,345,gate), what it reads");
+    VS_TRY(layer_and(err, in, a, "neuron", k->f, &l, &n));
+    out->dim = k->d;
+    out->vec = vs_alloc(k->d, sizeof *out->vec);
+    if (!out->vec) return no_memory(err);
+    return reads || gate ? vs_model_row(err, m, gate ? VS_ROLE_W_GATE : VS_ROLE_W_UP, (int)l, n, out->vec)
+                         : vs_model_column(err, m, VS_ROLE_W_DOWN, (int)l, n, out->vec);
+}
+
+/* ---- head(l,h,map,x) ---- */
+
+/* The part of a layer's weight that is one head's: rows from..from+n of [.., d], or columns of W_O [d, ..]. */
+typedef struct part {
+    const vs_model *m;
+    vs_role role;
+    int layer;
+    size_t from, n, d; /* n: the width of a head */
+    float *row;        /* [cols] of the weight */
+} part;
+
+/* y [n] = W x, x [d] */
+static vs_status into_head(vs_err *err, const part *p, const float *x, float *y) {
+    for (size_t i = 0; i < p->n; i++) {
+        VS_TRY(vs_model_row(err, p->m, p->role, p->layer, p->from + i, p->row));
+        y[i] = vs_dot(p->row, x, p->d);
+    }
+    return VS_OK;
+}
+
+/* y [d] = W^T z, z [n] */
+static vs_status back_by_rows(vs_err *err, const part *p, const float *z, float *y) {
+    memset(y, 0, p->d * sizeof *y);
+    for (size_t i = 0; i < p->n; i++) {
+        VS_TRY(vs_model_row(err, p->m, p->role, p->layer, p->from + i, p->row));
+        vs_axpy(z[i], p->row, y, p->d);
+    }
+    return VS_OK;
+}
+
+/* y [d] = W_O z, z [n] */
+static vs_status out_of_head(vs_err *err, const part *p, const float *z, float *y) {
+    for (size_t i = 0; i < p->d; i++) {
+        VS_TRY(vs_model_row(err, p->m, p->role, p->layer, i, p->row));
+        y[i] = vs_dot(p->row + p->from, z, p->n);
+    }
+    return VS_OK;
+}
+
+static const struct head_map {
+    const char *name;
+    vs_role role;                                                                    /* of what is done in the head */
+    vs_status (*first)(vs_err *err, const part *p, const float *x, float *y);        /* NULL: x is of the head's width */
+    vs_role next;
+    vs_status (*second)(vs_err *err, const part *p, const float *x, float *y);       /* NULL: y is of the head's width */
+} head_maps[] = {{"q", VS_ROLE_WQ, into_head, VS_ROLE_WQ, NULL},         {"k", VS_ROLE_WK, into_head, VS_ROLE_WK, NULL},
+                 {"v", VS_ROLE_WV, into_head, VS_ROLE_WV, NULL},         {"o", VS_ROLE_WO, NULL, VS_ROLE_WO, out_of_head},
+                 {"ov", VS_ROLE_WV, into_head, VS_ROLE_WO, out_of_head}, {"qk", VS_ROLE_WQ, into_head, VS_ROLE_WK, back_by_rows}};
+enum { HEAD_MAPS = sizeof head_maps / sizeof *head_maps, NESTING = 16 };
+
+/* One half of a map: queries and W_O have a part for each head, keys and values one for each group of heads. */
+static part part_of(const vs_model *m, const vs_stack_info *k, vs_role role, size_t l, size_t h, float *row) {
+    bool own = role == VS_ROLE_WQ || role == VS_ROLE_WO;
+    return (part){.m = m, .role = role, .layer = (int)l, .from = (own ? h : h / (k->H / k->KV)) * k->dh, .n = k->dh, .d = k->d, .row = row};
+}
+
+static vs_status through(vs_err *err, const vs_model *m, const struct head_map *map, size_t l, size_t h, const float *x, vs_value *out) {
+    const vs_model_info *in = vs_model_info_of(m);
+    const vs_stack_info *k = &in->stack[in->n_stacks - 1];
+    size_t most = k->H * k->dh > k->d ? k->H * k->dh : k->d;
+    float *row = vs_alloc(most, sizeof *row), *z = vs_alloc(k->dh, sizeof *z);
+    out->dim = map->second ? k->d : k->dh;
+    out->vec = vs_alloc(out->dim, sizeof *out->vec);
+    vs_status st = row && z && out->vec ? VS_OK : no_memory(err);
+    part first = part_of(m, k, map->role, l, h, row), second = part_of(m, k, map->next, l, h, row);
+    if (st == VS_OK && map->first) st = map->first(err, &first, x, map->second ? z : out->vec);
+    if (st == VS_OK && map->second) st = map->second(err, &second, map->first ? z : x, out->vec);
+    vs_free(row);
+    vs_free(z);
+    return st;
+}
+
+static vs_status head_of_value(vs_err *err, vs_session *s, const vs_addr *a, const struct head_map *map, vs_value *out) {
+    vs_model *m;
+    vs_value x;
+    size_t l, h;
+    VS_TRY(vs_session_model(err, s, &m));
+    const vs_model_info *in = vs_model_info_of(m);
+    const vs_stack_info *k = &in->stack[in->n_stacks - 1];
+    VS_TRY(layer_and(err, in, a, "head", k->H, &l, &h));
+    VS_TRY(vs_session_eval(err, s, a->written[3], strlen(a->written[3]), &x));
+    size_t wanted = map->first ? k->d : k->dh;
+    vs_status st = x.dim == wanted ? through(err, m, map, l, h, x.vec, out)
+                                   : vs_fail(err, VS_E_SHAPE, "%s takes a vector of %zu numbers, %.60s has %zu", map->name, wanted, a->written[3], x.dim);
+    out->notes = x.notes;
+    x.notes = (vs_buf){0};
+    vs_value_free(&x);
+    return st;
+}
+
+vs_status vs__resolve_head(vs_err *err, vs_session *s, const vs_addr *a, vs_value *out) {
+    const struct head_map *map = NULL;
+    for (size_t i = 0; a->n_args > 2 && i < HEAD_MAPS; i++)
+        if (!strcmp(a->args[2], head_maps[i].name)) map = &head_maps[i];
+    if (!map || a->n_args != 4)
+        return vs_fail(err, VS_E_SYNTAX, "head wants a layer, a head, a map (q k v o ov qk) and the vector to map: "
+                                         "head(5,1,ov,\"the king\"@5.attn.norm[-1])");
+    if (s->heads >= NESTING) return vs_fail(err, VS_E_SYNTAX, "head within head, more than %d deep", NESTING);
+    s->heads++;
+    vs_status st = head_of_value(err, s, a, map, out);
+    s->heads--;
+    return st == VS_OK ? st : vs_fail_in(err, "head(%.20s,%.20s,%s)", a->args[0], a->args[1], map->name);
+}
