@@ -3,10 +3,14 @@
 
 #include "../lib/command.h"
 
+#define OR(name, word) "|" word
+static const char methods[] = VS_ANALOGY_METHODS(OR), rules[] = VS_ANALOGY_RULES(OR);
+#undef OR
+
 static const vs_opt opts[] = {
-    {"method", 0, VS_OPT_TEXT, "M", "analogies: 3cosadd, 3cosmul or pairdirection", "3cosadd", VS_COMPLETE_NONE},
-    {"rules", 0, VS_OPT_TEXT, "R", "analogies: whose rules of case, vocabulary and exclusion: gensim", "gensim",
-     VS_COMPLETE_NONE},
+    {"method", 0, VS_OPT_TEXT, methods + 1, "analogies: how an answer is scored", "3cosadd", VS_COMPLETE_CHOICE},
+    {"rules", 0, VS_OPT_TEXT, rules + 1, "analogies: whose rules of case, vocabulary and exclusion", "gensim",
+     VS_COMPLETE_CHOICE},
     {"restrict", 0, VS_OPT_INT, "N", "analogies: only the first N rows (gensim's rules: 300000)", NULL,
      VS_COMPLETE_NONE},
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
@@ -77,8 +81,10 @@ const vs_cmd vs_cmd_eval = {.name = "eval",
                                        "The rules are gensim's evaluate_word_analogies: words compared in upper case "
                                        "among the first 300,000 rows, a, b, c no answers,\n"
                                        "questions with an unknown word skipped.\n"
-                                       "similarity: lines `word TAB word TAB score` (SimLex-999, WordSim-353): "
-                                       "correlation of the cosines with the scores.",
+                                       "similarity: lines `word TAB word TAB score` (SimLex-999, WordSim-353, as gensim has them): "
+                                       "Spearman's and Pearson's\n"
+                                       "correlation of the cosines with the scores, by the rules of gensim's evaluate_word_pairs; oov counts the pairs with\n"
+                                       "an unknown word.  Lines that begin with # and a heading are left out.",
                             .style = VS_ARGS_WORDS,
                             .min_args = 2,
                             .max_args = 2,

@@ -112,6 +112,23 @@ static vs_status option_of(vs_err *err, const vs_cmd *c, const vs_word *w, const
 
 static const char *dashes(const vs_opt *o) { return o->name[1] ? "--" : "-"; }
 
+/* Whether text is one of the words of an option that has some. */
+static vs_status choose(vs_err *err, const vs_cmd *c, const vs_opt *o, const char *text) {
+    vs_buf words = {0};
+    for (const char *p = o->arg; p; p = *p ? p + 1 : NULL) {
+        size_t n = strcspn(p, "|");
+        if (strlen(text) == n && !memcmp(text, p, n)) {
+            vs_buf_free(&words);
+            return VS_OK;
+        }
+        vs_buf_printf(&words, "%s%.*s", !words.len ? "" : p[n] ? ", " : " or ", (int)n, p);
+        p += n;
+    }
+    vs_status st = vs_fail(err, VS_E_USAGE, "%s: %s%s wants %s, not %s", c->name, dashes(o), o->name, words.s ? words.s : o->arg, text);
+    vs_buf_free(&words);
+    return st;
+}
+
 static vs_status opt_value(vs_err *err, const vs_cmd *c, const vs_opt *o, const char *text, struct vs_given *g) {
     *g = (struct vs_given){.opt = o, .text = text};
     char *end = NULL;
@@ -121,7 +138,7 @@ static vs_status opt_value(vs_err *err, const vs_cmd *c, const vs_opt *o, const 
     if (end && (*end || end == text || errno == ERANGE))
         return vs_fail(err, VS_E_USAGE, "%s: %s%s wants a %snumber, not %s", c->name, dashes(o), o->name,
                        o->type == VS_OPT_INT ? "whole " : "", text);
-    return VS_OK;
+    return o->complete == VS_COMPLETE_CHOICE ? choose(err, c, o, text) : VS_OK;
 }
 
 static vs_status too_few(vs_err *err, const vs_cmd *c) {

@@ -88,7 +88,8 @@ typedef enum vs_complete {
     VS_COMPLETE_SPACE,
     VS_COMPLETE_MODEL,
     VS_COMPLETE_FILE,
-    VS_COMPLETE_COMMAND
+    VS_COMPLETE_COMMAND,
+    VS_COMPLETE_CHOICE /* of an option alone: its arg is the words there are, mean|cls; another is refused */
 } vs_complete;
 typedef struct vs_opt {
     const char *name; /* "layer" for --layer */
@@ -171,8 +172,8 @@ void vs_texts_free(vs_texts *t);
 
 /* --mask causal|full of a command that has VS_MASK_OPT among its options; the model's own where it is not given. */
 #define VS_MASK_OPT                                                                                                    \
-    {"mask", 0, VS_OPT_TEXT, "causal|full", "what each token may see, instead of the model's own", NULL, VS_COMPLETE_NONE}
-vs_status vs_args_mask(vs_err *err, const vs_args *a, vs_mask *out) VS_MUST_CHECK;
+    {"mask", 0, VS_OPT_TEXT, "causal|full", "what each token may see, instead of the model's own", NULL, VS_COMPLETE_CHOICE}
+vs_mask vs_args_mask(const vs_args *a);
 
 /* vs_each_text() - call fn for each text of a command: an answer a text.  several: there are others. */
 typedef vs_status vs_text_fn(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several,

@@ -153,12 +153,9 @@ void vs_texts_free(vs_texts *t) {
     *t = (vs_texts){0};
 }
 
-vs_status vs_args_mask(vs_err *err, const vs_args *a, vs_mask *out) {
+vs_mask vs_args_mask(const vs_args *a) {
     const char *name = vs_text(a, "mask");
-    *out = !name ? VS_MASK_MODEL : !strcmp(name, "causal") ? VS_MASK_CAUSAL : VS_MASK_FULL;
-    if (name && *out == VS_MASK_FULL && strcmp(name, "full") != 0)
-        return vs_fail(err, VS_E_USAGE, "%s: --mask wants causal or full, not %s", a->cmd->name, name);
-    return VS_OK;
+    return !name ? VS_MASK_MODEL : !strcmp(name, "causal") ? VS_MASK_CAUSAL : VS_MASK_FULL;
 }
 
 vs_status vs_each_text(vs_err *err, vs_session *s, const vs_args *a, vs_text_fn *fn, vs_out *o) {

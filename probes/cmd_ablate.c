@@ -7,7 +7,7 @@
 #include "trial.h"
 
 static const vs_opt opts[] = {
-    {"what", 0, VS_OPT_TEXT, "heads|mlps|layers", "what is silenced", "heads", VS_COMPLETE_NONE},
+    {"what", 0, VS_OPT_TEXT, "heads|mlps|layers", "what is silenced", "heads", VS_COMPLETE_CHOICE},
     {"mean", 0, VS_OPT_FLAG, NULL, "put its mean over the text's positions in its place, instead of zero", NULL, VS_COMPLETE_NONE},
     VS_TRIAL_OPTS("logprob"),
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
@@ -39,10 +39,8 @@ static vs_status no_memory(vs_err *err) { return vs_fail(err, VS_E_NOMEM, "no me
 static vs_status open_columns(vs_err *err, const vs_args *a, ablation *x) {
     const char *what = vs_text(a, "what");
     size_t n = sizeof kinds / sizeof *kinds, heads = vs_model_info_of(x->t.m)->stack[0].H;
-    x->what = -1;
     for (size_t i = 0; i < n; i++)
         if (!strcmp(kinds[i].name, what)) x->what = (int)i;
-    if (x->what < 0) return vs_fail(err, VS_E_USAGE, "ablate: --what wants heads, mlps or layers, not %s", what);
     x->cols = x->what == HEADS ? heads : x->what == MLPS ? 1 : 3;
     x->column = x->what == MLPS ? mlp_parts : layer_parts;
     x->mean = vs_has(a, "mean");

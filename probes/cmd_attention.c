@@ -14,7 +14,7 @@ static const vs_opt opts[] = {
     {"at", 0, VS_OPT_TEXT, "POS", "for one token, every head's look, sorted", NULL, VS_COMPLETE_NONE},
     {"k", 'k', VS_OPT_INT, "K", "rows of the table", "20", VS_COMPLETE_NONE},
     {"stack", 0, VS_OPT_TEXT, "encoder|decoder|cross", "of two stacks: which looks; cross: the decoder's at the encoder's words",
-     NULL, VS_COMPLETE_NONE},
+     NULL, VS_COMPLETE_CHOICE},
     VS_MASK_OPT,
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
@@ -59,8 +59,6 @@ static vs_status choose(vs_err *err, const vs_args *a, const vs_model_info *info
     if (!name) name = info->n_stacks < 2 ? "" : in->given ? "cross" : "encoder";
     k->cross = !strcmp(name, "cross");
     k->stack = k->cross || !strcmp(name, "decoder");
-    if (*name && !k->stack && strcmp(name, "encoder") != 0)
-        return vs_fail(err, VS_E_USAGE, "attention: --stack wants encoder, decoder or cross, not %s", name);
     k->tokens = k->stack ? &in->decoder : &in->tokens;
     k->keys = k->cross ? &in->tokens : k->tokens;
     return VS_OK;
@@ -68,8 +66,7 @@ static vs_status choose(vs_err *err, const vs_args *a, const vs_model_info *info
 
 static vs_status looks_open(vs_err *err, vs_session *s, const vs_args *a, vs_model *m, const vs_text_input *in, looks *k) {
     const vs_model_info *info = vs_model_info_of(m);
-    *k = (looks){.m = m};
-    VS_TRY(vs_args_mask(err, a, &k->mask));
+    *k = (looks){.m = m, .mask = vs_args_mask(a)};
     VS_TRY(choose(err, a, info, in, k));
     k->L = info->stack[k->stack].L;
     k->H = info->stack[k->stack].H;

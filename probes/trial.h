@@ -15,7 +15,7 @@ const char *vs_metric_words(vs_metric k);
 #define VS_TRIAL_OPTS(metric)                                                                                                      \
     {"answer", 0, VS_OPT_TEXT, "TEXT", "the word to follow, with its leading blank", NULL, VS_COMPLETE_NONE},                      \
         {"against", 0, VS_OPT_TEXT, "TEXT", "follow how far its logit is above this word's", NULL, VS_COMPLETE_NONE},              \
-        {"metric", 0, VS_OPT_TEXT, "prob|logprob|logit|kl", "what is measured", metric, VS_COMPLETE_NONE},                         \
+        {"metric", 0, VS_OPT_TEXT, "prob|logprob|logit|kl", "what is measured", metric, VS_COMPLETE_CHOICE},                       \
         {"position", 0, VS_OPT_TEXT, "POS", "there alone: a number, a..b, a word", NULL, VS_COMPLETE_NONE},                        \
         {"layers", 0, VS_OPT_TEXT, "A..B", "these blocks alone", NULL, VS_COMPLETE_NONE},                                          \
         {"k", 'k', VS_OPT_INT, "K", "how many of the strongest to list", "8", VS_COMPLETE_NONE},                                   \

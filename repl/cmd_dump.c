@@ -15,7 +15,7 @@ static const vs_opt opts[] = {
     {"sites", 0, VS_OPT_TEXT, "LIST", "what to keep: names with commas between (sites lists them); else hidden_states", NULL,
      VS_COMPLETE_SITE},
     VS_MASK_OPT,
-    {"to", 0, VS_OPT_TEXT, "FILE", "FILE.safetensors, FILE.npz, or an SQLite file (the store)", NULL, VS_COMPLETE_FILE},
+    {"to", 0, VS_OPT_TEXT, "FILE", "FILE.safetensors, FILE.npz, or an SQLite file: FILE.db (the store)", NULL, VS_COMPLETE_FILE},
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
 /* What is dumped: texts, the sites of each, and the request that keeps them. */
@@ -30,6 +30,7 @@ typedef struct dump {
     vs_mask mask;
     const char *list, *to;
     vs_model_record model;
+    char *config; /* that of the record */
     vs_buf request; /* as the store knows it: the list, and a hash of the vectors that the edits carry */
 } dump;
 
@@ -43,14 +44,26 @@ static uint64_t changed_at(const char *path) {
     return found ? (uint64_t)st.st_mtime : 0;
 }
 
+/* What the store keeps of a model beside its file: {"name": …}, what it goes by in the session; free() it. */
+static char *config_of(const vs_session *s, const vs_model *m) {
+    const char *name = vs_model_info_of(m)->name, *known;
+    for (size_t i = 0; i < vs_session_models(s); i++)
+        if (vs_session_model_at(s, i, &known) == m) name = known;
+    json_t *j = json_pack("{s:s}", "name", name); /* NULL: no UTF-8 */
+    char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+    json_decref(j);
+    return text;
+}
+
 /* The sites of d->list, in the session's current model; the texts are the caller's to add. */
 static vs_status open_sites(vs_err *err, dump *d) {
     vs_session *s = d->s;
     VS_TRY(vs_session_model(err, s, &d->m));
     const vs_model_info *in = vs_model_info_of(d->m);
+    d->config = config_of(s, d->m);
     d->model = (vs_model_record){.path = in->path,
                                  .arch = in->arch,
-                                 .config = "{}",
+                                 .config = d->config ? d->config : "{}",
                                  .size = in->file_bytes,
                                  .mtime = changed_at(in->path),
                                  .header_hash = in->header_hash};
@@ -69,8 +82,7 @@ static vs_status open_sites(vs_err *err, dump *d) {
 }
 
 static vs_status open_dump(vs_err *err, vs_session *s, const vs_args *a, const char *list, const char *to, dump *d) {
-    *d = (dump){.s = s, .list = list, .to = to};
-    VS_TRY(vs_args_mask(err, a, &d->mask));
+    *d = (dump){.s = s, .list = list, .to = to, .mask = vs_args_mask(a)};
     VS_TRY(vs_args_texts(err, s, a, &d->texts));
     VS_TRY(vs_session_model(err, s, &d->m));
     bool two = vs_model_info_of(d->m)->n_stacks > 1, given = d->texts.n && d->texts.item[0].given;
@@ -83,6 +95,7 @@ static void close_dump(dump *d) {
     vs_texts_free(&d->texts);
     vs_free(d->site);
     vs_free(d->keep);
+    free(d->config);
     vs_buf_free(&d->request);
 }
 
@@ -332,6 +345,17 @@ static bool ends_with(const char *s, const char *end) {
     return n > m && !strcmp(s + n - m, end);
 }
 
+/* A name that says no format is no new file: what is there may be an SQLite file whatever it is called. */
+static vs_status check_to(vs_err *err, vs_session *s, const char *to) {
+    static const char *const ends[] = {".safetensors", ".npz", ".db", ".sqlite", ".sqlite3", NULL};
+    vs_store *store;
+    for (size_t i = 0; ends[i]; i++)
+        if (ends_with(to, ends[i])) return VS_OK;
+    if (vs_store_is(to) || (vs_session_store(NULL, s, &store) == VS_OK && !strcmp(to, vs_store_path(store)))) return VS_OK;
+    return vs_fail(err, VS_E_USAGE, "dump: %s: its name says no format; --to wants FILE.safetensors, FILE.npz, or an SQLite file: "
+                                    "FILE.db, .sqlite, .sqlite3 or one that is there", to);
+}
+
 static vs_status write_out(vs_err *err, dump *d, vs_out *o) {
     if (d->to && ends_with(d->to, ".safetensors")) return to_file(err, d, "safetensors", o);
     if (d->to && ends_with(d->to, ".npz")) return to_file(err, d, "npz", o);
@@ -359,6 +383,7 @@ vs_status vs_keep_streams(vs_err *err, vs_session *s, const vs_args *a, vs_out *
 
 static vs_status run_dump(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     dump d;
+    if (vs_text(a, "to")) VS_TRY(check_to(err, s, vs_text(a, "to")));
     vs_status st = open_dump(err, s, a, vs_text(a, "sites"), vs_text(a, "to"), &d);
     if (st == VS_OK) st = write_out(err, &d, o);
     if (st == VS_OK && !vs_text(a, "to") && !vs_session_keeps(s))

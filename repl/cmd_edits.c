@@ -119,8 +119,9 @@ static vs_status drop(vs_err *err, vs_session *s, const char *text, size_t n) {
                  : vs_session_drop_edit(err, s, (size_t)i - 1);
 }
 
+static const char *const verbs[] = {"add", "drop", "clear", NULL};
+
 static vs_status run_edits(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
-    static const char *const verbs[] = {"add", "drop", "clear"};
     const char *text = vs_arg(a, 0);
     size_t n = 0, word = text ? strcspn(text, " \t\n") : 0, verb = 0;
     while (verb < 3 && (word != strlen(verbs[verb]) || strncmp(text, verbs[verb], word) != 0)) verb++;
@@ -150,4 +151,5 @@ const vs_cmd vs_cmd_edits = {
     .examples = edits_examples,
     .needs = VS_NEEDS_MODEL,
     .complete = VS_COMPLETE_SITE,
+    .choices = verbs,
     .run = run_edits};

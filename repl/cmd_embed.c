@@ -5,7 +5,7 @@
 #include "commands.h"
 
 static const vs_opt opts[] = {
-    {"pool", 0, VS_OPT_TEXT, "mean|cls", "the mean of all positions, or the first", "mean", VS_COMPLETE_NONE},
+    {"pool", 0, VS_OPT_TEXT, "mean|cls", "the mean of all positions, or the first", "mean", VS_COMPLETE_CHOICE},
     {"unit", 0, VS_OPT_FLAG, NULL, "scaled to length 1", NULL, VS_COMPLETE_NONE},
     VS_MASK_OPT,
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
@@ -76,8 +76,7 @@ static vs_status embed_together(vs_err *err, vs_session *s, const vs_args *a, co
     vs_model *m;
     VS_TRY(vs_session_model(err, s, &m));
     vs_site site = output_site(m);
-    vs_request rq = {.keep = &site, .n_keep = 1};
-    VS_TRY(vs_args_mask(err, a, &rq.mask));
+    vs_request rq = {.keep = &site, .n_keep = 1, .mask = vs_args_mask(a)};
     vs_pass *p = NULL;
     vs_tensor t;
     size_t d = vs_model_info_of(m)->stack[0].d, *starts = vs_alloc(n + 1, sizeof *starts);
@@ -102,9 +101,6 @@ static vs_status embed_together(vs_err *err, vs_session *s, const vs_args *a, co
 }
 
 static vs_status run_embed(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
-    const char *how = vs_text(a, "pool");
-    if (strcmp(how, "cls") != 0 && strcmp(how, "mean") != 0)
-        return vs_fail(err, VS_E_USAGE, "embed: --pool wants mean or cls, not %s", how);
     vs_texts t;
     VS_TRY(vs_args_texts(err, s, a, &t));
     vs_status st = VS_OK;

@@ -7,8 +7,8 @@
 
 static const vs_opt opts[] = {
     {"to", 0, VS_OPT_TEXT, "FILE", "where to (wanted)", NULL, VS_COMPLETE_FILE},
-    {"as", 0, VS_OPT_TEXT, "FORMAT", "word2vec, word2vec-text, glove or npy, whatever FILE is called", NULL,
-     VS_COMPLETE_NONE},
+    {"as", 0, VS_OPT_TEXT, "word2vec|word2vec-text|glove|npy", "the format, whatever FILE is called", NULL,
+     VS_COMPLETE_CHOICE},
     {"limit", 0, VS_OPT_INT, "N", "only the first N rows of the space", NULL, VS_COMPLETE_NONE},
     {"run", 0, VS_OPT_INT, "ID", "a stored run instead of a space (runs lists them)", NULL, VS_COMPLETE_NONE},
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};

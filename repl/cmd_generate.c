@@ -24,7 +24,7 @@ static const vs_opt opts[] = {
      VS_COMPLETE_NONE},
     {"early-stop", 0, VS_OPT_TEXT, "likely|at-once|never",
      "with --beams: end when a better text is unlikely, as soon as B have ended, or when none is possible", "likely",
-     VS_COMPLETE_NONE},
+     VS_COMPLETE_CHOICE},
     {"stop", 0, VS_OPT_TEXT, "TEXT", "end when this appears", NULL, VS_COMPLETE_NONE},
     {"no-eos", 0, VS_OPT_FLAG, NULL, "go on past the end token", NULL, VS_COMPLETE_NONE},
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
@@ -109,8 +109,8 @@ static vs_status sample(vs_err *err, job *j, size_t i, vs_out *o) {
         w->id[w->n++] = id;
         size_t seen = w->text.len;
         st = show_new(err, w, w->n == j->most, o);
-        if (st == VS_OK && vs_interrupted()) break; /* what is written stays */
         if (stops(&w->text, seen, stop)) break;
+        if (st == VS_OK && w->n < j->most && vs_interrupted()) st = VS_E_STOPPED;
     }
     vs_out_stream(o, "\n", 1);
     return st;
@@ -246,13 +246,29 @@ static void close_job(job *j, size_t num) {
     vs_continuing_close(&j->from);
 }
 
+/* Ctrl-C in text i: what is written stays, and is the answer of what was asked for. */
+static vs_status stopped(vs_err *err, job *j, size_t i, bool several, vs_out *o) {
+    char which[64] = "";
+    if (j->num > 1) snprintf(which, sizeof which, "in text %zu of %zu, ", i + 1, j->num);
+    j->num = i + 1;
+    if (i || j->w[0].n) {
+        VS_TRY(show(err, j, several, o));
+        vs_out_flush_part(o);
+    }
+    return vs_fail(err, VS_E_STOPPED, "generate: stopped %safter %zu of %zu tokens", which, j->w[i].n, j->most);
+}
+
 static vs_status generate_one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several,
                               vs_out *o) {
     size_t num = (size_t)vs_int(a, "num");
     job j = {.s = s, .a = a, .most = (size_t)vs_int(a, "n"), .num = num, .beams = (size_t)vs_int(a, "beams")};
     vs_status st = open_job(err, &j, in);
     if (st == VS_OK && j.beams) st = search(err, &j, o);
-    for (size_t i = 0; st == VS_OK && !j.beams && i < num && !vs_interrupted(); i++) st = sample(err, &j, i, o);
+    for (size_t i = 0; st == VS_OK && !j.beams && i < num; i++) {
+        st = i && vs_interrupted() ? VS_E_STOPPED : sample(err, &j, i, o);
+        if (st == VS_E_STOPPED) st = stopped(err, &j, i, several, o);
+    }
+    if (st == VS_E_STOPPED && j.beams) st = vs_fail_in(err, "generate");
     if (st == VS_OK) st = show(err, &j, several, o);
     close_job(&j, num);
     return st;
@@ -274,19 +290,18 @@ static vs_status check_sampling(vs_err *err, const vs_args *a) {
 }
 
 static vs_status check_beams(vs_err *err, const vs_args *a) {
-    static const char *const drawn[] = {"temperature", "top-k", "top-p", "min-p", "seed", "stop", NULL};
-    const char *end = vs_text(a, "early-stop");
+    static const char *const drawn[] = {"temperature", "top-k", "top-p", "min-p", "seed", NULL};
     if (!vs_has(a, "beams")) return VS_OK;
     for (size_t i = 0; drawn[i]; i++)
         if (vs_has(a, drawn[i]))
             return vs_fail(err, VS_E_USAGE, "generate: --%s has no meaning with --beams, which draws nothing", drawn[i]);
+    if (vs_has(a, "stop"))
+        return vs_fail(err, VS_E_USAGE, "generate: --stop ends the one text that is being written; --beams has several at once");
     if (vs_int(a, "beams") < 1 || vs_int(a, "beams") > 1000)
         return vs_fail(err, VS_E_USAGE, "generate: --beams wants a number from 1 to 1000");
     if (vs_int(a, "num") > vs_int(a, "beams"))
         return vs_fail(err, VS_E_USAGE, "generate: %lld beams cannot give %lld texts", (long long)vs_int(a, "beams"),
                        (long long)vs_int(a, "num"));
-    if (strcmp(end, "likely") != 0 && strcmp(end, "at-once") != 0 && strcmp(end, "never") != 0)
-        return vs_fail(err, VS_E_USAGE, "generate: --early-stop wants likely, at-once or never, not %s", end);
     return isfinite(vs_real(a, "length-penalty"))
                ? VS_OK
                : vs_fail(err, VS_E_USAGE, "generate: --length-penalty wants a finite number");
@@ -315,6 +330,7 @@ const vs_cmd vs_cmd_generate = {
                "rules; --num\n"
                "then shows the best N.  --repetition divides the logits of tokens that are there already (multiplies "
                "those below 0).\n"
+               "Ctrl-C ends it with what is written so far (status 1).  --stop and --beams do not go together.\n"
                "Under edits that count positions from the end the whole text is run at each step: they mean another "
                "place each time.\n"
                "In a model of two stacks the encoder reads TEXT, the decoder goes on from --target (else its start token), and a "

@@ -57,6 +57,7 @@ static vs_status count_of(vs_err *err, const vs_args *a, size_t *k) {
     return VS_OK;
 }
 
+static const vs_opt mask_opts[] = {VS_MASK_OPT, {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 static const vs_opt next_opts[] = {{"k", 'k', VS_OPT_INT, "K", "how many", "10", VS_COMPLETE_NONE},
                                    VS_MASK_OPT,
                                    {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
@@ -69,9 +70,8 @@ static vs_status next_one(vs_err *err, vs_session *s, const vs_args *a, const vs
     const vs_tokenizer *tok;
     size_t k = 0;
     vs_pass *p;
-    vs_request rq = {.logits = VS_LOGITS_LAST};
+    vs_request rq = {.logits = VS_LOGITS_LAST, .mask = vs_args_mask(a)};
     VS_TRY(count_of(err, a, &k));
-    VS_TRY(vs_args_mask(err, a, &rq.mask));
     VS_TRY(head_of(err, s, "next", &m, &tok));
     VS_TRY(vs_session_run(err, s, in, &rq, &p));
     if (several) vs_out_text(o, 0, "text", in->text);
@@ -102,14 +102,14 @@ const vs_cmd vs_cmd_next = {.name = "next",
 
 /* Log-probability and rank of each token of the answer, from token `from` on, given the prompt and the answer's earlier
  * tokens. */
-static vs_status test_rows(vs_err *err, vs_session *s, const vs_tokenizer *tok, size_t V, const vs_text_input *in,
-                           size_t from, vs_out *o) {
+static vs_status test_rows(vs_err *err, vs_session *s, const vs_args *a, const vs_tokenizer *tok, size_t V,
+                           const vs_text_input *in, size_t from, vs_out *o) {
     static const vs_col cols[] = {
         {"token", VS_COL_TOKEN, 0, 0, NULL},      {"rank", VS_COL_INT, 0, 0, NULL},
         {"prob", VS_COL_PROB, 4, 0, NULL},        {"logit", VS_COL_REAL, 3, 0, NULL},
         {"first", VS_COL_TOKEN, 0, 0, "instead"}, {"first_prob", VS_COL_REAL, 4, 0, "its prob"}};
     vs_pass *p = NULL;
-    vs_request rq = {.logits = VS_LOGITS_ALL};
+    vs_request rq = {.logits = VS_LOGITS_ALL, .mask = vs_args_mask(a)};
     const vs_tokens *all = vs_text_grows(in);
     VS_TRY(vs_session_run_grown(err, s, in, from, &rq, &p));
     const float *logits = vs_pass_logits(p, NULL);
@@ -181,7 +181,7 @@ static vs_status run_test(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     vs_text_input in = {0};
     size_t from = 0;
     vs_status st = test_input(err, s, tok, vs_arg(a, 0), vs_arg(a, 1), &in, &from);
-    if (st == VS_OK) st = test_rows(err, s, tok, vs_model_info_of(m)->V, &in, from, o);
+    if (st == VS_OK) st = test_rows(err, s, a, tok, vs_model_info_of(m)->V, &in, from, o);
     vs_text_input_free(&in);
     return st;
 }
@@ -195,6 +195,7 @@ const vs_cmd vs_cmd_test = {.name = "test",
                             .style = VS_ARGS_WORDS,
                             .min_args = 2,
                             .max_args = 2,
+                            .opts = mask_opts,
                             .examples = test_examples,
                             .needs = VS_NEEDS_CAUSAL,
                             .run = run_test};
@@ -215,8 +216,7 @@ static vs_status fill_one(vs_err *err, vs_session *s, const vs_args *a, const vs
     for (size_t i = 0; mask >= 0 && i < t->n; i++) masks += t->id[i] == mask;
     if (!masks) return vs_fail(err, VS_E_RANGE, "fill: the text has no [MASK]: fill the [MASK] swan");
     vs_pass *p;
-    vs_request rq = {.logits = VS_LOGITS_ALL};
-    VS_TRY(vs_args_mask(err, a, &rq.mask));
+    vs_request rq = {.logits = VS_LOGITS_ALL, .mask = vs_args_mask(a)};
     VS_TRY(vs_session_run(err, s, in, &rq, &p));
     if (several) vs_out_text(o, 0, "text", in->text);
     vs_status st = VS_OK;
@@ -252,12 +252,12 @@ const vs_cmd vs_cmd_fill = {.name = "fill",
 /* ---- nsp ---- */
 
 /* BERT's next-sentence head (Devlin et al. 2018): its logit 0 is "B follows A", 1 "B was drawn at random". */
-static vs_status nsp_of(vs_err *err, vs_session *s, const char *first, const vs_tokens *t, vs_out *o) {
+static vs_status nsp_of(vs_err *err, vs_session *s, const vs_args *a, const vs_tokens *t, vs_out *o) {
     static const vs_site site = {.kind = VS_SITE_NSP, .layer = -1, .head = -1};
     vs_pass *p;
     vs_tensor view;
-    vs_request rq = {.keep = &site, .n_keep = 1};
-    VS_TRY(vs_session_run_text(err, s, first, t, &rq, &p));
+    vs_request rq = {.keep = &site, .n_keep = 1, .mask = vs_args_mask(a)};
+    VS_TRY(vs_session_run_text(err, s, vs_arg(a, 0), t, &rq, &p));
     vs_status st = vs_pass_site(err, p, site, 0, &view);
     if (st == VS_OK) {
         float logit[2];
@@ -279,7 +279,7 @@ static vs_status run_nsp(vs_err *err, vs_session *s, const vs_args *a, vs_out *o
         return vs_fail(err, VS_E_UNSUPPORTED, "nsp: %s has no next-sentence head", vs_model_info_of(m)->name);
     VS_TRY(vs_model_tokenizer(err, m, &tok));
     VS_TRY(vs_tokenize(err, tok, first, strlen(first), second, strlen(second), true, &t));
-    vs_status st = nsp_of(err, s, first, &t, o);
+    vs_status st = nsp_of(err, s, a, &t, o);
     vs_tokens_free(&t);
     return st;
 }
@@ -293,6 +293,7 @@ const vs_cmd vs_cmd_nsp = {
     .style = VS_ARGS_WORDS,
     .min_args = 2,
     .max_args = 2,
+    .opts = mask_opts,
     .examples = nsp_examples,
     .needs = VS_NEEDS_MODEL,
     .run = run_nsp};

@@ -142,11 +142,10 @@ static vs_status one(vs_err *err, vs_session *s, const vs_args *a, const vs_text
     const char *at = vs_text(a, "at"), *decoder_at = vs_text(a, "decoder-at");
     size_t from, n = in->given ? 2 : 1;
     lens l = {.m = m};
-    vs_request rq = {0};
+    vs_request rq = {.mask = vs_args_mask(a)};
     view v[2] = {{.name = NULL}, {.name = NULL}};
     vs_pass *p = NULL;
     for (size_t i = 0; i < n; i++) open_view(info, (int)i, in, &v[i]);
-    VS_TRY(vs_args_mask(err, a, &rq.mask));
     VS_TRY(vs_position_find(err, m, 0, in->text, &in->tokens, at, strlen(at), &from, &v[0].at));
     if (n > 1) VS_TRY(vs_position_find(err, m, 1, in->target, &in->decoder, decoder_at, strlen(decoder_at), &from, &v[1].at));
     VS_TRY(vs_model_tokenizer(err, m, &l.tok));

@@ -23,8 +23,7 @@ static vs_status score_one(vs_err *err, vs_session *s, const vs_args *a, const v
                        vs_model_info_of(m)->name);
     if (n < 2) return vs_fail(err, VS_E_RANGE, "score: one token alone has nothing before it to be predicted from");
     vs_pass *p;
-    vs_request rq = {.logits = VS_LOGITS_ALL};
-    VS_TRY(vs_args_mask(err, a, &rq.mask));
+    vs_request rq = {.logits = VS_LOGITS_ALL, .mask = vs_args_mask(a)};
     VS_TRY(vs_session_run(err, s, in, &rq, &p));
     const float *logits = vs_pass_logits(p, NULL);
     float *lp = vs_alloc(n, sizeof *lp);

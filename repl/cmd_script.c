@@ -191,7 +191,6 @@ static bool holds(json_t *have, const char *op, const char *want) {
 
 static vs_status run_assert(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     const vs_word *w = &a->rest_words->word[a->rest_at];
-    (void)o;
     static const char *const ops = " = != ~ < <= > >= ";
     char op[8];
     if (a->rest_words->n - a->rest_at != 3 || strlen(w[1].text) > 2)
@@ -213,6 +212,12 @@ static vs_status run_assert(vs_err *err, vs_session *s, const vs_args *a, vs_out
         free(text);
     }
     json_decref(answer);
+    if (st == VS_OK) {
+        vs_buf_clear(&b);
+        vs_buf_printf(&b, "{%s} %s %s %s", vs_arg(a, 0), w[0].text, w[1].text, w[2].text);
+        vs_out_text(o, VS_COL_JSON_ONLY | VS_COL_NO_CSV, "assert", b.s ? b.s : "");
+        vs_out_bool(o, VS_COL_JSON_ONLY | VS_COL_NO_CSV, "ok", true);
+    }
     vs_buf_free(&b);
     return st;
 }
@@ -222,7 +227,8 @@ const vs_cmd vs_cmd_assert = {
     .group = "study",
     .synopsis = "{COMMAND} PATH OP VALUE",
     .summary = "fail unless a command's JSON answer is as said",
-    .details = "PATH goes through the answer as --json prints it: results.0.key.  OP is = != ~ (contains) < <= > >=.",
+    .details = "PATH goes through the answer as --json prints it: results.0.key.  OP is = != ~ (contains) < <= > >=.\n"
+               "With --json what holds is said too: {\"assert\":\"{COMMAND} PATH OP VALUE\",\"ok\":true}.",
     .style = VS_ARGS_BLOCK,
     .min_args = 1,
     .examples = assert_examples,

@@ -110,9 +110,13 @@ const vs_cmd vs_cmd_sql = {
 static vs_status run_runs(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     (void)a;
     return query(err, s,
-                 "SELECT r.id AS id, m.arch AS model, r.text AS text, r.edits AS edits, r.mask AS mask, (SELECT count(*) FROM "
+                 /* by its name; two files of one name by their paths */
+                 "WITH m AS (SELECT id, path, coalesce(iif(json_valid(config), json_extract(config, '$.name'), NULL), path) AS name "
+                 "FROM models) "
+                 "SELECT r.id AS id, iif(EXISTS (SELECT 1 FROM m o WHERE o.name = m.name AND o.path <> m.path), m.path, m.name) AS "
+                 "model, r.text AS text, r.edits AS edits, r.mask AS mask, (SELECT count(*) FROM "
                  "activations a WHERE a.run = r.id) AS vectors, "
-                 "r.status AS status, r.at AS at FROM runs r LEFT JOIN models m ON m.id = r.model ORDER BY r.id",
+                 "r.status AS status, r.at AS at FROM runs r LEFT JOIN m ON m.id = r.model ORDER BY r.id",
                  false, "no pass is stored yet; dump keeps those of its texts, run too where the store is a file", o);
 }
 static const char *const runs_examples[] = {"runs", NULL};

@@ -147,7 +147,8 @@ static void offer_operand(offers *f, vs_session *s, const char *line, size_t sta
 
 static void offer_kind(offers *f, vs_session *s, vs_complete kind, const char *line, size_t start, bool *files) {
     switch (kind) {
-    case VS_COMPLETE_NONE: break;
+    case VS_COMPLETE_NONE:
+    case VS_COMPLETE_CHOICE: break;
     case VS_COMPLETE_WORD: offer_operand(f, s, line, start); break;
     case VS_COMPLETE_SITE: offer_sites(f, s); break;
     case VS_COMPLETE_SPACE: offer_spaces(f, s, ""); break;
@@ -213,8 +214,8 @@ typedef struct place {
     size_t from;       /* where it begins */
     const vs_cmd *cmd; /* NULL: its name is not written yet, or it is an expression */
     size_t after;      /* behind its name */
-    bool edit;         /* inside the braces of `with` */
-    bool none;         /* behind the braces of each and assert: nothing to offer */
+    bool edit;         /* inside the braces of `with`, or behind `edits add` */
+    bool none;         /* behind the braces of each, assert and edits: nothing to offer */
 } place;
 
 static size_t past_blanks(const char *line, size_t i, size_t end) {
@@ -222,12 +223,23 @@ static size_t past_blanks(const char *line, size_t i, size_t end) {
     return i;
 }
 
+static size_t word_end(const char *line, size_t i, size_t end) {
+    while (i < end && line[i] != ' ' && line[i] != '{') i++;
+    return i;
+}
+
+/* edits add EDIT: an edit as those of `with`. */
+static bool adds_edit(const char *line, size_t end, const place *p) {
+    size_t verb = past_blanks(line, p->after, end), stop = word_end(line, verb, end);
+    return p->cmd && p->cmd->style == VS_ARGS_RAW && p->cmd->complete == VS_COMPLETE_SITE && stop < end && stop - verb == 3 &&
+           !memcmp(line + verb, "add", 3);
+}
+
 /* The command that begins at p->from; of `time COMMAND`, that COMMAND. */
 static void read_command(const char *line, size_t end, place *p) {
     for (;;) {
         p->from = past_blanks(line, p->from, end);
-        size_t stop = p->from;
-        while (stop < end && line[stop] != ' ' && line[stop] != '{') stop++;
+        size_t stop = word_end(line, p->from, end);
         p->cmd = stop < end && !p->edit ? vs_command_find(line + p->from, stop - p->from) : NULL;
         p->after = stop;
         if (!p->cmd || p->cmd->style != VS_ARGS_COMMAND) return;
@@ -249,16 +261,20 @@ static place find_place(const char *line, size_t start) {
             if (!close) break;
             i = (size_t)(close - line);
         } else if (line[i] == ';') {
-            p = (place){.from = i + 1, .edit = depth && is_with(open[depth - 1].cmd)};
+            p = (place){.from = i + 1, .edit = depth && (is_with(open[depth - 1].cmd) || adds_edit(line, i, &open[depth - 1]))};
         } else if (line[i] == '{' && depth < DEEPEST) {
             read_command(line, i + 1, &p);
             open[depth++] = p;
-            p = (place){.from = i + 1, .edit = is_with(p.cmd)};
+            p = (place){.from = i + 1, .edit = is_with(p.cmd) || adds_edit(line, i + 1, &p)};
         } else if (line[i] == '}' && depth) {
             p = (place){.from = i + 1, .none = !is_with(open[--depth].cmd)};
         }
     }
     read_command(line, start, &p);
+    if (adds_edit(line, start, &p)) {
+        p = (place){.from = past_blanks(line, word_end(line, past_blanks(line, p.after, start), start), start), .edit = true};
+        read_command(line, start, &p);
+    }
     return p;
 }
 
@@ -288,7 +304,7 @@ char **vs_complete_line(vs_session *s, const char *line, size_t start, size_t en
         if (!f.n) offer_operand(&f, s, line, start);
     } else if (!p.cmd)
         offer_operand(&f, s, line, start);
-    else if (value && strchr(value->arg, '|'))
+    else if (value && value->complete == VS_COMPLETE_CHOICE)
         offer_choices(&f, value->arg);
     else if (value)
         offer_kind(&f, s, value->complete, line, start, files);

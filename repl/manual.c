@@ -38,7 +38,7 @@ static const char *const places[][2] = {
     {"head(5,1,ov,EXPR)", "a vector through a map of head 1 of block 5: its weights alone, no bias, norm or rotation; q k v to "
                           "the head's width, o back from it; ov = o(v(x)), what it writes where it looks at x; qk, what a "
                           "query x looks for: its dot product with another vector is their score, unscaled.  Attention "
-                          "reads the stream after its norm, \"the king\"@5.attn.norm[-1]"},
+                          "reads the stream after its norm, \"the king\"@5.attn.norm[-1].  Of two stacks the decoder's"},
     {"file(\"a.npy\"), file(\"a.safetensors:name\")", "a vector from a file"},
     {"$royal", "a vector you named"},
     {"unit(x) mean(a, b) project(x, y) reject(x, y) pc(1)", "functions; + - * / count between blanks only"}};

@@ -17,8 +17,12 @@
 
 /* ---- names ---- */
 
-static const char *const method_names[] = {[VS_ANALOGY_ADD] = "3cosadd", [VS_ANALOGY_MUL] = "3cosmul", [VS_ANALOGY_PAIR] = "pairdirection"};
-static const char *const rules_names[] = {[VS_RULES_GENSIM] = "gensim"};
+#define WORD(name, word) word,
+#define AND(name, word) " " word
+static const char *const method_names[] = {VS_ANALOGY_METHODS(WORD)}, *const rules_names[] = {VS_ANALOGY_RULES(WORD)};
+static const char all_methods[] = VS_ANALOGY_METHODS(AND), all_rules[] = VS_ANALOGY_RULES(AND);
+#undef WORD
+#undef AND
 
 enum { METHODS = sizeof method_names / sizeof *method_names, RULES = sizeof rules_names / sizeof *rules_names };
 
@@ -31,7 +35,7 @@ vs_status vs_analogy_method_find(vs_err *err, const char *name, vs_analogy_metho
             *out = (vs_analogy_method)i;
             return VS_OK;
         }
-    return vs_fail(err, VS_E_UNKNOWN, "no method is called %s; there are 3cosadd, 3cosmul, pairdirection", name);
+    return vs_fail(err, VS_E_UNKNOWN, "no method is called %s; there are%s", name, all_methods);
 }
 
 vs_status vs_analogy_rules_find(vs_err *err, const char *name, vs_analogy_rules *out) {
@@ -40,7 +44,7 @@ vs_status vs_analogy_rules_find(vs_err *err, const char *name, vs_analogy_rules 
             *out = (vs_analogy_rules)i;
             return VS_OK;
         }
-    return vs_fail(err, VS_E_UNKNOWN, "no rules are called %s; there are gensim's", name);
+    return vs_fail(err, VS_E_UNKNOWN, "no rules are called %s; there are%s", name, all_rules);
 }
 
 /* ---- the questions ---- */

@@ -10,12 +10,22 @@
  *   ADD   cos(x,b) - cos(x,a) + cos(x,c)                  3CosAdd: the row nearest to b - a + c
  *   MUL   cos'(x,b) cos'(x,c) / (cos'(x,a) + 0.001)       3CosMul, cos' = (cos + 1) / 2
  *   PAIR  cos(x - c, b - a)                               PairDirection */
-typedef enum vs_analogy_method { VS_ANALOGY_ADD, VS_ANALOGY_MUL, VS_ANALOGY_PAIR } vs_analogy_method;
+#define VS_ANALOGY_METHODS(METHOD) METHOD(ADD, "3cosadd") METHOD(MUL, "3cosmul") METHOD(PAIR, "pairdirection")
+#define VS_ANALOGY_RULES(RULES) RULES(GENSIM, "gensim")
+typedef enum vs_analogy_method {
+#define METHOD(name, word) VS_ANALOGY_##name,
+    VS_ANALOGY_METHODS(METHOD)
+#undef METHOD
+} vs_analogy_method;
 
 /* Whose rules.  GENSIM: KeyedVectors.evaluate_word_analogies - the first 300,000 rows, words compared in upper case, the
  * most frequent spelling meant; a question with a word that is not there is left out; the rows of a, b, c are no answers,
  * nor are other spellings of them among the five best (were all five that, the fifth is the answer). */
-typedef enum vs_analogy_rules { VS_RULES_GENSIM } vs_analogy_rules;
+typedef enum vs_analogy_rules {
+#define RULES(name, word) VS_RULES_##name,
+    VS_ANALOGY_RULES(RULES)
+#undef RULES
+} vs_analogy_rules;
 
 typedef struct vs_analogy_options {
     vs_analogy_method method;

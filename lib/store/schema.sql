@@ -12,7 +12,7 @@ CREATE TABLE models (
     mtime       INTEGER NOT NULL,           -- seconds since 1970
     header_hash INTEGER NOT NULL,           -- of the file's header, which names every tensor
     arch        TEXT NOT NULL,              -- 'gemma3'
-    config      TEXT NOT NULL,              -- JSON
+    config      TEXT NOT NULL,              -- JSON: {"name": what it went by}
     UNIQUE (path, size, mtime, header_hash)
 );
 

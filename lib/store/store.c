@@ -2,6 +2,7 @@
 #include "store_impl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -295,6 +296,15 @@ vs_status vs_store_open(vs_err *err, const char *path, vs_store **out) {
     }
     *out = st;
     return VS_OK;
+}
+
+bool vs_store_is(const char *path) {
+    static const char magic[] = "SQLite format 3"; /* and its NUL */
+    char head[sizeof magic] = "";
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe is waited for by no one */
+    bool is = fd >= 0 && read(fd, head, sizeof head) == (ssize_t)sizeof head && !memcmp(head, magic, sizeof magic);
+    if (fd >= 0) close(fd);
+    return is;
 }
 
 void vs_store_close(vs_store *st) {

@@ -15,6 +15,7 @@ typedef int64_t vs_id;
  * folder) | VS_E_FORMAT (not a vecscope file; a newer version: which) | VS_E_BUSY (locked by another process for 5 s). */
 vs_status vs_store_open(vs_err *err, const char *path, vs_store **out) VS_MUST_CHECK;
 void vs_store_close(vs_store *st);
+bool vs_store_is(const char *path); /* whether an SQLite file is there */
 const char *vs_store_path(const vs_store *st);
 bool vs_store_read_only(const vs_store *st); /* the file could be opened for reading only: what stores is VS_E_IO */
 

@@ -54,6 +54,15 @@ static const struct {
     {"near queen --in W", "W_E", "W_E:"},
     {"next the --no", "--no-special", NULL},
     {"embed the --pool ", "mean", "queen"},
+    {"embed the --pool c", "cls", "mean"},
+    {"generate the --early-stop ", "at-once", "queen"},
+    {"next the --mask ", "causal", "queen"},
+    {"nsp the --mask f", "full", NULL},
+    {"test the --mask ", "full", NULL},
+    {"export --as ", "glove", NULL},
+    {"eval analogies f --method 3cosm", "3cosmul", "3cosadd"},
+    {"eval analogies f --method ", "pairdirection", "(files)"},
+    {"eval analogies f --rules ", "gensim", "(files)"},
     {"help ne", "near", "new"},
     {"use W", "W_U", NULL},
     {"set ex", "exact-key", NULL},
@@ -72,6 +81,16 @@ static const struct {
     {"with {zero 3.mlp_out; sca", "scale", NULL},
     {"with {add 3.mlp_out que", "queen", "query("},
     {"with {zero 3.mlp_out} ne", "next", "new"},
+    {"edits ", "clear", "3."},
+    {"edits add ", "zero", "zelda"},
+    {"edits add ze", "zero", "zelda"},
+    {"edits add zero 3.m", "3.mlp_out", "4.mlp_out"},
+    {"edits add {ze", "zero", "zelda"},
+    {"edits add {zero 3.mlp_out; sca", "scale", NULL},
+    {"edits add {add 3.mlp_out que", "queen", "query("},
+    {"edits add {zero 3.mlp_out} ", NULL, "near"},
+    {"edits add zero 3.mlp_out; nea", "near", "zero"},
+    {"edits drop ", NULL, "zero"},
     {"time with {zero 3.mlp_out} time nea", "near", NULL},
     {"each w in 1..2 { nea", "near", "zero"},
     {"each w in 1..2 { near que", "queen", NULL},
@@ -105,6 +124,20 @@ static void completes(void **state) {
     vs_buf_free(&out);
     vs_out_free(&o);
     vs_session_free(s);
+}
+
+/* Every option that names its words offers them and refuses others. */
+static void choices(void **state) {
+    (void)state;
+    size_t found = 0;
+    for (const vs_cmd *const *c = vs_command_table; *c; c++)
+        for (const vs_opt *o = (*c)->opts; o && o->name; o++) {
+            if (!o->arg || !strchr(o->arg, '|')) continue;
+            if (o->complete != VS_COMPLETE_CHOICE) fail_msg("%s --%s %s completes nothing", (*c)->name, o->name, o->arg);
+            if (o->fallback && !strstr(o->arg, o->fallback)) fail_msg("%s --%s: %s is none of %s", (*c)->name, o->name, o->fallback, o->arg);
+            found++;
+        }
+    assert_true(found > 10);
 }
 
 /* ---- a terminal ---- */
@@ -247,7 +280,7 @@ static void pictures(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(completes), cmocka_unit_test(fits), cmocka_unit_test(visible),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(completes), cmocka_unit_test(choices), cmocka_unit_test(fits), cmocka_unit_test(visible),
                                        cmocka_unit_test(pictures)};
     vs_threads_set(1);
     return cmocka_run_group_tests(tests, NULL, NULL);
