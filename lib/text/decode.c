@@ -207,7 +207,7 @@ static void ctc(const vs__decode_step *d, const strings *in, strings *out) {
         put_replaced(&a, s, n, d->a, d->an, "", 0);
         if (d->flag && a.len) {
             vs_buf_clear(&b);
-            vs_buf_put(&b, a.s, clean_up(a.s, a.len));
+            vs_buf_put(&b, a.s, unclean(a.s, a.len) ? clean_up(a.s, a.len) : a.len);
             vs_buf_clear(&a);
             if (b.len) put_replaced(&a, b.s, b.len, d->b, d->bn, " ", 1);
         }
