@@ -61,7 +61,7 @@ static void product_t_span(void *arg, size_t o0, size_t o1, int worker) {
     size_t bytes = vs_dtype_of(p->w->dtype)->block_bytes;
     vs__weights part = {(const unsigned char *)p->w->data + o0 * bytes, p->w->stride[0], p->w->dtype};
     vs__kernels_in_use()->matmul_t(p->x, p->rows, p->in, p->ldx, part, p->b ? p->b + o0 : NULL, p->y + o0, o1 - o0,
-                                   p->ldy, p->panels + (size_t)worker * p->in * VS__T_OUTS);
+                                   p->ldy, p->panels + (size_t)worker * VS__T_PANEL(p->in));
 }
 
 vs_status vs_matmul_t(vs_err *err, const float *x, size_t rows, size_t in, size_t ldx, const vs_tensor *w,
@@ -72,7 +72,7 @@ vs_status vs_matmul_t(vs_err *err, const float *x, size_t rows, size_t in, size_
         return vs_fail(err, VS_E_UNSUPPORTED, "product with transposed weights of type %s", info->name);
     size_t floats;
     float *panels = NULL;
-    if (vs_mul(in, (size_t)vs_threads() * VS__T_OUTS, &floats)) panels = vs_alloc(floats, sizeof *panels);
+    if (in < SIZE_MAX / 2 && vs_mul(VS__T_PANEL(in), (size_t)vs_threads(), &floats)) panels = vs_alloc(floats, sizeof *panels);
     if (!panels) return vs_fail(err, VS_E_NOMEM, "no memory for a panel of %zu rows of weights", in);
     product p = {x, b, rows, in, ldx, ldy, w, y, panels};
     vs_parallel_for(out, grain_of(rows, in, out, VS__T_OUTS), product_t_span, &p);

@@ -11,14 +11,17 @@ typedef struct vs__weights {
     vs_dtype dtype;
 } vs__weights;
 
-enum { VS__T_OUTS = 64 }; /* outputs that matmul_t takes at a time */
+/* Outputs that matmul_t takes at a time, and the floats of its panel: their rows, a little apart so that they lie in
+ * different cache sets. */
+enum { VS__T_OUTS = 96 };
+#define VS__T_PANEL(in) ((((in) + 15) / 16 * 16 + 16) * VS__T_OUTS)
 
 typedef struct vs__kernels {
     const char *name;
     void (*widen)(vs_dtype t, const void *src, float *dst, size_t n);
     void (*matmul)(const float *x, size_t rows, size_t in, size_t ldx, vs__weights w, const float *b, float *y,
                    size_t outs, size_t ldy);
-    /* w [in, outs], panel [in, VS__T_OUTS] scratch */
+    /* w [in, outs], panel [VS__T_PANEL(in)] scratch */
     void (*matmul_t)(const float *x, size_t rows, size_t in, size_t ldx, vs__weights w, const float *b, float *y,
                      size_t outs, size_t ldy, float *panel);
     float (*dot)(const float *x, const float *y, size_t n);

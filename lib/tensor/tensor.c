@@ -5,6 +5,7 @@
 #include "kernels.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const vs_dtype_info dtypes[VS_DTYPE_COUNT] = {
 #define DTYPE(name, words, gguf, st, n, bytes) [VS_##name] = {words, gguf, st, n, bytes},
@@ -78,9 +79,12 @@ bool vs_tensor_in_rows(const vs_tensor *t) {
 void vs_tensor_widen_row(const vs_tensor *t, size_t r, float *out) {
     const char *row = vs_tensor_row(t, r);
     size_t n = vs_tensor_cols(t);
+    size_t step = t->ndim ? t->stride[t->ndim - 1] : 0;
     if (vs_tensor_in_rows(t)) vs_widen(t->dtype, row, out, n);
+    else if (t->dtype == VS_F32)
+        for (size_t i = 0; i < n; i++) memcpy(out + i, row + i * step, sizeof *out);
     else
-        for (size_t i = 0, step = t->stride[t->ndim - 1]; i < n; i++) vs_widen(t->dtype, row + i * step, out + i, 1);
+        for (size_t i = 0; i < n; i++) vs_widen(t->dtype, row + i * step, out + i, 1);
 }
 
 vs_status vs_tensor_row_f32(vs_err *err, const vs_tensor *t, size_t r, float *out) {

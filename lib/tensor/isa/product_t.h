@@ -1,83 +1,116 @@
 /* product_t.h - y = x W for weights stored [in, out], with the bits of the product by their transposed copy.
  *
- * Lanes now hold outputs that stand side by side, and the sixteen partial sums of kernels.h are taken one after the
- * other: for l in 0..15 the elements l, l + 16, … of k.  Their tree at the end is the same. */
+ * Several rows: VS__T_OUTS columns of W are turned into rows of a panel, and the product over rows (product.h) does the
+ * rest.  One row is not worth that: W is read in its own order, and each output has its sixteen partial sums in memory. */
 
+enum { T_SIDE = 16 }; /* rows and columns turned at a time */
+
+/* The 16 x 16 numbers at w, row stride ldw, to p with columns as rows. */
 #if defined(VS_ISA_avx512)
-enum { T_ROWS = 6, T_VECTORS = 4 };
+static void turn_block(const float *w, size_t ldw, float *p, size_t ldp) {
+    __m512 a[16], b[16];
+    UNROLLED (i, 16) a[i] = _mm512_loadu_ps(w + i * ldw);
+    UNROLLED (i, 8) { /* pairs of rows, element by element */
+        b[2 * i] = _mm512_unpacklo_ps(a[2 * i], a[2 * i + 1]);
+        b[2 * i + 1] = _mm512_unpackhi_ps(a[2 * i], a[2 * i + 1]);
+    }
+    UNROLLED (i, 4) { /* fours */
+        a[4 * i] = _mm512_shuffle_ps(b[4 * i], b[4 * i + 2], 0x44);
+        a[4 * i + 1] = _mm512_shuffle_ps(b[4 * i], b[4 * i + 2], 0xee);
+        a[4 * i + 2] = _mm512_shuffle_ps(b[4 * i + 1], b[4 * i + 3], 0x44);
+        a[4 * i + 3] = _mm512_shuffle_ps(b[4 * i + 1], b[4 * i + 3], 0xee);
+    }
+    UNROLLED (j, 4) { /* and the quarters of a vector */
+        __m512 lo = _mm512_shuffle_f32x4(a[j], a[4 + j], 0x88), hi = _mm512_shuffle_f32x4(a[j], a[4 + j], 0xdd);
+        __m512 lo2 = _mm512_shuffle_f32x4(a[8 + j], a[12 + j], 0x88), hi2 = _mm512_shuffle_f32x4(a[8 + j], a[12 + j], 0xdd);
+        _mm512_storeu_ps(p + j * ldp, _mm512_shuffle_f32x4(lo, lo2, 0x88));
+        _mm512_storeu_ps(p + (4 + j) * ldp, _mm512_shuffle_f32x4(hi, hi2, 0x88));
+        _mm512_storeu_ps(p + (8 + j) * ldp, _mm512_shuffle_f32x4(lo, lo2, 0xdd));
+        _mm512_storeu_ps(p + (12 + j) * ldp, _mm512_shuffle_f32x4(hi, hi2, 0xdd));
+    }
+}
 #elif defined(VS_ISA_avx2)
-enum { T_ROWS = 6, T_VECTORS = 2 };
-#elif defined(VS_ISA_neon)
-enum { T_ROWS = 6, T_VECTORS = 4 };
+static void turn8(const float *w, size_t ldw, float *p, size_t ldp) {
+    __m256 a[8], b[8];
+    UNROLLED (i, 8) a[i] = _mm256_loadu_ps(w + i * ldw);
+    UNROLLED (i, 4) {
+        b[2 * i] = _mm256_unpacklo_ps(a[2 * i], a[2 * i + 1]);
+        b[2 * i + 1] = _mm256_unpackhi_ps(a[2 * i], a[2 * i + 1]);
+    }
+    UNROLLED (i, 2) {
+        a[4 * i] = _mm256_shuffle_ps(b[4 * i], b[4 * i + 2], 0x44);
+        a[4 * i + 1] = _mm256_shuffle_ps(b[4 * i], b[4 * i + 2], 0xee);
+        a[4 * i + 2] = _mm256_shuffle_ps(b[4 * i + 1], b[4 * i + 3], 0x44);
+        a[4 * i + 3] = _mm256_shuffle_ps(b[4 * i + 1], b[4 * i + 3], 0xee);
+    }
+    UNROLLED (j, 4) {
+        _mm256_storeu_ps(p + j * ldp, _mm256_permute2f128_ps(a[j], a[4 + j], 0x20));
+        _mm256_storeu_ps(p + (4 + j) * ldp, _mm256_permute2f128_ps(a[j], a[4 + j], 0x31));
+    }
+}
+static void turn_block(const float *w, size_t ldw, float *p, size_t ldp) {
+    for (size_t i = 0; i < 16; i += 8)
+        for (size_t j = 0; j < 16; j += 8) turn8(w + i * ldw + j, ldw, p + j * ldp + i, ldp);
+}
 #else
-enum { T_ROWS = 2, T_VECTORS = 1 };
+static void turn_block(const float *w, size_t ldw, float *p, size_t ldp) {
+    for (size_t j = 0; j < 16; j++)
+        for (size_t i = 0; i < 16; i++) p[j * ldp + i] = w[i * ldw + j];
+}
 #endif
-enum { T_WIDTH = T_VECTORS * PASS }; /* outputs of a tile; VS__T_OUTS is a multiple */
 
-/* R rows of x times T_WIDTH columns of w [n, …] into y [R, T_WIDTH]. */
-INLINE void tile_t_of(const size_t R, const float *x, size_t ldx, const float *w, size_t ldw, size_t n, float *y) {
-    float sums[16][T_ROWS][T_WIDTH];
-    for (size_t lane = 0; lane < 16; lane++) {
-        vpass a[T_ROWS][T_VECTORS];
-        UNROLLED (r, R)
-            UNROLLED (c, T_VECTORS) a[r][c] = p_set(0);
-        for (size_t k = lane; k < n; k += 16) {
-            vpass row[T_VECTORS];
-            UNROLLED (c, T_VECTORS) row[c] = p_load(w + k * ldw + c * PASS);
-            UNROLLED (r, R) {
-                vpass xr = p_set(x[r * ldx + k]);
-                UNROLLED (c, T_VECTORS) a[r][c] = p_fma(xr, row[c], a[r][c]);
-            }
+/* Columns [o0, o0 + some) of W as rows of the panel, each of `ldp` floats; what is beyond W is 0. */
+static void turn_columns(vs__weights w, size_t in, size_t o0, size_t some, float *panel, size_t ldp) {
+    size_t bytes = vs_dtype_of(w.dtype)->block_bytes, wide = (some + T_SIDE - 1) / T_SIDE * T_SIDE;
+    bool aligned = w.dtype == VS_F32 && w.stride % sizeof(float) == 0 && (uintptr_t)w.p % sizeof(float) == 0;
+    float rows[T_SIDE * VS__T_OUTS];
+    for (size_t k = 0; k < in; k += T_SIDE) {
+        size_t n = in - k < T_SIDE ? in - k : T_SIDE, ld = w.stride / sizeof(float);
+        const float *from = (const float *)(const void *)(w.p + k * w.stride + o0 * bytes);
+        if (!aligned || some < wide || n < T_SIDE) {
+            if (some < wide || n < T_SIDE) memset(rows, 0, sizeof rows);
+            for (size_t i = 0; i < n; i++) widen(w.dtype, w.p + (k + i) * w.stride + o0 * bytes, rows + i * VS__T_OUTS, some);
+            from = rows, ld = VS__T_OUTS;
         }
-        bool filled = n % 16 != 0 && lane >= n % 16; /* the dot form adds a +0 here, which matters to -0 */
-        UNROLLED (r, R)
-            UNROLLED (c, T_VECTORS) p_store(&sums[lane][r][c * PASS], filled ? p_add(a[r][c], p_set(0)) : a[r][c]);
+        for (size_t o = 0; o < wide; o += T_SIDE) turn_block(from + o, ld, panel + o * ldp + k, ldp);
     }
-    for (size_t r = 0; r < R; r++)
-        for (size_t c = 0; c < T_WIDTH; c += PASS) {
-            vpass t[16];
-            UNROLLED (l, 16) t[l] = p_load(&sums[l][r][c]);
-            UNROLLED (l, 8) t[l] = p_add(t[l], t[l + 8]);
-            UNROLLED (l, 4) t[l] = p_add(t[l], t[l + 4]);
-            p_store(y + r * T_WIDTH + c, p_add(p_add(t[0], t[2]), p_add(t[1], t[3])));
-        }
 }
 
-/* How many of so many rows a tile takes. */
-static size_t rows_of_tile(size_t rows) {
-    if (rows >= T_ROWS) return T_ROWS;
-    return T_ROWS > 2 && rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
-}
-
-static void tile_t(size_t rows, const float *x, size_t ldx, const float *w, size_t ldw, size_t n, float *y) {
-    switch (rows) {
-    case T_ROWS: tile_t_of(T_ROWS, x, ldx, w, ldw, n, y); break;
-#if !defined(VS_ISA_scalar)
-    case 4: tile_t_of(4, x, ldx, w, ldw, n, y); break;
-    case 2: tile_t_of(2, x, ldx, w, ldw, n, y); break;
-#endif
-    default: tile_t_of(1, x, ldx, w, ldw, n, y); break;
+/* One row: element k of every output goes into its partial sum k mod 16, k ascending. */
+static void row_t(const float *x, size_t in, vs__weights w, size_t o0, size_t some, float *y) {
+    enum { OUTS = VS__T_OUTS };
+    size_t bytes = vs_dtype_of(w.dtype)->block_bytes;
+    float sums[16][OUTS] = {{0}}, row[OUTS] = {0};
+    for (size_t k = 0; k < in; k++) {
+        const uint8_t *p = w.p + k * w.stride + o0 * bytes;
+        vpass xk = p_set(x[k]);
+        float *s = sums[k % 16];
+        const float *wk = (const float *)(const void *)p;
+        if (w.dtype != VS_F32 || some < OUTS || (uintptr_t)p % sizeof(float)) widen(w.dtype, p, row, some), wk = row;
+        for (size_t o = 0; o < OUTS; o += PASS) p_store(s + o, p_fma(xk, p_load(wk + o), p_load(s + o)));
     }
+    if (in % 16) /* the dot form adds a +0 to the sums that the last step lacks, which matters to -0 */
+        for (size_t l = in % 16; l < 16; l++)
+            for (size_t o = 0; o < OUTS; o += PASS) p_store(sums[l] + o, p_add(p_load(sums[l] + o), p_set(0)));
+    for (size_t half = 8; half; half /= 2)
+        for (size_t l = 0; l < half; l++)
+            for (size_t o = 0; o < OUTS; o += PASS)
+                p_store(sums[l] + o, p_add(p_load(sums[l] + o), p_load(sums[l + half] + o)));
+    memcpy(y, sums[0], some * sizeof *y);
 }
 
 static void matmul_t(const float *x, size_t rows, size_t in, size_t ldx, vs__weights w, const float *b, float *y,
                      size_t outs, size_t ldy, float *panel) {
-    size_t bytes = vs_dtype_of(w.dtype)->block_bytes;
+    size_t ldp = VS__T_PANEL(in) / VS__T_OUTS;
     for (size_t o0 = 0; o0 < outs; o0 += VS__T_OUTS) {
         size_t some = outs - o0 < VS__T_OUTS ? outs - o0 : VS__T_OUTS;
-        if (some < VS__T_OUTS) memset(panel, 0, in * VS__T_OUTS * sizeof *panel);
-        for (size_t k = 0; k < in; k++) widen(w.dtype, w.p + k * w.stride + o0 * bytes, panel + k * VS__T_OUTS, some);
-        for (size_t r = 0, done; r < rows; r += done) {
-            done = rows_of_tile(rows - r);
-            for (size_t c = 0; c < some; c += T_WIDTH) {
-                float t[T_ROWS * T_WIDTH];
-                tile_t(done, x + r * ldx, ldx, panel + c, VS__T_OUTS, in, t);
-                for (size_t i = 0; i < done; i++)
-                    for (size_t j = 0; j < T_WIDTH && c + j < some; j++) {
-                        size_t o = o0 + c + j;
-                        y[(r + i) * ldy + o] = b ? t[i * T_WIDTH + j] + b[o] : t[i * T_WIDTH + j];
-                    }
-            }
+        if (rows == 1) {
+            row_t(x, in, w, o0, some, y + o0);
+            if (b) add_into(y + o0, b + o0, y + o0, some);
+            continue;
         }
+        turn_columns(w, in, o0, some, panel, ldp);
+        vs__weights turned = {(const uint8_t *)panel, ldp * sizeof *panel, VS_F32};
+        matmul(x, rows, in, ldx, turned, b ? b + o0 : NULL, y + o0, some, ldy);
     }
 }
