@@ -29,6 +29,8 @@ import zipfile
 
 MB = 1e6
 BLOCK = 1 << 20
+LOCK_TRIES = 10
+PARENT = os.getppid()  # who wants it: once that is gone, killed, no one does
 OFFLINE = ("NewConnectionError", "NameResolutionError", "Temporary failure in name resolution", "Network is unreachable",
            "ConnectTimeout", "ProxyError", "Connection refused", "Connection reset", "Read timed out")
 
@@ -123,6 +125,8 @@ def pip_download(requirement, to, temporary, tick):
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=dict(os.environ, TMPDIR=temporary))
         try:
             while child.poll() is None:
+                if os.getppid() != PARENT:
+                    raise KeyboardInterrupt
                 tick(size_below(temporary))
                 time.sleep(0.1)
         except BaseException:
@@ -251,10 +255,14 @@ def fetch(folder, name, parts, files):
     downloads = os.path.join(folder, ".download")
     os.makedirs(downloads, exist_ok=True)
     lock = open(os.path.join(folder, ".lock"), "w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise Failed("another process is fetching it") from None
+    for again in range(LOCK_TRIES, -1, -1):  # one that was killed a moment ago is about to end
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except OSError:
+            if not again:
+                raise Failed("another process is fetching it") from None
+            time.sleep(0.1)
     shutil.rmtree(os.path.join(downloads, "tmp"), ignore_errors=True)
 
     progress = Progress(name, sum(size for _, _, size in parts))

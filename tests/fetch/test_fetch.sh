@@ -114,6 +114,16 @@ check "and says how to go on" tells "$why" "fetch it again to go on"
 run stop "${rows_big[@]}"
 check "and goes on" whole stop
 
+# whoever asked is killed: the download ends with it, and the same fetch goes on at once
+PYTHONPATH="$tmp/slow" bash -c 'python3 datasets/fetch.py "$@" & wait' - "$tmp/orphan" orphan "${rows_big[@]}" >/dev/null 2>&1 </dev/null &
+child=$!
+for _ in $(seq 100); do [ -e "$tmp/orphan/.download/tmp/begun" ] && break; sleep 0.1; done
+kill -KILL "$child"
+wait "$child" 2>/dev/null
+run orphan "${rows_big[@]}"
+check "what was killed is gone on with" ends 0
+check "and is whole" whole orphan
+
 env -u PYTHONPATH -u PIP_NO_INDEX -u PIP_FIND_LINKS PIP_INDEX_URL=http://127.0.0.1:9/simple \
     python3 datasets/fetch.py "$tmp/offline" offline "${rows_big[@]}" >"$tmp/why" 2>"$tmp/said" </dev/null
 status=$? why=$(cat "$tmp/why")
