@@ -1,11 +1,14 @@
 /* alloc.c - see alloc.h. */
+#define _DEFAULT_SOURCE /* madvise */
 #include "alloc.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define ALIGN ((size_t)64)
+#define WIDE_PAGE ((size_t)2 << 20)
 #define ARENA_BLOCK ((size_t)64 * 1024)
 
 static atomic_size_t alloc_count, alloc_fail_at;
@@ -30,11 +33,23 @@ static bool must_fail(void) {
     return at && now >= at;
 }
 
-void *vs_alloc(size_t n, size_t size) {
+static void *aligned_to(size_t align, size_t n, size_t size) {
     size_t bytes;
-    if (!vs_mul(n, size, &bytes) || bytes > SIZE_MAX - ALIGN || must_fail()) return NULL;
-    bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN;
-    return aligned_alloc(ALIGN, bytes ? bytes : ALIGN);
+    if (!vs_mul(n, size, &bytes) || bytes > SIZE_MAX - align || must_fail()) return NULL;
+    bytes = (bytes + align - 1) / align * align;
+    return aligned_alloc(align, bytes ? bytes : align);
+}
+
+void *vs_alloc(size_t n, size_t size) { return aligned_to(ALIGN, n, size); }
+
+void *vs_alloc_wide(size_t n, size_t size) {
+    size_t bytes;
+    if (!vs_mul(n, size, &bytes) || bytes < 2 * WIDE_PAGE) return vs_alloc(n, size);
+    void *p = aligned_to(WIDE_PAGE, n, size);
+#ifdef MADV_HUGEPAGE
+    if (p) (void)madvise(p, bytes, MADV_HUGEPAGE); /* a wish: without it nothing is lost but time */
+#endif
+    return p;
 }
 
 void *vs_zalloc(size_t n, size_t size) {

@@ -72,7 +72,7 @@ static vs_status check(vs_err *err, const vs_model *m, const vs_request *rq) {
 
 static vs_status reserve(vs_err *err, float **mem, size_t *cap, size_t want) {
     if (want <= *cap) return VS_OK;
-    float *p = vs_alloc(want, sizeof *p);
+    float *p = vs_alloc_wide(want, sizeof *p);
     if (!p) return vs_fail(err, VS_E_NOMEM, "%zu MB for a pass", want * sizeof *p >> 20);
     vs_free(*mem);
     *mem = p;
@@ -92,7 +92,7 @@ static vs_status new_pass(vs_err *err, const vs_model *m, vs_plan *plan, vs_pass
     plan->spare = NULL;
     if (!p) {
         p = vs_zalloc(1, sizeof *p);
-        if (p) p->mem = vs_alloc(plan->kept, sizeof *p->mem);
+        if (p) p->mem = vs_alloc_wide(plan->kept, sizeof *p->mem);
         if (p) p->effects = vs_alloc(plan->n_edits, sizeof *p->effects);
         if (!p || !p->mem || !p->effects) {
             vs__pass_destroy(p);
