@@ -27,7 +27,7 @@ typedef struct binder {
     vs_model *m;
     const vs_config *config;
     const vs_file *file;
-    const char *where;
+    const char *where, *tensors; /* for messages: where the description is, and the tensors */
     const char *const *prefix; /* those a tensor may carry */
     const char *usual;         /* the one that the embedding carries */
     vs_dict names;             /* name -> index in the file */
@@ -38,16 +38,16 @@ enum { NAME_MAX_BYTES = 160 };
 
 static vs_status index_names(vs_err *err, binder *b) {
     size_t n = vs_file_tensor_count(b->file);
-    if (n > UINT32_MAX) return vs_fail(err, VS_E_FORMAT, "%s: %zu tensors", b->where, n);
+    if (n > UINT32_MAX) return vs_fail(err, VS_E_FORMAT, "%s: %zu tensors", b->tensors, n);
     b->used = vs_zalloc(n, sizeof *b->used);
-    if (!b->used) return vs_fail(err, VS_E_NOMEM, "%s: %zu tensors", b->where, n);
+    if (!b->used) return vs_fail(err, VS_E_NOMEM, "%s: %zu tensors", b->tensors, n);
     VS_TRY(vs_dict_reserve(err, &b->names, n));
     for (size_t i = 0; i < n; i++) {
         const char *name;
         bool added;
         vs_file_tensor(b->file, i, &name);
         VS_TRY(vs_dict_add(err, &b->names, name, strlen(name), (uint32_t)i, &added));
-        if (!added) return vs_fail(err, VS_E_FORMAT, "%s: tensor %s is there twice", b->where, name);
+        if (!added) return vs_fail(err, VS_E_FORMAT, "%s: tensor %s is there twice", b->tensors, name);
     }
     return VS_OK;
 }
@@ -178,18 +178,18 @@ static vs_status check_tensor(vs_err *err, const binder *b, int stack, const vs_
     for (int i = 0; same && i < ndim; i++) same = t->shape[i] == want[i];
     if (!same) {
         char wanted[64], found[64];
-        return vs_fail(err, VS_E_SHAPE, "%s: tensor %s (%s): want %s, file has %s", b->where, name, words,
+        return vs_fail(err, VS_E_SHAPE, "%s: tensor %s (%s): want %s, file has %s", b->tensors, name, words,
                        vs_shape_text(want, ndim, wanted, sizeof wanted),
                        vs_shape_text(t->shape, t->ndim, found, sizeof found));
     }
     const vs_dtype_info *type = vs_dtype_of(t->dtype);
     if (!vs_dtype_is_real(t->dtype))
         return vs_fail(err, VS_E_UNSUPPORTED, "%s: tensor %s (%s) is %s; weights may be f8 to f64, bf16 or quantised blocks",
-                       b->where, name, words, type->name);
+                       b->tensors, name, words, type->name);
     bool in_rows = ndim == 1 ? row->lie != VS_LIE_PAIRS : row->lie != VS_LIE_IN_OUT && row->lie != VS_LIE_QKV_IN_OUT;
     if (type->block > 1 && (!in_rows || (ndim == 1 && row->lie != VS_LIE_WHOLE)))
         return vs_fail(err, VS_E_UNSUPPORTED, "%s: tensor %s (%s) is %s, whose blocks cannot be taken apart this way",
-                       b->where, name, words, type->name);
+                       b->tensors, name, words, type->name);
     return VS_OK;
 }
 
@@ -199,11 +199,11 @@ static bool kept_wide(vs_role role) { return !strchr(roles[role].shape, ',') || 
 static vs_status widen_small(vs_err *err, const binder *b, const vs_bind *row, const char *name, vs_weight *w) {
     size_t n = vs_tensor_count(&w->t), cols = vs_tensor_cols(&w->t);
     w->vec = vs_arena_alloc(&b->m->arena, n, sizeof *w->vec);
-    if (!w->vec) return vs_fail(err, VS_E_NOMEM, "%s: tensor %s", b->where, name);
+    if (!w->vec) return vs_fail(err, VS_E_NOMEM, "%s: tensor %s", b->tensors, name);
     for (size_t r = 0; r * cols < n; r++) VS_TRY(vs_tensor_row_f32(err, &w->t, r, w->vec + r * cols));
     for (size_t i = 0; i < n; i++) {
         if (!isfinite(w->vec[i]))
-            return vs_fail(err, VS_E_NUMERIC, "%s: tensor %s (%s): element %zu is %s", b->where, name, roles[row->role].words,
+            return vs_fail(err, VS_E_NUMERIC, "%s: tensor %s (%s): element %zu is %s", b->tensors, name, roles[row->role].words,
                            i, isnan(w->vec[i]) ? "not a number" : "infinite");
         if (row->transform == VS_PLUS_ONE) w->vec[i] = 1.0f + w->vec[i];
     }
@@ -242,7 +242,7 @@ static vs_status missing(vs_err *err, const binder *b, int stack, const vs_bind 
     char wanted[64];
     int ndim = stored_shape(b->m, stack, row, want);
     const char *part = part_words[row->part];
-    return vs_fail(err, VS_E_FORMAT, "%s: %s%s%sno tensor %s (%s, %s)", b->where, part ? "its " : "", part ? part : "",
+    return vs_fail(err, VS_E_FORMAT, "%s: %s%s%sno tensor %s (%s, %s)", b->tensors, part ? "its " : "", part ? part : "",
                    part ? " is not whole: " : "", name, roles[row->role].words,
                    vs_shape_text(want, ndim, wanted, sizeof wanted));
 }
@@ -328,7 +328,7 @@ static vs_status check_rest(vs_err *err, const binder *b) {
         for (size_t k = 0; !known && !b->config->gguf && k < slots && ignore[k]; k++) known = matches(ignore[k], name);
         if (known) continue;
         char found[64];
-        return vs_fail(err, VS_E_FORMAT, "%s: tensor %s %s has no place in %s", b->where, name,
+        return vs_fail(err, VS_E_FORMAT, "%s: tensor %s %s has no place in %s", b->tensors, name,
                        vs_shape_text(t->shape, t->ndim, found, sizeof found), b->m->arch->name);
     }
     return VS_OK;
@@ -367,10 +367,10 @@ static vs_status derive_numbers(vs_err *err, binder *b) {
         while (row->name && row->role != VS_ROLE_EMBED) row++;
         char name[NAME_MAX_BYTES];
         const vs_tensor *t = row->name ? look_up(b, row, 0, name, NULL) : NULL;
-        if (!t) return vs_fail(err, VS_E_FORMAT, "%s: no tensor of the %s", b->where, roles[VS_ROLE_EMBED].words);
+        if (!t) return vs_fail(err, VS_E_FORMAT, "%s: no tensor of the %s", b->tensors, roles[VS_ROLE_EMBED].words);
         hp[VS_HP_V] = t->ndim == 2 ? (double)t->shape[0] : 0; /* another shape is refused when it is bound */
         if (hp[VS_HP_V] < 1 || hp[VS_HP_V] > INT32_MAX)
-            return vs_fail(err, VS_E_SHAPE, "%s: tensor %s: %.0f rows", b->where, name, hp[VS_HP_V]);
+            return vs_fail(err, VS_E_SHAPE, "%s: tensor %s: %.0f rows", b->tensors, name, hp[VS_HP_V]);
     }
     return VS_OK;
 }
@@ -530,7 +530,7 @@ static void fill_info(vs_model *m) {
 
 vs_status vs__model_bind(vs_err *err, vs_model *m, const vs_config *c, const vs_file *file) {
     static const char *const no_prefix[] = {"", NULL};
-    binder b = {.m = m, .config = c, .file = file, .where = c->where};
+    binder b = {.m = m, .config = c, .file = file, .where = c->where, .tensors = vs_file_path(file)};
     b.prefix = c->gguf ? no_prefix : c->arch->hub_prefix;
     m->arch = c->arch;
     vs_status s;

@@ -59,14 +59,17 @@ static bool text_is(const fact *f, const char *s) {
     return f->kind == FACT_TEXT && f->n == strlen(s) && memcmp(f->s, s, f->n) == 0;
 }
 
-/* The value at a dotted path of an object; NULL where a step is missing or no object. */
-static const json_t *at_path(const json_t *j, const char *path) {
+/* The value at a dotted path of an object; NULL where a step is missing.  *stuck: a step is no object, so what it should
+ * hold cannot be there. */
+static const json_t *at_path(const json_t *j, const char *path, bool *stuck) {
     char step[KEY_MAX];
+    *stuck = false;
     while (j && *path) {
         size_t n = strcspn(path, ".");
         if (n >= sizeof step) return NULL;
         memcpy(step, path, n);
         step[n] = '\0';
+        *stuck = !json_is_object(j) && !json_is_null(j);
         j = json_object_get(j, step);
         path += n + (path[n] == '.');
     }
@@ -78,8 +81,11 @@ static fact find(const vs_config *c, const char *key) {
         char full[KEY_MAX];
         return fact_of_meta(vs_file_meta(c->gguf, vs__fill(key, c->arch ? c->arch->gguf_name : "", full, sizeof full)));
     }
-    fact f = fact_of_json(at_path(c->top, key));
-    return !f.json && c->top != c->root ? fact_of_json(at_path(c->root, key)) : f;
+    bool stuck;
+    fact f = fact_of_json(at_path(c->top, key, &stuck));
+    if (!f.json && !stuck && c->top != c->root) f = fact_of_json(at_path(c->root, key, &stuck));
+    if (stuck) f.kind = FACT_OTHER;
+    return f;
 }
 
 /* Which settings a family is built for; the first that differs is named. */
@@ -231,8 +237,10 @@ vs_status vs__config_act(vs_err *err, const vs_config *c, const vs_stack *s, vs_
                 *out = acts[i].act;
                 return VS_OK;
             }
+        if (f.kind != FACT_TEXT)
+            return vs_fail(err, VS_E_FORMAT, "%s: %s is not the name of a non-linearity", c->where, c->arch->hub_act[k]);
         return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s \"%.*s\" is no non-linearity that vecscope has", c->where,
-                       c->arch->hub_act[k], f.kind == FACT_TEXT ? (int)(f.n < 40 ? f.n : 40) : 0, f.s ? f.s : "");
+                       c->arch->hub_act[k], (int)(f.n < 40 ? f.n : 40), f.s);
     }
     return VS_OK;
 }
@@ -250,6 +258,8 @@ static fact window_list(const vs_config *c) {
 
 vs_status vs__config_windowed(vs_err *err, const vs_config *c, size_t L, double pattern, double from, bool *windowed) {
     fact list = window_list(c);
+    if (list.kind != FACT_LIST && list.kind != FACT_NONE && !(c->gguf && list.kind == FACT_NUMBER))
+        return vs_fail(err, VS_E_FORMAT, "%s: what says which layers have a window is no list of %zu", c->where, L);
     if (list.kind != FACT_LIST) {
         size_t every = (size_t)pattern;
         for (size_t l = 0; l < L; l++) windowed[l] = (double)l >= from && (!every || (l + 1) % every != 0);
