@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """bench.py - vecscope beside the programs people use for the same work.
 
-    make bench [BENCH_PYTHON=python] [BENCH="--only gemma"] [BENCH_OUT=docs/bench.md]
+    make bench [BENCH_PYTHON=python] [BENCH_LENS=python] [BENCH="--only gemma"] [BENCH_OUT=docs/bench.md]
 
     python3 -m venv peers && peers/bin/pip install -r tests/bench/requirements.txt     # BENCH_PYTHON=peers/bin/python
+    python3 -m venv lens && lens/bin/pip install torch transformer-lens                # BENCH_LENS=lens/bin/python
 
 A group of figures is measured in rounds, vecscope and each of its peers taking turns in processes of their own, so that
 what else happens on the machine falls on all; the table shows medians over the rounds.  BENCH_PYTHON names a Python that
 can import the peers (xllamacpp, gensim, faiss, apsw and sqlite_vec, torch and transformers); one that is missing is shown
-as not run.  Needs the models of the catalogue (make fetch).
+as not run.  Needs the models of the catalogue (make fetch).  BENCH_LENS names one with TransformerLens, which wants packages of its
+own; the model of GPT-2's shape that it and vecscope take apart (498 MB, random weights) is made by BENCH_PYTHON where there is none.
 """
 
 import argparse
@@ -32,6 +34,8 @@ MB = 1e6
 cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "vecscope")
 GEMMA = os.path.join(cache, "gemma3-270m", "gemma-3-270m-q4_k_m.gguf")
 MINILM = os.path.join(cache, "minilm-l6")
+GPT2 = os.path.join(cache, "bench", "gpt2-small-random")
+GPT2_TOKENIZER = os.path.join(ROOT, "tests", "data", "fixtures", "gpt2", "tokenizer.json")
 GLOVE = [os.path.join(cache, "glove-6b-50d", name) for name in ("glove-6b-50d.npy", "words.txt")]
 
 
@@ -101,6 +105,20 @@ def analogies():
     return {"eval": answer["seconds"], "accuracy": answer["accuracy"]}
 
 
+def models():
+    """Passes and sweeps inside one process (bench_models.c); None where there is no model and nobody to make one."""
+    if not os.path.exists(os.path.join(settings.gpt2, "model.safetensors")):
+        os.makedirs(os.path.dirname(settings.gpt2), exist_ok=True)
+        made = run_peer("gpt2_small")
+        if "missing" in made:
+            return None
+    done = subprocess.run([settings.models, settings.gpt2, str(settings.threads), "1" if settings.quick else "5"],
+                          capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"bench: {done.stderr.strip()}")
+    return {name: value for name, value in json.loads(done.stdout).items() if name != "isa"}
+
+
 def prompt_ids(n=512):
     """The first n tokens of the sentences, repeated as needed."""
     if not prompt_ids.ids:
@@ -127,6 +145,10 @@ def peer_arguments(name):
         return [GEMMA, ids_file(), threads]
     if name == "sentences":
         return [MINILM, SENTENCES, threads]
+    if name == "gpt2_small":
+        return [settings.gpt2]
+    if name == "lens":
+        return [settings.gpt2, GPT2_TOKENIZER, threads, "1" if settings.quick else "5"]
     if name == "analogies":
         return GLOVE + [settings.questions]
     script, which = name.split(":")
@@ -135,13 +157,14 @@ def peer_arguments(name):
 
 def run_peer(name):
     """{"versions", "figures"} or {"missing"} of one process of a peer."""
-    if not settings.python:
-        return {"missing": "BENCH_PYTHON"}
+    python = settings.lens if name == "lens" else settings.python
+    if not python:
+        return {"missing": "BENCH_LENS" if name == "lens" else "BENCH_PYTHON"}
     environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
     environment.update(OMP_NUM_THREADS=str(settings.threads), OPENBLAS_NUM_THREADS=str(settings.threads),
                        TOKENIZERS_PARALLELISM="false", HF_HUB_OFFLINE="1")
     script = os.path.join(HERE, "peers", name.split(":")[0] + ".py")
-    done = subprocess.run([settings.python, script] + peer_arguments(name), env=environment,
+    done = subprocess.run([python, script] + peer_arguments(name), env=environment,
                           capture_output=True, text=True, check=False)
     lines = done.stdout.splitlines()
     if done.returncode or not lines or not lines[-1].startswith("{"):
@@ -157,10 +180,12 @@ GROUPS = [
     Group("gemma", gemma, ["llama_cpp"], 5),
     Group("vectors", vectors, ["neighbours:faiss", "neighbours:numpy", "neighbours:gensim", "neighbours:sqlite-vec"], 3),
     Group("sentences", sentences, ["sentences"], 3),
+    Group("models", models, ["lens"], 3),
 ]
 ANALOGIES = Group("analogies", analogies, ["analogies"], 1)
 
-# unit: how a figure is shown.  limit: "<= x" or ">= x" of our figure, "ratio >= x" of ours to the first peer's.
+# unit: how a figure is shown.  limit: "<= x" or ">= x" of our figure, "ratio >= x" of ours to the first peer's; by the
+# instruction set where it depends on that.
 Row = collections.namedtuple("Row", "group work figure unit limit peers")
 ROWS = [
     Row("gemma", "Gemma 3 270M: start → first token", "first", "s", "<= 0.3", None),
@@ -174,6 +199,12 @@ ROWS = [
     Row("vectors", "… later: start → first answer", "answer", "s", "", []),
     Row("sentences", "MiniLM: 1 sentence → vector", "one", "ms", "<= 3", None),
     Row("sentences", "… 32 sentences", "many", "ms", "<= 85", None),
+    Row("models", "GPT-2 small's shape: opened, 498 MB", "open", "ms", "", None),
+    Row("models", "… every site kept, 12 tokens", "keep12", "ms", {"AVX2": "<= 25", "AVX-512": "<= 25"}, None),
+    Row("models", "… 64 tokens", "keep64", "ms", {"AVX2": "<= 90", "AVX-512": "<= 60"}, None),
+    Row("models", "… 512 tokens", "keep512", "ms", {"AVX2": "<= 680", "AVX-512": "<= 450"}, None),
+    Row("models", "… 12 × 12 patches over 12 tokens", "patch", "s", {"AVX2": "<= 0.6", "AVX-512": "<= 0.4"}, None),
+    Row("models", "… 144 heads silenced one by one", "ablate", "s", {"AVX2": "<= 0.95", "AVX-512": "<= 0.6"}, None),
     Row("analogies", "questions-words, 300,000 words", "eval", "s", "<= 0.5", None),
     Row("analogies", "… answered right", "accuracy", "share", "", None),
 ]
@@ -187,7 +218,10 @@ def measure(group):
     for turn in range(1 if settings.quick else group.rounds):
         if sys.stderr.isatty():
             print(f"\r{group.name}: round {turn + 1} of {group.rounds}  ", end="", file=sys.stderr, flush=True)
-        for name, value in group.ours().items():
+        ours = group.ours()
+        if ours is None:
+            return {}, {}, {}
+        for name, value in ours.items():
             figures["vecscope"][name].append(value)
         for peer in group.peers:
             if peer in missing:
@@ -224,6 +258,8 @@ def verdict(limit, unit, ours, ratio):
 def lines_of(row, result):
     """The table lines of a row: one for vecscope beside its first peer, then one for each further peer."""
     medians, versions, missing = result
+    if "vecscope" not in medians:
+        return [(row.work, "not run: no model", "", "", "")], None
     ours = medians["vecscope"][row.figure]
     group = next(g for g in GROUPS + [ANALOGIES] if g.name == row.group)
     peers = [p for p in (group.peers if row.peers is None else row.peers) if p in missing or row.figure in medians.get(p, {})]
@@ -236,7 +272,8 @@ def lines_of(row, result):
         name = ", ".join(f"{n} {v}" for n, v in versions[peer].items())
         better = ours / theirs if row.unit in MORE_IS_BETTER else theirs / ours
         cells.append((f"{show(theirs, row.unit)} ({name})", better))
-    limit, kept = verdict(row.limit, row.unit, ours, cells[0][1] if cells else None)
+    limit = row.limit.get(isa(), "") if isinstance(row.limit, dict) else row.limit
+    limit, kept = verdict(limit, row.unit, ours, cells[0][1] if cells else None)
     mark = {None: "", True: " ✓", False: " ✗"}[kept]
     first = cells[0] if cells else ("", None)
     lines = [(row.work, show(ours, row.unit), first[0], first[1], limit + mark)]
@@ -260,14 +297,18 @@ def markdown(lines):
 
 # ---- the machine ----
 
+def isa():
+    flags = open("/proc/cpuinfo").read()
+    asked = {"avx512": "AVX-512", "avx2": "AVX2", "scalar": "baseline"}.get(os.environ.get("VS_ISA"))
+    return asked or ("AVX-512" if "avx512bw" in flags else "AVX2" if "avx2" in flags else "baseline")
+
+
 def machine():
     cpu = "unknown CPU"
     for line in open("/proc/cpuinfo"):
         if line.startswith("model name"):
             cpu = line.split(":", 1)[1].strip()
             break
-    flags = open("/proc/cpuinfo").read()
-    isa = os.environ.get("VS_ISA") or ("AVX-512" if "avx512bw" in flags else "AVX2" if "avx2" in flags else "baseline")
     memory = next(int(line.split()[1]) / 2**20 for line in open("/proc/meminfo") if line.startswith("MemTotal"))
     try:
         favoured = int(open("/proc/self/autogroup").read().split()[-1]) < 0
@@ -275,7 +316,7 @@ def machine():
         favoured = False
     realtime = os.sched_getscheduler(0) != os.SCHED_OTHER
     priority = ", at real-time priority" if realtime else ", preferred to other programs" if favoured or os.nice(0) < 0 else ""
-    return f"{cpu}, {os.cpu_count()} cores ({settings.threads} used{priority}), {isa}, {memory:.0f} GB"
+    return f"{cpu}, {os.cpu_count()} cores ({settings.threads} used{priority}), {isa()}, {memory:.0f} GB"
 
 
 def cpu_seconds():
@@ -310,6 +351,10 @@ What is measured:
   given the vector and return row numbers; gensim looks its word up.
 - *storing*: from the mapped npy file and its word list into a new SQLite file, synced, less the time of a process that finds
   it there; sqlite-vec's inserts alone. *Opened for the first time*: the whole process, which makes the mapped cache beside the file.
+- *opened*: vecscope maps the file and binds its tensors; transformers' from_pretrained, for TransformerLens, reads them.
+- *every site kept*: inside the process, random ids, all logits, and every hook point but attn.result, which TransformerLens leaves out too; TransformerLens's run_with_cache.
+- *patches*, *heads silenced*: the stream that enters each block, at each position, put in place from another text; each head's
+  mix of values at zero: 144 of either, the next token's logits of all.  One vs_sweep(); TransformerLens's run_with_hooks for each.
 - *sentences*: from text to the mean of the last hidden states; {sentences} sentences of 5 to 26 words, packed in one pass
   by vecscope, padded by transformers.
 """
@@ -343,8 +388,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="vecscope beside its peers")
     parser.add_argument("--vecscope", default=os.path.join(ROOT, "vecscope"))
     parser.add_argument("--python", default=os.environ.get("BENCH_PYTHON"), help="a Python that can import the peers")
+    parser.add_argument("--lens", default=os.environ.get("BENCH_LENS"), help="a Python that can import transformer_lens")
+    parser.add_argument("--models", default=os.path.join(ROOT, "build", "release", "tests", "bench", "bench_models"), help="the program that measures passes")
+    parser.add_argument("--gpt2", default=os.environ.get("BENCH_GPT2") or GPT2, help="where the model of GPT-2's shape is, or is put")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--only", help="gemma, vectors, sentences, analogies: some, with commas between")
+    parser.add_argument("--only", help="gemma, vectors, sentences, models, analogies: some, with commas between")
     parser.add_argument("--questions", help="questions-words.txt: measure analogies too (gensim takes most of a minute)")
     parser.add_argument("--quick", action="store_true", help="one round")
     parser.add_argument("--out", help="write the page here, as Markdown")
