@@ -100,6 +100,21 @@ static inline double distance(const float *got, const float *want, size_t rows, 
     return worst;
 }
 
+/* A measured number or count for docs/models.md (make models): a line of the file that VS_ROWS names, where it is set. */
+static inline void family_row(const char *name, const char *column, const char *fmt, ...) VS_PRINTF(3, 4);
+static inline void family_row(const char *name, const char *column, const char *fmt, ...) {
+    const char *path = getenv("VS_ROWS");
+    FILE *f = path ? fopen(path, "a") : NULL;
+    va_list ap;
+    if (!f) return;
+    fprintf(f, "%s\t%s\t", name, column);
+    va_start(ap, fmt);
+    vfprintf(f, fmt, ap);
+    va_end(ap);
+    fputc('\n', f);
+    fclose(f);
+}
+
 static inline vs_site site_named(const vs_model *m, const char *fmt, ...) VS_PRINTF(2, 3);
 static inline vs_site site_named(const vs_model *m, const char *fmt, ...) {
     char name[96];
