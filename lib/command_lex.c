@@ -98,8 +98,8 @@ static void unquote(const char *s, size_t n, char *out) {
     }
     bool inside = false;
     for (size_t i = 0; i < n; i++) {
-        if (s[i] == '{' && !inside) { /* a block stays as written */
-            size_t end = skip_braces(&x, i);
+        size_t end = s[i] == '{' && !inside ? skip_braces(&x, i) : 0; /* 0 too where a group of the line began before it */
+        if (end) { /* a block stays as written */
             memcpy(out + k, s + i, end - i);
             k += end - i;
             i = end - 1;
