@@ -3,7 +3,7 @@
  *   simple     a session: open a model or a space by name, evaluate an expression, ask for neighbours     session.h
  *   explicit   models, tokenizers, spaces and the store as objects of their own        model/model.h text/tokenizer.h
  *                                                                                       space/space.h store/store.h
- *   advanced   passes with sites kept and edits made                                    model/run.h model/sample.h
+ *   advanced   passes with sites kept and edits made, gradients               model/run.h model/sample.h model/grad.h
  *
  * Every call that can fail returns a vs_status and fills a vs_err (base/status.h).  Numbers are f32 unless a
  * declaration says otherwise; letters are the field's: T positions, d model width, H heads, dh head width,
@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "io/format.h"
 #include "model/convert.h"
+#include "model/grad.h"
 #include "model/model.h"
 #include "model/run.h"
 #include "model/sample.h"

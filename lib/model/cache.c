@@ -40,6 +40,7 @@ static void shape_of(vs_buf *b, const vs_request *rq) {
     const vs_variants *v = rq->variants;
     put_size(b, v ? v->n : 0);
     if (v) put(b, v->layer, v->n * sizeof *v->layer), put(b, v->first, v->n * sizeof *v->first);
+    put_size(b, rq->reverse);
     put_size(b, rq->kv ? 1 + (rq->decoder.rows && vs_kv_rows(rq->kv)) : 0); /* the first stack runs once */
     put_size(b, open && rq->kv ? vs_kv_rows(rq->kv) : 0);
 }

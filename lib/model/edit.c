@@ -1,6 +1,6 @@
 /* edit.c - interventions: nodes that change some positions of a slot, or mask edges of attention. */
 #include "../base/dict.h"
-#include "exec.h"
+#include "grad_impl.h"
 
 #include <math.h>
 #include <string.h>
@@ -13,10 +13,9 @@ typedef struct view {
     size_t first, count; /* its rows are the positions [first, first + count) */
 } view;
 
-static view view_of(const vs_exec *x, int slot, size_t seq) {
+static view view_of(const vs_exec *x, int slot, float *base, size_t seq) {
     const vs_slot *s = &x->plan->slot[slot];
     const vs_rows *r = &x->plan->of[s->set];
-    float *base = vs__slot(x, slot);
     size_t T = vs__rows(r, seq), first = vs__first(x, r, seq), row = s->heads * s->width;
     if (s->kind == VS_ROWS_EDGES) {
         const size_t *edges = r->edges[s->cross];
@@ -94,17 +93,14 @@ static vs_status vector_for(vs_err *err, const vs_exec *x, const vs_edit *e, con
     return VS_OK;
 }
 
-vs_status vs__forward_edit(vs_err *err, const vs_exec *x, const vs_node *n) {
-    const vs_edit *e = &x->rq->edits[n->edit];
-    vs_edit_effect *effect = &x->pass->effects[n->edit];
-    float *in = vs__slot(x, n->in[0]), *out = vs__slot(x, n->out);
-    if (in != out) memcpy(out, in, x->plan->slot[n->out].size * sizeof *out);
+/* What an edit does to the values `out` of its node. */
+static vs_status apply(vs_err *err, const vs_exec *x, const vs_node *n, const vs_edit *e, float *out, vs_edit_effect *effect) {
     const vs_rows *r = vs__set_of(x, n->out);
     double sum = 0;
     bool before = false; /* its positions lie in the cached rows: it was done when they were made */
     for (size_t seq = 0; seq < r->n_seqs; seq++) {
         if (!meant_for(e, seq)) continue;
-        view v = view_of(x, n->out, seq);
+        view v = view_of(x, n->out, out, seq);
         size_t from, to;
         if (!resolve(e->at, vs__positions(x, r, seq), &from, &to)) continue;
         before |= from < x->prior[e->site.stack];
@@ -123,6 +119,30 @@ vs_status vs__forward_edit(vs_err *err, const vs_exec *x, const vs_node *n) {
     }
     effect->change = sqrt(sum);
     return effect->hits || before ? VS_OK : hits_nothing(err, x, e, "no text has such a position");
+}
+
+vs_status vs__forward_edit(vs_err *err, const vs_exec *x, const vs_node *n) {
+    float *in = vs__slot(x, n->in[0]), *out = vs__slot(x, n->out);
+    if (in != out) memcpy(out, in, x->plan->slot[n->out].size * sizeof *out);
+    return apply(err, x, n, &x->rq->edits[n->edit], out, &x->pass->effects[n->edit]);
+}
+
+/* The way back of an edit is an edit of the gradient: what was set is cut off, what was added makes no difference, a
+ * factor and a projection (which is its own transpose) come again. */
+vs_status vs__backward_edit(vs_err *err, const vs_back *b, const vs_node *n, const float *dy, float *const dx[3]) {
+    vs_edit e = b->x.rq->edits[n->edit];
+    vs_edit_effect effect = {0};
+    memcpy(dx[0], dy, b->x.plan->slot[n->out].size * sizeof *dy);
+    if (e.kind == VS_EDIT_ADD) return VS_OK;
+    if (e.kind == VS_EDIT_SET) e.vec = NULL;
+    return apply(err, &b->x, n, &e, dx[0], &effect);
+}
+
+/* A cut edge weighs nothing whatever its score was: the softmax has passed nothing back to it. */
+vs_status vs__backward_cut(vs_err *err, const vs_back *b, const vs_node *n, const float *dy, float *const dx[3]) {
+    (void)err;
+    memcpy(dx[0], dy, b->x.plan->slot[n->out].size * sizeof *dy);
+    return VS_OK;
 }
 
 /* Cut keys [k0, k1) out of a row of scores [S]; *sum grows by the squared difference that this makes to the pattern. */
@@ -151,7 +171,7 @@ vs_status vs__forward_cut(vs_err *err, const vs_exec *x, const vs_node *n) {
     bool before = false;
     for (size_t seq = 0; seq < r->n_seqs; seq++) {
         if (!meant_for(e, seq)) continue;
-        view v = view_of(x, n->out, seq);
+        view v = view_of(x, n->out, out, seq);
         size_t S = v.width, from, to, k0, k1;
         size_t h0 = e->site.head < 0 ? 0 : (size_t)e->site.head, h1 = e->site.head < 0 ? v.heads : h0 + 1;
         if (!resolve(e->at, vs__positions(x, r, seq), &from, &to) || !resolve(e->keys, S, &k0, &k1)) continue;

@@ -8,6 +8,7 @@ struct vs_pass {
     vs_plan *plan;
     const vs_model *m;
     float *mem;              /* [plan->kept] the kept slots */
+    size_t cap;              /* floats that mem has room for */
     vs_edit_effect *effects; /* [plan->n_edits] */
 };
 
@@ -32,7 +33,7 @@ typedef struct vs_exec {
 } vs_exec;
 
 typedef vs_status vs_op_fn(vs_err *err, const vs_exec *x, const vs_node *n);
-#define OP(name, fn, in_place, root, words) vs_op_fn vs__forward_##fn;
+#define OP(name, fn, in_place, root, reads, words) vs_op_fn vs__forward_##fn;
 #include "ops.def"
 #undef OP
 extern vs_op_fn *const vs__forward[VS_OP_COUNT];
@@ -67,6 +68,12 @@ static inline void vs__visible(const vs_node *n, size_t pos, size_t S, size_t *l
     *hi = n->causal ? pos + 1 : n->n && S - pos > n->n ? pos + n->n : S;
 }
 
+/* vs__bucket() - the bucket of the distance from a query's position to a key's. */
+static inline size_t vs__bucket(const vs_stack_state *st, size_t pos, size_t key) {
+    size_t ahead = key > pos ? key - pos : 0, behind = pos > key ? pos - key : 0;
+    return st->bucket[ahead ? st->far + (ahead < st->far ? ahead : st->far) : behind < st->far ? st->far - behind : 0];
+}
+
 /* vs__sinus_at() - [d] the sinusoid of a position; ready before a pass runs.
  * vs__rope_at() - cos [n/2] then sin [n/2] of a position for a ROPE node; the tables are ready before a pass runs. */
 const float *vs__sinus_at(const vs_exec *x, size_t pos);
@@ -79,6 +86,16 @@ void vs__pass_destroy(vs_pass *p);
  * vs__blame_weight() - after such a failure: the message names the weight that holds one, where there is such a weight. */
 vs_status vs__pass_finite(vs_err *err, const vs_pass *p) VS_MUST_CHECK;
 void vs__blame_weight(vs_err *err, const vs_model *m);
+
+/* vs__run() - vs_run(), in the memory of an earlier pass, which is freed (may be NULL). */
+vs_status vs__run(vs_err *err, vs_model *m, const vs_request *rq, vs_pass *old, vs_pass **out) VS_MUST_CHECK;
+
+/* vs__site_view() - the numbers of a site that lie at `data` as its slot's do, as vs_pass_site() shows them. */
+vs_status vs__site_view(vs_err *err, const vs_pass *p, vs_site s, int slot, const float *data, size_t seq, vs_tensor *out) VS_MUST_CHECK;
+
+/* vs__attend_open() - the pattern of an ATTEND node into p, [heads, T, S] of each text, and where s is not NULL the scores
+ * of what each query sees; of a query that the node does not compute nothing is written.  The bits of SCORES and SOFTMAX. */
+vs_status vs__attend_open(vs_err *err, const vs_exec *x, const vs_node *n, float *s, float *p) VS_MUST_CHECK;
 
 /* edit.c */
 uint64_t vs__edits_hash(const vs_request *rq);

@@ -26,13 +26,7 @@ static vs_status prune(vs_err *err, vs_plan *p) {
     return VS_OK;
 }
 
-typedef struct buffer {
-    size_t size, offset;
-    bool busy;
-} buffer;
-
-/* A free buffer for `size` floats: the smallest that fits, else the largest, enlarged, else a new one. */
-static int take(buffer *buf, int *n, size_t size) {
+int vs__buffer_take(vs_buffer *buf, int *n, size_t size) {
     int best = -1;
     for (int i = 0; i < *n; i++) {
         if (buf[i].busy) continue;
@@ -49,9 +43,21 @@ static int take(buffer *buf, int *n, size_t size) {
     return best;
 }
 
+/* Keep what the way back reads of the nodes that are left. */
+static void keep_for_the_way_back(vs_plan *p) {
+    for (size_t i = 0; i < p->n_nodes; i++) {
+        const vs_node *n = &p->node[i];
+        int reads = vs__op_reads(n->op);
+        for (int k = 0; k < 3; k++)
+            if (reads >> k & 1 && n->in[k] != VS_NONE) p->slot[n->in[k]].kept = true;
+        if (reads & 8) p->slot[n->out].kept = true;
+    }
+}
+
 vs_status vs__plan_layout(vs_err *err, vs_plan *p) {
     VS_TRY(prune(err, p));
-    buffer *buf = vs_alloc(p->n_slots + 1, sizeof *buf);
+    if (p->reverse) keep_for_the_way_back(p);
+    vs_buffer *buf = vs_alloc(p->n_slots + 1, sizeof *buf);
     if (!buf) return vs_fail(err, VS_E_NOMEM, "plan of %zu slots", p->n_slots);
     int n = 0;
     for (size_t i = 0; i < p->n_nodes; i++) {
@@ -65,7 +71,7 @@ vs_status vs__plan_layout(vs_err *err, vs_plan *p) {
         } else if (vs__op_in_place(d->op) && dies && first->size == out->size && d->in[1] != d->in[0] && d->in[2] != d->in[0])
             out->buffer = first->buffer, dies = false;
         else
-            out->buffer = take(buf, &n, size);
+            out->buffer = vs__buffer_take(buf, &n, size);
         for (int k = 0; k < 3; k++) {
             if (d->in[k] == VS_NONE) continue;
             vs_slot *in = &p->slot[d->in[k]];

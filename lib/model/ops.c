@@ -276,7 +276,7 @@ typedef struct attend_args {
     const vs_exec *x;
     const vs_node *n;
     const float *in;  /* queries, scores or pattern */
-    float *y;
+    float *y, *scores; /* scores: where they are wanted beside the pattern */
     size_t H, KV, dh;
     const vs_rows *asks, *asked; /* the sets of the queries and of the keys */
     const size_t *edges;
@@ -330,9 +330,7 @@ static void add_distance(const attend_args *a, const queries *q, size_t pos, siz
     const vs_stack_state *st = &a->x->m->stack[a->asks->stack];
     const float *bias = a->n->w->vec + q->head;
     for (size_t k = lo; k < hi; k++) {
-        size_t ahead = k > pos ? k - pos : 0, behind = pos > k ? pos - k : 0;
-        size_t i = ahead ? st->far + (ahead < st->far ? ahead : st->far) : behind < st->far ? st->far - behind : 0;
-        s[k - lo] += bias[st->bucket[i] * a->H];
+        s[k - lo] += bias[vs__bucket(st, pos, k) * a->H];
     }
 }
 
@@ -397,6 +395,23 @@ static void softmax_span(void *arg, size_t i, size_t end, int worker) {
     }
 }
 
+static void open_span(void *arg, size_t i, size_t end, int worker) {
+    attend_args *a = arg;
+    (void)worker;
+    for (; i < end; i++) {
+        queries q = item(a, i);
+        size_t at = edges_at(a, &q);
+        float *p = a->y + at;
+        score(a, &q, q.lo, q.hi, p + q.lo, q.S);
+        if (a->scores) memcpy(a->scores + at, p, q.count * q.S * sizeof *p);
+        weigh(a, &q, q.lo, q.hi, p + q.lo, q.S);
+        for (size_t t = 0; t < q.count; t++, p += q.S) {
+            memset(p, 0, q.lo * sizeof *p);
+            memset(p + q.hi, 0, (q.S - q.hi) * sizeof *p);
+        }
+    }
+}
+
 static void mix_span(void *arg, size_t i, size_t end, int worker) {
     attend_args *a = arg;
     (void)worker;
@@ -408,10 +423,10 @@ static void mix_span(void *arg, size_t i, size_t end, int worker) {
 }
 
 /* A node of attention: heads and blocks shared out, in pieces worth a thread. */
-static vs_status attend(vs_err *err, const vs_exec *x, const vs_node *n, vs_span_fn *fn) {
+static vs_status attend(vs_err *err, const vs_exec *x, const vs_node *n, vs_span_fn *fn, float *y, float *scores) {
     const vs_rows *asks = vs__set_of(x, n->out), *asked = &x->plan->of[n->keys];
     const vs_stack_info *si = &x->m->info.stack[asks->stack];
-    attend_args a = {.x = x, .n = n, .in = vs__slot(x, n->in[0]), .y = vs__slot(x, n->out), .H = si->H, .KV = si->KV,
+    attend_args a = {.x = x, .n = n, .in = vs__slot(x, n->in[0]), .y = y, .scores = scores, .H = si->H, .KV = si->KV,
                      .dh = si->dh, .asks = asks, .asked = asked, .edges = asks->edges[n->site.cross],
                      .kind = slot_of(x, n->in[0])->kind};
     size_t each = a.kind == VS_ROWS_LAST ? 1 : VS_QUERIES < asks->longest ? VS_QUERIES : asks->longest;
@@ -421,10 +436,21 @@ static vs_status attend(vs_err *err, const vs_exec *x, const vs_node *n, vs_span
     return vs_fail(err, VS_E_NUMERIC, "attention in layer %d: a position has every key masked, or scores that are no numbers",
                    n->site.layer);
 }
-vs_status vs__forward_attend(vs_err *err, const vs_exec *x, const vs_node *n) { return attend(err, x, n, attend_span); }
-vs_status vs__forward_scores(vs_err *err, const vs_exec *x, const vs_node *n) { return attend(err, x, n, scores_span); }
-vs_status vs__forward_softmax(vs_err *err, const vs_exec *x, const vs_node *n) { return attend(err, x, n, softmax_span); }
-vs_status vs__forward_mix(vs_err *err, const vs_exec *x, const vs_node *n) { return attend(err, x, n, mix_span); }
+vs_status vs__forward_attend(vs_err *err, const vs_exec *x, const vs_node *n) {
+    return attend(err, x, n, attend_span, vs__slot(x, n->out), NULL);
+}
+vs_status vs__forward_scores(vs_err *err, const vs_exec *x, const vs_node *n) {
+    return attend(err, x, n, scores_span, vs__slot(x, n->out), NULL);
+}
+vs_status vs__forward_softmax(vs_err *err, const vs_exec *x, const vs_node *n) {
+    return attend(err, x, n, softmax_span, vs__slot(x, n->out), NULL);
+}
+vs_status vs__forward_mix(vs_err *err, const vs_exec *x, const vs_node *n) {
+    return attend(err, x, n, mix_span, vs__slot(x, n->out), NULL);
+}
+vs_status vs__attend_open(vs_err *err, const vs_exec *x, const vs_node *n, float *s, float *p) {
+    return attend(err, x, n, open_span, p, s);
+}
 
 /* ---- single heads through the output map ---- */
 
@@ -448,6 +474,12 @@ vs_status vs__forward_heads(vs_err *err, const vs_exec *x, const vs_node *n) {
     return VS_OK;
 }
 
+vs_status vs__forward_same(vs_err *err, const vs_exec *x, const vs_node *n) {
+    (void)err;
+    start_from(x, n);
+    return VS_OK;
+}
+
 /* y + sum over heads of (edited - own); a head left as it was adds nothing, to the last bit. */
 vs_status vs__forward_delta(vs_err *err, const vs_exec *x, const vs_node *n) {
     const vs_slot *heads = slot_of(x, n->in[1]);
@@ -462,7 +494,7 @@ vs_status vs__forward_delta(vs_err *err, const vs_exec *x, const vs_node *n) {
 }
 
 vs_op_fn *const vs__forward[VS_OP_COUNT] = {
-#define OP(name, fn, in_place, root, words) [VS_OP_##name] = vs__forward_##fn,
+#define OP(name, fn, in_place, root, reads, words) [VS_OP_##name] = vs__forward_##fn,
 #include "ops.def"
 #undef OP
 };

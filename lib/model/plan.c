@@ -10,14 +10,16 @@
 static const struct {
     const char *name;
     bool in_place, root;
+    int reads;
 } op_info[VS_OP_COUNT] = {
-#define OP(name, fn, in_place, root, words) [VS_OP_##name] = {#name, in_place, root},
+#define OP(name, fn, in_place, root, reads, words) [VS_OP_##name] = {#name, in_place, root, reads},
 #include "ops.def"
 #undef OP
 };
 const char *vs__op_name(vs_op op) { return op_info[op].name; }
 bool vs__op_in_place(vs_op op) { return op_info[op].in_place; }
 bool vs__op_root(vs_op op) { return op_info[op].root; }
+int vs__op_reads(vs_op op) { return op_info[op].reads; }
 
 typedef struct builder {
     vs_err *err;
@@ -298,7 +300,9 @@ static int output_map(builder *b, int z) {
     vs_slot shape = shape_of(b, z);
     shape.width = d;
     n.w = weight(b, n.role = r->wo);
-    int heads = emit(b, n, shape), after = mark1(b, heads, VS_SITE_RESULT);
+    int heads = emit(b, n, shape), after = heads;
+    if (b->rq->reverse) after = emit(b, node(VS_OP_SAME, heads, VS_NONE, VS_NONE), shape);
+    after = mark1(b, after, VS_SITE_RESULT);
     return heads == after ? y : emit(b, node(VS_OP_DELTA, y, after, heads), shape_of(b, y));
 }
 
@@ -581,6 +585,7 @@ vs_status vs__plan_new(vs_err *err, vs_model *m, const vs_request *rq, vs_plan *
     bool both = rq->decoder.rows != 0, encoded = both && rq->kv && vs_kv_rows(rq->kv);
     p->refs = 1;
     p->n_edits = rq->n_edits;
+    p->reverse = rq->reverse;
     p->logits = VS_NONE;
     b.edit_placed = vs_zalloc(rq->n_edits + 1, sizeof(bool));
     b.keep_placed = vs_zalloc(rq->n_keep + 1, sizeof(bool));

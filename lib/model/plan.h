@@ -11,7 +11,7 @@
 #include "model_impl.h"
 
 typedef enum vs_op {
-#define OP(name, fn, in_place, root, words) VS_OP_##name,
+#define OP(name, fn, in_place, root, reads, words) VS_OP_##name,
 #include "ops.def"
 #undef OP
     VS_OP_COUNT
@@ -96,6 +96,7 @@ typedef struct vs_plan {
     size_t n_of, cap_of;
     size_t work, kept; /* floats */
     size_t n_edits;
+    bool reverse;      /* what the way back reads is kept */
     int logits;        /* slot, VS_NONE */
     struct vs_pass *spare; /* a finished pass, its memory waiting for the next */
 } vs_plan;
@@ -160,8 +161,20 @@ static inline bool vs__sees_only_before(const vs_stack *s, vs_mask mask) {
 /* vs__plan_layout() - layout.c: drop nodes that nothing needs, then give every slot its place in memory. */
 vs_status vs__plan_layout(vs_err *err, vs_plan *p) VS_MUST_CHECK;
 
+/* vs__plan_slot() - the slot of a kept site; VS_NONE where it is not kept. */
+int vs__plan_slot(const vs_plan *p, vs_site s);
+
 const char *vs__op_name(vs_op op);
 bool vs__op_in_place(vs_op op);
 bool vs__op_root(vs_op op);
+int vs__op_reads(vs_op op); /* ops.def */
+
+/* Memory that slots share: vs__buffer_take() - a free buffer of buf [*n] for `size` floats: the smallest that fits, else the
+ * largest, enlarged, else a new one.  The caller clears `busy` when it is free again. */
+typedef struct vs_buffer {
+    size_t size, offset;
+    bool busy;
+} vs_buffer;
+int vs__buffer_take(vs_buffer *buf, int *n, size_t size);
 
 #endif

@@ -87,12 +87,17 @@ void vs__pass_destroy(vs_pass *p) {
     vs_free(p);
 }
 
-static vs_status new_pass(vs_err *err, const vs_model *m, vs_plan *plan, vs_pass **out) {
+/* A pass of the plan: its spare one, or a new one, in the memory of `old` (may be NULL) where that is large enough. */
+static vs_status new_pass(vs_err *err, const vs_model *m, vs_plan *plan, vs_pass *old, vs_pass **out) {
     vs_pass *p = plan->spare;
     plan->spare = NULL;
     if (!p) {
         p = vs_zalloc(1, sizeof *p);
-        if (p) p->mem = vs_alloc_wide(plan->kept, sizeof *p->mem);
+        if (p && old && old->cap >= plan->kept) {
+            p->mem = old->mem, p->cap = old->cap;
+            old->mem = NULL;
+        } else if (p)
+            p->mem = vs_alloc_wide(plan->kept, sizeof *p->mem), p->cap = plan->kept;
         if (p) p->effects = vs_alloc(plan->n_edits, sizeof *p->effects);
         if (!p || !p->mem || !p->effects) {
             vs__pass_destroy(p);
@@ -110,7 +115,7 @@ static vs_status new_pass(vs_err *err, const vs_model *m, vs_plan *plan, vs_pass
 void vs_pass_free(vs_pass *p) {
     if (!p) return;
     vs_plan *plan = p->plan;
-    if (!plan->spare && plan->refs > 1 && plan->kept * sizeof(float) <= KEEP_PASS)
+    if (p->mem && !plan->spare && plan->refs > 1 && plan->kept * sizeof(float) <= KEEP_PASS)
         plan->spare = p;
     else
         vs__pass_destroy(p);
@@ -212,17 +217,21 @@ static vs_status run_nodes(vs_err *err, const vs_exec *x) {
     return VS_OK;
 }
 
-vs_status vs_run(vs_err *err, vs_model *m, const vs_request *rq, vs_pass **out) {
-    *out = NULL;
-    VS_TRY(check(err, m, rq));
+vs_status vs_run(vs_err *err, vs_model *m, const vs_request *rq, vs_pass **out) { return vs__run(err, m, rq, NULL, out); }
+
+vs_status vs__run(vs_err *err, vs_model *m, const vs_request *rq, vs_pass *old, vs_pass **out) {
     vs_plan *plan;
     vs_pass *pass = NULL;
-    VS_TRY(vs__plan_get(err, m, rq, &plan));
-    VS_TRY(new_pass(err, m, plan, &pass));
+    *out = NULL;
+    vs_status s = check(err, m, rq);
+    if (s == VS_OK) s = vs__plan_get(err, m, rq, &plan);
+    if (s == VS_OK) s = new_pass(err, m, plan, old, &pass);
+    vs_pass_free(old);
+    VS_TRY(s);
     vs_plan_cache *c = m->plans;
     vs_exec x = {.m = m, .rq = rq, .plan = plan, .pass = pass, .cache = c};
     if (rq->kv) x.prior[m->arch->n_stacks - 1] = rq->kv->rows;
-    vs_status s = prepare(err, &x);
+    s = prepare(err, &x);
     if (s == VS_OK) s = run_nodes(err, &x);
     if (s == VS_OK) s = vs__pass_finite(err, pass);
     if (s == VS_E_NUMERIC) vs__blame_weight(err, m);
@@ -242,25 +251,29 @@ vs_status vs_run(vs_err *err, vs_model *m, const vs_request *rq, vs_pass **out) 
 
 /* ---- what a pass holds ---- */
 
-static const vs_slot *find(const vs_pass *p, vs_site s) {
-    for (size_t i = 0; i < p->plan->n_marks; i++) {
-        vs_site at = p->plan->mark[i].site;
-        if (at.kind == s.kind && at.layer == s.layer && at.stack == s.stack && at.cross == s.cross)
-            return &p->plan->slot[p->plan->mark[i].slot];
+int vs__plan_slot(const vs_plan *p, vs_site s) {
+    for (size_t i = 0; i < p->n_marks; i++) {
+        vs_site at = p->mark[i].site;
+        if (at.kind == s.kind && at.layer == s.layer && at.stack == s.stack && at.cross == s.cross) return p->mark[i].slot;
     }
-    return NULL;
+    return VS_NONE;
 }
 
 vs_status vs_pass_site(vs_err *err, const vs_pass *p, vs_site s, size_t seq, vs_tensor *out) {
-    const vs_plan *plan = p->plan;
-    const vs_slot *slot = find(p, s);
     char name[96];
-    if (!slot)
+    int slot = vs__plan_slot(p->plan, s);
+    if (slot == VS_NONE)
         return vs_fail(err, VS_E_STATE, "%s was not kept in this pass", vs_site_name(p->m, s, true, name, sizeof name));
+    return vs__site_view(err, p, s, slot, p->mem + p->plan->slot[slot].offset, seq, out);
+}
+
+vs_status vs__site_view(vs_err *err, const vs_pass *p, vs_site s, int of, const float *data, size_t seq, vs_tensor *out) {
+    const vs_plan *plan = p->plan;
+    const vs_slot *slot = &plan->slot[of];
+    char name[96];
     if (s.head >= 0 && (size_t)s.head >= slot->heads)
         return vs_fail(err, VS_E_RANGE, "%s: heads are 0 to %zu", vs_site_name(p->m, s, true, name, sizeof name),
                        slot->heads - 1);
-    const float *data = p->mem + slot->offset;
     size_t shape[3] = {slot->rows, slot->heads, slot->width};
     if (slot->kind == VS_ROWS_EDGES) {
         const vs_rows *asks = &plan->of[slot->set];

@@ -119,6 +119,7 @@ typedef struct vs_request {
     vs_mask mask;
     size_t stop_layer;       /* 0: all; n: stop after n blocks (for addresses: nothing later is computed) */
     const struct vs_variants *variants; /* vs_sweep()'s own; NULL */
+    bool reverse;            /* keep what a way back reads; vs_grad_run() sets it */
 } vs_request;
 
 /* vs_sweep() - a text under many sets of edits, each by itself; the last row's logits (ALL: every row's) of each.

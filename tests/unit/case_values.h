@@ -25,7 +25,7 @@ static const unsigned char case_factors[VS_DTYPE_COUNT][2] = {
 };
 
 /* n weights of type t: numbers, or blocks whose factors are finite. */
-static void case_weights(vs_dtype t, unsigned char *p, size_t n) {
+static inline void case_weights(vs_dtype t, unsigned char *p, size_t n) {
     const vs_dtype_info *info = vs_dtype_of(t);
     size_t bytes = n / info->block * info->block_bytes;
     for (size_t i = 0; i < bytes; i++) p[i] = (unsigned char)(case_bits() >> 7);

@@ -241,6 +241,19 @@ static inline void put_q8(vs_buf *b, const float *x, size_t n) {
     }
 }
 
+/* What a GGUF file says of the Gemma fixture. */
+#define GEMMA_KEYS \
+    {"general.architecture", GGUF_STR, "gemma3"}, \
+    {"gemma3.embedding_length", GGUF_U32, "48"}, \
+    {"gemma3.block_count", GGUF_U32, "7"}, \
+    {"gemma3.attention.head_count", GGUF_U32, "4"}, \
+    {"gemma3.attention.head_count_kv", GGUF_U32, "1"}, \
+    {"gemma3.attention.key_length", GGUF_U32, "16"}, \
+    {"gemma3.feed_forward_length", GGUF_U32, "96"}, \
+    {"gemma3.context_length", GGUF_U32, "128"}, \
+    {"gemma3.attention.layer_norm_rms_epsilon", GGUF_F32, "1e-6"}, \
+    {"gemma3.attention.sliding_window", GGUF_U32, "8"}
+
 /* The Gemma fixture as dir/model.gguf: norms with their 1, the MLP's output maps as Q8_0; keys as given. */
 static inline void put_gguf(const char *dir, const gguf_key *keys, size_t n_keys, bool head) {
     vs_file *f;

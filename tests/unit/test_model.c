@@ -510,18 +510,7 @@ static void half_precision_weights(void **state) {
     drop_dir(dir);
 }
 
-static const gguf_key good_keys[] = {
-    {"general.architecture", GGUF_STR, "gemma3"},
-    {"gemma3.embedding_length", GGUF_U32, "48"},
-    {"gemma3.block_count", GGUF_U32, "7"},
-    {"gemma3.attention.head_count", GGUF_U32, "4"},
-    {"gemma3.attention.head_count_kv", GGUF_U32, "1"},
-    {"gemma3.attention.key_length", GGUF_U32, "16"},
-    {"gemma3.feed_forward_length", GGUF_U32, "96"},
-    {"gemma3.context_length", GGUF_U32, "128"},
-    {"gemma3.attention.layer_norm_rms_epsilon", GGUF_F32, "1e-6"},
-    {"gemma3.attention.sliding_window", GGUF_U32, "8"},
-};
+static const gguf_key good_keys[] = {GEMMA_KEYS};
 enum { GOOD = sizeof good_keys / sizeof *good_keys };
 
 /* The good keys, but those that `other` replaces (type -1: removes), and what else it has. */

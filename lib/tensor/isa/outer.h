@@ -23,7 +23,7 @@ enum {
 typedef struct outer_scratch {
     _Alignas(64) float a[(O_BLOCK + O_PAD) * (O_DEPTH + O_PAD)];
     _Alignas(64) float b[O_COLS * O_DEPTH]; /* [O_COLS / O_WIDTH][O_DEPTH][O_WIDTH] */
-    _Alignas(64) float wide[256];           /* a block of a quantised type */
+    _Alignas(64) float wide[512];           /* blocks of a quantised type */
 } outer_scratch;
 
 /* R rows of C times O_WIDTH columns: element (r, k) of A at a[r rs + k ks], row k of B at b[k O_WIDTH]. */
