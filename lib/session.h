@@ -4,7 +4,7 @@
 #ifndef VS_SESSION_H
 #define VS_SESSION_H
 
-#include "model/run.h"
+#include "model/grad.h"
 #include "space/expr.h"
 #include "store/store.h"
 
@@ -138,6 +138,9 @@ vs_status vs_session_run_text(vs_err *err, vs_session *s, const char *text, cons
 vs_status vs_session_run_grown(vs_err *err, vs_session *s, const vs_text_input *in, size_t own, vs_request *rq,
                                vs_pass **out) VS_MUST_CHECK;
 bool vs_session_edits_fixed(const vs_session *s);
+/* vs_session_grad() - vs_grad_run() over a text under the edits in force: rq->pass is filled as above, the rest is the
+ * caller's.  g is of the current model. */
+vs_status vs_session_grad(vs_err *err, vs_session *s, const vs_text_input *in, vs_grad *g, vs_grad_request *rq) VS_MUST_CHECK;
 /* vs_session_effect() - what edit i did in the last pass (of a text that grows in a cache: in all of it); false where no
  * pass has been run under it.
  * vs_session_edited_passes() - how many passes have been run under edits so far. */

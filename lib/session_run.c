@@ -285,11 +285,13 @@ static void note_effects(vs_session *s, const vs_model *m, const vs_edit_effect 
     }
 }
 
-/* Whether the decoder has a part in a pass. */
-static bool decodes(const vs_request *rq, const vs_text_input *in) {
+/* Whether the decoder has a part in a pass, or in its gradients (gr not NULL). */
+static bool decodes(const vs_request *rq, const vs_grad_request *gr, const vs_text_input *in) {
     bool any = in->given || rq->logits != VS_LOGITS_NONE || rq->kv;
     for (size_t i = 0; i < rq->n_keep; i++) any |= rq->keep[i].stack == 1;
     for (size_t i = 0; i < rq->n_edits; i++) any |= rq->edits[i].site.stack == 1;
+    for (size_t i = 0; gr && i < gr->n_of; i++) any |= gr->of[i].site.stack == 1;
+    for (size_t i = 0; gr && i < gr->n_by; i++) any |= gr->by[i].stack == 1;
     return any;
 }
 
@@ -325,11 +327,11 @@ vs_status vs_session_edits_in(vs_err *err, vs_session *s, const vs_text_input *i
     return place_all(err, s, &x, out);
 }
 
-vs_status vs_session_run_grown(vs_err *err, vs_session *s, const vs_text_input *in, size_t own, vs_request *rq,
-                               vs_pass **out) {
+/* A pass under the edits in force, or, where g is not NULL, one with gradients: then rq is gr->pass, and g keeps it. */
+static vs_status run(vs_err *err, vs_session *s, const vs_text_input *in, size_t own, vs_request *rq, vs_grad *g,
+                     const vs_grad_request *gr, vs_pass **out) {
     vs_model *m;
     start_token start;
-    *out = NULL;
     VS_TRY(vs_session_model(err, s, &m));
     bool two = vs_model_info_of(m)->n_stacks > 1;
     size_t n = vs_session_edit_count(s), before = rq->kv ? vs_kv_rows(rq->kv) : 0;
@@ -345,14 +347,24 @@ vs_status vs_session_run_grown(vs_err *err, vs_session *s, const vs_text_input *
         if (edits[i].site.kind == VS_SITE_LOGITS && rq->logits == VS_LOGITS_NONE && !rq->stop_layer) rq->logits = VS_LOGITS_LAST;
     rq->in = rows_from(&now.of[0].tokens, two ? 0 : before);
     rq->decoder = (vs_input){0};
-    if (two && decodes(rq, in)) rq->decoder = rows_from(grows, before);
+    if (two && decodes(rq, gr, in)) rq->decoder = rows_from(grows, before);
     if (st == VS_OK && n) st = remember(err, s, &now);
-    if (st == VS_OK) st = vs_run(err, m, rq, out);
-    if (st == VS_OK) note_effects(s, m, vs_pass_effects(*out), before > 0);
+    if (st == VS_OK) st = g ? vs_grad_run(err, g, gr) : vs_run(err, m, rq, out);
+    if (st == VS_OK) note_effects(s, m, vs_pass_effects(g ? vs_grad_pass(g) : *out), before > 0);
     rq->edits = NULL;
     rq->n_edits = 0;
     vs_free(edits);
     return st;
+}
+
+vs_status vs_session_run_grown(vs_err *err, vs_session *s, const vs_text_input *in, size_t own, vs_request *rq,
+                               vs_pass **out) {
+    *out = NULL;
+    return run(err, s, in, own, rq, NULL, NULL, out);
+}
+
+vs_status vs_session_grad(vs_err *err, vs_session *s, const vs_text_input *in, vs_grad *g, vs_grad_request *rq) {
+    return run(err, s, in, vs_text_grows(in)->n, &rq->pass, g, rq, NULL);
 }
 
 vs_status vs_session_run(vs_err *err, vs_session *s, const vs_text_input *in, vs_request *rq, vs_pass **out) {

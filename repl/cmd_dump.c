@@ -10,6 +10,7 @@
 #include "../lib/base/dict.h"
 #include "commands.h"
 #include "continuing.h"
+#include "dump.h"
 
 static const vs_opt opts[] = {
     {"sites", 0, VS_OPT_TEXT, "LIST", "what to keep: names with commas between (sites lists them); else hidden_states", NULL,
@@ -29,6 +30,7 @@ typedef struct dump {
     bool logits, decoder; /* decoder: one beside an encoder has a part in it */
     vs_mask mask;
     const char *list, *to;
+    const vs_dump_source *from; /* NULL: the passes themselves */
     vs_model_record model;
     char *config; /* that of the record */
     vs_buf request; /* as the store knows it: the list, and a hash of the vectors that the edits carry */
@@ -70,6 +72,7 @@ static vs_status open_sites(vs_err *err, dump *d) {
     VS_TRY(vs_site_expand(err, d->m, d->list, strlen(d->list), &d->site, &d->n_sites));
     d->keep = vs_alloc(d->n_sites, sizeof *d->keep);
     uint64_t vectors = vs_session_edits_hash(s);
+    if (d->from) vs_buf_puts(&d->request, d->from->request);
     vs_buf_puts(&d->request, d->list);
     if (vectors) vs_buf_printf(&d->request, " with vectors %016" PRIx64, vectors);
     if (!d->keep || d->request.failed) return vs_fail(err, VS_E_NOMEM, "no memory for %zu sites", d->n_sites);
@@ -81,8 +84,8 @@ static vs_status open_sites(vs_err *err, dump *d) {
     return VS_OK;
 }
 
-static vs_status open_dump(vs_err *err, vs_session *s, const vs_args *a, const char *list, const char *to, dump *d) {
-    *d = (dump){.s = s, .list = list, .to = to, .mask = vs_args_mask(a)};
+static vs_status open_dump(vs_err *err, vs_session *s, const vs_args *a, const char *list, const char *to, const vs_dump_source *from, dump *d) {
+    *d = (dump){.s = s, .list = list, .to = to, .from = from, .mask = vs_args_mask(a)};
     VS_TRY(vs_args_texts(err, s, a, &d->texts));
     VS_TRY(vs_session_model(err, s, &d->m));
     bool two = vs_model_info_of(d->m)->n_stacks > 1, given = d->texts.n && d->texts.item[0].given;
@@ -99,11 +102,20 @@ static void close_dump(dump *d) {
     vs_buf_free(&d->request);
 }
 
-static vs_status pass_of(vs_err *err, dump *d, size_t text, vs_pass **p) {
+/* done_with() it. */
+static vs_status pass_of(vs_err *err, dump *d, size_t text, const vs_pass **out) {
     const vs_text_input *in = &d->texts.item[text];
+    vs_pass *p = NULL;
+    if (d->from) return d->from->run(err, d->from->self, in, d->keep, d->n_sites, d->mask, out);
     vs_request rq = {.keep = d->keep, .n_keep = d->n_sites, .logits = d->logits ? VS_LOGITS_ALL : VS_LOGITS_NONE, .mask = d->mask};
-    return vs_session_run(err, d->s, in, &rq, p);
+    vs_status st = vs_session_run(err, d->s, in, &rq, &p);
+    *out = p;
+    return st;
 }
+static void done_with(const dump *d, const vs_pass *p) {
+    if (!d->from) vs_pass_free((vs_pass *)(uintptr_t)p);
+}
+static const char *prefix_of(const dump *d) { return d->from ? d->from->prefix : ""; }
 
 /* ---- files ---- */
 
@@ -115,7 +127,7 @@ static vs_status declare(vs_err *err, dump *d, vs_writer *w) {
             const vs_text_input *in = &d->texts.item[t];
             size_t T = d->keep[i].stack ? in->decoder.n : in->tokens.n, S = d->keep[i].cross ? in->tokens.n : T;
             int n = vs_site_dims(d->m, d->keep[i], T, S, shape);
-            snprintf(name, sizeof name, d->texts.n > 1 ? "%zu.%s" : "%.0zu%s", d->texts.n > 1 ? t : 0, d->site[i].name);
+            snprintf(name, sizeof name, d->texts.n > 1 ? "%zu.%s%s" : "%.0zu%s%s", d->texts.n > 1 ? t : 0, prefix_of(d), d->site[i].name);
             VS_TRY(vs_writer_declare(err, w, name, VS_F32, n, shape));
         }
     return VS_OK;
@@ -156,14 +168,14 @@ static uint64_t identity(const dump *d) {
 }
 
 static vs_status put_text(vs_err *err, dump *d, vs_writer *w, size_t text) {
-    vs_pass *p = NULL;
+    const vs_pass *p = NULL;
     vs_status st = pass_of(err, d, text, &p);
     for (size_t i = 0; st == VS_OK && i < d->n_sites; i++) {
         vs_tensor v;
         st = vs_pass_site(err, p, d->keep[i], 0, &v);
         if (st == VS_OK) st = put_view(err, w, &v);
     }
-    vs_pass_free(p);
+    done_with(d, p);
     return st;
 }
 
@@ -215,7 +227,7 @@ static void site_column(const dump *d, size_t i, char *buf, size_t size) {
     const char *asked = d->site[i].name;
     size_t n;
     if (is_hub(asked, &n)) {
-        snprintf(buf, size, "%.*s", (int)n, asked);
+        snprintf(buf, size, "%s%.*s", prefix_of(d), (int)n, asked);
         return;
     }
     char name[96];
@@ -224,7 +236,7 @@ static void site_column(const dump *d, size_t i, char *buf, size_t size) {
     vs_site_name(d->m, s, true, name, sizeof name);
     char *layer = s.layer >= 0 ? name + strcspn(name, "0123456789") : NULL, *dot = layer ? strchr(layer, '.') : NULL;
     if (dot) memmove(layer, dot + 1, strlen(dot));
-    snprintf(buf, size, "%s", name);
+    snprintf(buf, size, "%s%s", prefix_of(d), name);
 }
 
 static int layer_column(const dump *d, size_t i) {
@@ -302,7 +314,7 @@ static vs_status store_run(vs_err *err, dump *d, vs_store *store, vs_id model, s
     VS_TRY(vs_store_run_done(err, store, &r, &id));
     *was_there = id != 0;
     if (id) return VS_OK;
-    vs_pass *p = NULL;
+    const vs_pass *p = NULL;
     VS_TRY(pass_of(err, d, text, &p));
     vs_status st = vs_store_run_begin(err, store, &r, &id);
     bool begun = st == VS_OK;
@@ -312,7 +324,7 @@ static vs_status store_run(vs_err *err, dump *d, vs_store *store, vs_id model, s
         st = vs_store_run_commit(err, store);
     else if (begun)
         vs_store_run_abort(store);
-    vs_pass_free(p);
+    done_with(d, p);
     return st;
 }
 
@@ -374,17 +386,17 @@ static vs_status write_out(vs_err *err, dump *d, vs_out *o) {
 vs_status vs_keep_streams(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     dump d;
     vs_store *store;
-    vs_status st = open_dump(err, s, a, NULL, NULL, &d);
+    vs_status st = open_dump(err, s, a, NULL, NULL, NULL, &d);
     if (st == VS_OK) st = vs_session_store(err, s, &store);
     if (st == VS_OK) st = to_store(err, &d, store, o);
     close_dump(&d);
     return st;
 }
 
-static vs_status run_dump(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+vs_status vs_dump_write(vs_err *err, vs_session *s, const vs_args *a, const char *list, const vs_dump_source *from, vs_out *o) {
     dump d;
     if (vs_text(a, "to")) VS_TRY(check_to(err, s, vs_text(a, "to")));
-    vs_status st = open_dump(err, s, a, vs_text(a, "sites"), vs_text(a, "to"), &d);
+    vs_status st = open_dump(err, s, a, list, vs_text(a, "to"), from, &d);
     if (st == VS_OK) st = write_out(err, &d, o);
     if (st == VS_OK && !vs_text(a, "to") && !vs_session_keeps(s))
         vs_out_note(o, "  in memory, gone at the end: --to FILE or -d DB keeps it");
@@ -402,6 +414,10 @@ static vs_status run_dump(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     }
     close_dump(&d);
     return st;
+}
+
+static vs_status run_dump(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    return vs_dump_write(err, s, a, vs_text(a, "sites"), NULL, o);
 }
 static const char *const dump_examples[] = {
     "dump the white swan in the blue water --sites hidden_states,attentions --to swan.npz", NULL};
@@ -509,7 +525,7 @@ static vs_status tokens_of(vs_err *err, vs_session *s, const stored *r, vs_id ru
 /* The vectors of a run beside those of its pass, one by one in the order in which they were stored. */
 typedef struct comparing {
     dump *d;
-    vs_pass *pass;
+    const vs_pass *pass;
     vs_store *store;
     vs_err *err;
     vs_id run;
@@ -586,7 +602,7 @@ static vs_status replay_here(vs_err *err, vs_session *s, vs_store *store, vs_id 
         st = vs_fail(err, VS_E_STATE, "replay: the vectors that the edits of run %lld carry are not what they were: %s", (long long)run, r->edits);
     if (st == VS_OK) st = tokens_of(err, s, r, run, &d.texts.item[0]);
     if (st == VS_OK) st = compare_all(err, &c, o);
-    vs_pass_free(c.pass);
+    done_with(&d, c.pass);
     vs_free(c.want);
     vs_arena_free(&c.names);
     vs_buf_free(&c.first);
@@ -636,6 +652,8 @@ static vs_status run_replay(vs_err *err, vs_session *s, const vs_args *a, vs_out
              "JOIN models m ON m.id = r.model WHERE r.id = %lld", run);
     vs_status st = vs_store_sql(err, store, query, true, read_run, &r, NULL);
     if (st == VS_OK && !r.found) st = vs_fail(err, VS_E_UNKNOWN, "replay: there is no run %lld; runs lists those there are", run);
+    if (st == VS_OK && !strncmp(r.request, VS_GRADIENTS, strlen(VS_GRADIENTS)))
+        st = vs_fail(err, VS_E_UNSUPPORTED, "replay: run %lld holds gradients, not a pass", run);
     if (st == VS_OK) st = replay(err, s, store, run, &r, o);
     free_stored(&r);
     return st;

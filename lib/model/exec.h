@@ -9,6 +9,7 @@ struct vs_pass {
     const vs_model *m;
     float *mem;              /* [plan->kept] the kept slots */
     size_t cap;              /* floats that mem has room for */
+    float **at;              /* NULL, or [slots] where each lies instead, NULL: nowhere (the gradients of a pass) */
     vs_edit_effect *effects; /* [plan->n_edits] */
 };
 

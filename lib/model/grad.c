@@ -19,6 +19,7 @@ struct vs_grad {
     vs_pass *pass;
     double value;
     state *slot;      /* [slots of the pass's plan] */
+    vs_pass by;       /* the gradients that were asked for, as a pass; at: [slots] */
     float *mem;       /* gradients that are kept, then those that share memory, then each node's temporaries */
     size_t cap;
 };
@@ -34,6 +35,7 @@ void vs_grad_free(vs_grad *g) {
     if (!g) return;
     vs_pass_free(g->pass);
     vs_free(g->slot);
+    vs_free(g->by.at);
     vs_free(g->mem);
     vs_free(g);
 }
@@ -66,6 +68,8 @@ static vs_status run_pass(vs_err *err, vs_grad *g, const vs_grad_request *rq, vs
     pass->n_keep = n;
     pass->reverse = true;
     vs_pass *old = g->pass;
+    vs_free(g->by.at);
+    g->by.at = NULL;
     g->pass = NULL;
     vs_status s = vs__run(err, g->m, pass, old, &g->pass);
     vs_free(keep);
@@ -82,7 +86,8 @@ static vs_status mark_needs(vs_err *err, vs_grad *g, const vs_grad_request *rq) 
     const vs_plan *p = g->pass->plan;
     vs_free(g->slot);
     g->slot = vs_zalloc(p->n_slots, sizeof *g->slot);
-    if (!g->slot) return vs_fail(err, VS_E_NOMEM, "gradients of %zu values", p->n_slots);
+    g->by = (vs_pass){.plan = g->pass->plan, .m = g->m, .at = vs_zalloc(p->n_slots, sizeof *g->by.at)};
+    if (!g->slot || !g->by.at) return vs_fail(err, VS_E_NOMEM, "gradients of %zu values", p->n_slots);
     for (size_t i = 0; i < rq->n_by; i++) {
         state *s = &g->slot[vs__plan_slot(p, rq->by[i])];
         s->leads = s->asked = true;
@@ -166,6 +171,7 @@ static vs_status layout(vs_err *err, vs_grad *g, float **temp, float **extra) {
         state *c = &g->slot[i];
         if (c->asked || c->buffer >= 0) c->grad = g->mem + (c->asked ? offset[i] : at.buf[c->buffer].offset);
         if (!c->asked) continue;
+        g->by.at[i] = c->grad;
         memset(c->grad, 0, p->slot[i].size * sizeof *c->grad);
         c->written = true;
     }
@@ -308,6 +314,7 @@ static vs_status step(vs_err *err, vs_grad *g, const vs_back *b, const vs_node *
         dx[k] = more[k] ? extra : in->grad;
         if (more[k]) extra += (p->slot[n->in[k]].size + 15) / 16 * 16;
     }
+    if (!dx[0] && !dx[1] && !dx[2] && !sums_weights(b->weights, n)) return VS_OK; /* its output is where the walk ends */
     VS_TRY(vs__backward[n->op](err, b, n, g->slot[n->out].grad, dx));
     for (int k = 0; k < 3; k++) {
         sum s = {dx[k], more[k] ? g->slot[n->in[k]].grad : NULL};
@@ -336,10 +343,11 @@ vs_status vs_grad_run(vs_err *err, vs_grad *g, const vs_grad_request *rq) {
     return VS_OK;
 }
 
+const vs_pass *vs_grad_gradients(const vs_grad *g) { return &g->by; }
+
 vs_status vs_grad_site(vs_err *err, const vs_grad *g, vs_site s, size_t seq, vs_tensor *out) {
     char name[96];
-    int slot = g->pass && g->slot ? vs__plan_slot(g->pass->plan, s) : VS_NONE;
-    if (slot == VS_NONE || !g->slot[slot].asked)
-        return vs_fail(err, VS_E_STATE, "the gradient by %s was not asked for", name_of(g, s, name));
-    return vs__site_view(err, g->pass, s, slot, g->slot[slot].grad, seq, out);
+    int slot = g->by.at ? vs__plan_slot(g->by.plan, s) : VS_NONE;
+    if (slot != VS_NONE && g->by.at[slot]) return vs_pass_site(err, &g->by, s, seq, out);
+    return vs_fail(err, VS_E_STATE, "the gradient by %s was not asked for", name_of(g, s, name));
 }

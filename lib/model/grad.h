@@ -67,7 +67,9 @@ vs_status vs_grad_run(vs_err *err, vs_grad *g, const vs_grad_request *rq) VS_MUS
 
 double vs_grad_value(const vs_grad *g);
 const vs_pass *vs_grad_pass(const vs_grad *g);
-/* vs_grad_site() - the gradient by a site of `by`, laid out as vs_pass_site() does; borrowed until the next run. */
+/* vs_grad_gradients() - as if it were a pass: vs_pass_site() shows the gradient by a site of `by`, VS_E_STATE where it was not
+ * asked for.  Borrowed until the next run.  vs_grad_site() - that in one call. */
+const vs_pass *vs_grad_gradients(const vs_grad *g);
 vs_status vs_grad_site(vs_err *err, const vs_grad *g, vs_site s, size_t seq, vs_tensor *out) VS_MUST_CHECK;
 
 /* vs_targets_next() - next-token targets [rows] of packed texts: each row's is the id after it, the last of each text has

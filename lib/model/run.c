@@ -262,9 +262,9 @@ int vs__plan_slot(const vs_plan *p, vs_site s) {
 vs_status vs_pass_site(vs_err *err, const vs_pass *p, vs_site s, size_t seq, vs_tensor *out) {
     char name[96];
     int slot = vs__plan_slot(p->plan, s);
-    if (slot == VS_NONE)
+    if (slot == VS_NONE || (p->at && !p->at[slot]))
         return vs_fail(err, VS_E_STATE, "%s was not kept in this pass", vs_site_name(p->m, s, true, name, sizeof name));
-    return vs__site_view(err, p, s, slot, p->mem + p->plan->slot[slot].offset, seq, out);
+    return vs__site_view(err, p, s, slot, p->at ? p->at[slot] : p->mem + p->plan->slot[slot].offset, seq, out);
 }
 
 vs_status vs__site_view(vs_err *err, const vs_pass *p, vs_site s, int of, const float *data, size_t seq, vs_tensor *out) {

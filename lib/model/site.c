@@ -67,6 +67,7 @@ static bool is_named(const char *name, const char *base, bool whole) {
 }
 
 const char *vs_site_shape_named(const char *name) {
+    if (!strncmp(name, "grad.", 5)) name += 5; /* a gradient has the shape of its site */
     for (int whole = 1; whole >= 0; whole--) {
         for (int k = 0; k < VS_SITE_COUNT; k++)
             if (is_named(name, sites[k].brief, whole)) return sites[k].shape;
