@@ -164,7 +164,7 @@ test-arm64: $(B)/tests/arm64/kernel_digest ## the kernels on AArch64 under qemu,
 	@$(MAKE) --no-print-directory CFG=arm64 CC=aarch64-linux-gnu-gcc ARCH=aarch64 build/arm64/tests/arm64/kernel_digest
 	@tests/arm64/run.sh $< build/arm64/tests/arm64/kernel_digest
 
-bench: all $(B)/tests/bench/bench_models ## vecscope beside its peers (BENCH_PYTHON, BENCH_LENS: Pythons that have them; BENCH_OUT: a page; BENCH: bench.py's options)
+bench: all $(B)/tests/bench/bench_models $(B)/tests/bench/bench_grad ## vecscope beside its peers (BENCH_PYTHON, BENCH_LENS: Pythons that have them; BENCH_OUT: a page; BENCH: bench.py's options)
 	@python3 tests/bench/bench.py --models $(B)/tests/bench/bench_models $(if $(BENCH_PYTHON),--python $(BENCH_PYTHON)) $(if $(BENCH_LENS),--lens $(BENCH_LENS)) $(if $(BENCH_OUT),--out $(BENCH_OUT)) $(BENCH)
 
 bench-kernels: $(B)/tests/bench/bench_kernels ## how fast the kernels are here (ISA=avx2: one instruction set)

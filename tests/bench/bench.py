@@ -100,18 +100,34 @@ def sentences():
     return {"one": one, "many": many}
 
 
+def gradients():
+    """A step of training without its optimiser, by a program of its own (bench_grad.c)."""
+    if not gpt2_is_there():
+        return None
+    program = os.path.join(os.path.dirname(settings.models), "bench_grad")
+    done = subprocess.run([program, settings.gpt2, str(settings.threads)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"bench: {done.stderr.strip()}")
+    return json.loads(done.stdout)
+
+
 def analogies():
     answer = json.loads(run(["-s", "glove-6b-50d", "--json", "eval", "analogies", settings.questions, "--restrict", "300000"]).output)
     return {"eval": answer["seconds"], "accuracy": answer["accuracy"]}
 
 
+def gpt2_is_there():
+    """The model of GPT-2's shape, made where it is not there and somebody can."""
+    if os.path.exists(os.path.join(settings.gpt2, "model.safetensors")):
+        return True
+    os.makedirs(os.path.dirname(settings.gpt2), exist_ok=True)
+    return "missing" not in run_peer("gpt2_small")
+
+
 def models():
     """Passes and sweeps inside one process (bench_models.c); None where there is no model and nobody to make one."""
-    if not os.path.exists(os.path.join(settings.gpt2, "model.safetensors")):
-        os.makedirs(os.path.dirname(settings.gpt2), exist_ok=True)
-        made = run_peer("gpt2_small")
-        if "missing" in made:
-            return None
+    if not gpt2_is_there():
+        return None
     done = subprocess.run([settings.models, settings.gpt2, str(settings.threads), "1" if settings.quick else "5"],
                           capture_output=True, text=True, check=False)
     if done.returncode:
@@ -143,6 +159,8 @@ def peer_arguments(name):
     threads = str(settings.threads)
     if name == "llama_cpp":
         return [GEMMA, ids_file(), threads]
+    if name == "gradients":
+        return [settings.gpt2, threads]
     if name == "sentences":
         return [MINILM, SENTENCES, threads]
     if name == "gpt2_small":
@@ -181,6 +199,7 @@ GROUPS = [
     Group("vectors", vectors, ["neighbours:faiss", "neighbours:numpy", "neighbours:gensim", "neighbours:sqlite-vec"], 3),
     Group("sentences", sentences, ["sentences"], 3),
     Group("models", models, ["lens"], 3),
+    Group("gradients", gradients, ["gradients"], 3),
 ]
 ANALOGIES = Group("analogies", analogies, ["analogies"], 1)
 
@@ -205,6 +224,8 @@ ROWS = [
     Row("models", "… 512 tokens", "keep512", "ms", {"AVX2": "<= 680", "AVX-512": "<= 450"}, None),
     Row("models", "… 12 × 12 patches over 12 tokens", "patch", "s", {"AVX2": "<= 0.6", "AVX-512": "<= 0.4"}, None),
     Row("models", "… 144 heads silenced one by one", "ablate", "s", {"AVX2": "<= 0.95", "AVX-512": "<= 0.6"}, None),
+    Row("gradients", "GPT-2-small shape, 4 × 128: loss and all gradients", "both", "s", "ratio >= 1", None),
+    Row("gradients", "… forward alone", "forward", "s", "", None),
     Row("analogies", "questions-words, 300,000 words", "eval", "s", "<= 0.5", None),
     Row("analogies", "… answered right", "accuracy", "share", "", None),
 ]
@@ -392,7 +413,7 @@ if __name__ == "__main__":
     parser.add_argument("--models", default=os.path.join(ROOT, "build", "release", "tests", "bench", "bench_models"), help="the program that measures passes")
     parser.add_argument("--gpt2", default=os.environ.get("BENCH_GPT2") or GPT2, help="where the model of GPT-2's shape is, or is put")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--only", help="gemma, vectors, sentences, models, analogies: some, with commas between")
+    parser.add_argument("--only", help="gemma, vectors, sentences, models, gradients, analogies: some, with commas between")
     parser.add_argument("--questions", help="questions-words.txt: measure analogies too (gensim takes most of a minute)")
     parser.add_argument("--quick", action="store_true", help="one round")
     parser.add_argument("--out", help="write the page here, as Markdown")

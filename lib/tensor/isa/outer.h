@@ -15,13 +15,14 @@ enum { O_ROWS = 2, O_VECTORS = 1 };
 enum {
     O_WIDTH = O_VECTORS * PASS, /* columns of a tile; O_COLS is a multiple */
     O_COLS = 64,                /* columns whose panel of B is made at once */
-    O_DEPTH = 256,              /* elements of k walked at once */
-    O_BLOCK = 192,              /* rows of C that share a panel of B */
-    O_PAD = 16                  /* keeps rows of packed A out of each other's cache sets */
+    O_DEPTH = 128,              /* elements of k walked at once: a tile's part of B stays in the first-level cache */
+    O_BLOCK = 384,              /* rows of C that share a panel of B */
+    O_PAD = 16,                 /* keeps rows of packed A out of each other's cache sets */
+    O_LINE = 64                 /* bytes that are fetched ahead at once */
 };
 
 typedef struct outer_scratch {
-    _Alignas(64) float a[(O_BLOCK + O_PAD) * (O_DEPTH + O_PAD)];
+    _Alignas(64) float a[O_BLOCK * (O_DEPTH + O_PAD)];
     _Alignas(64) float b[O_COLS * O_DEPTH]; /* [O_COLS / O_WIDTH][O_DEPTH][O_WIDTH] */
     _Alignas(64) float wide[512];           /* blocks of a quantised type */
 } outer_scratch;
@@ -32,6 +33,8 @@ INLINE void outer_tile_of(const size_t R, const float *a, size_t rs, size_t ks, 
     vpass s[O_ROWS][O_VECTORS];
     UNROLLED (r, R)
         UNROLLED (v, O_VECTORS) s[r][v] = more ? p_load(c + r * ldc + v * PASS) : p_set(0);
+    UNROLLED (r, R) /* the next tile's C lies below */
+        for (size_t v = 0; v < O_WIDTH; v += O_LINE / sizeof *c) __builtin_prefetch(c + (R + r) * ldc + v, 1);
     for (size_t k = 0; k < n; k++, a += ks, b += O_WIDTH) {
         vpass row[O_VECTORS];
         UNROLLED (v, O_VECTORS) row[v] = p_load(b + v * PASS);
@@ -97,22 +100,47 @@ static void outer_panel(outer_scratch *s, vs__weights b, size_t k0, size_t n, si
     }
 }
 
-/* A block of A, [rows, n] from a: rows of k where its elements stand side by side, else columns. */
-static void outer_pack(outer_scratch *s, const float *a, size_t rs, size_t ks, size_t rows, size_t n, size_t *to_rs,
-                       size_t *to_ks) {
+/* A block of A, [rows, n] from a, as tiles read it: its rows where their elements stand side by side, else the columns of
+ * each O_ROWS rows.  Tiles of rows from r begin at outer_at(). */
+static void outer_pack(outer_scratch *s, const float *a, size_t rs, size_t ks, size_t rows, size_t n) {
     if (ks == 1) {
         for (size_t r = 0; r < rows; r++) memcpy(s->a + r * (O_DEPTH + O_PAD), a + r * rs, n * sizeof *a);
-        *to_rs = O_DEPTH + O_PAD, *to_ks = 1;
         return;
     }
-    for (size_t k = 0; k < n; k++) {
-        float *to = s->a + k * (O_BLOCK + O_PAD);
-        if (rs == 1)
-            memcpy(to, a + k * ks, rows * sizeof *a);
-        else
-            for (size_t r = 0; r < rows; r++) to[r] = a[r * rs + k * ks];
+    for (size_t r = 0; r < rows; r += O_ROWS) {
+        size_t some = rows - r < O_ROWS ? rows - r : O_ROWS;
+        for (size_t k = 0; k < n; k++)
+            for (size_t i = 0; i < some; i++) s->a[r * O_DEPTH + k * O_ROWS + i] = a[(r + i) * rs + k * ks];
     }
-    *to_rs = 1, *to_ks = O_BLOCK + O_PAD;
+}
+static const float *outer_at(const outer_scratch *s, size_t ks, size_t r) {
+    return s->a + (ks == 1 ? r * (O_DEPTH + O_PAD) : r / O_ROWS * O_ROWS * O_DEPTH + r % O_ROWS);
+}
+
+/* Rows [k, k + n) of what the next panel is made of, fetched ahead while this one is used. */
+static void outer_ahead(vs__weights b, size_t k, size_t n, size_t col, size_t cols) {
+    const vs_dtype_info *info = vs_dtype_of(b.dtype);
+    size_t from = col / info->block * info->block_bytes, to = (col + cols + info->block - 1) / info->block * info->block_bytes;
+    for (; n--; k++)
+        for (size_t i = from; i < to; i += O_LINE) __builtin_prefetch(b.p + k * b.stride + i, 0, 2);
+}
+
+/* A panel of B against a block of A, into rows of C; meanwhile the panel at (next_k, next_col) is fetched. */
+static void outer_panel_times(const outer_scratch *s, size_t rows, size_t ks, size_t n, size_t cols, float *c, size_t ldc, bool more,
+                              vs__weights b, size_t next_k, size_t next_n, size_t next_col, size_t next_cols) {
+    size_t a_rs = ks == 1 ? O_DEPTH + O_PAD : 1, a_ks = ks == 1 ? 1 : O_ROWS, at = 0;
+    size_t tiles = (rows + O_ROWS - 1) / O_ROWS * ((cols + O_WIDTH - 1) / O_WIDTH), share = (next_n + tiles - 1) / tiles;
+    for (size_t j = 0; j < cols; j += O_WIDTH)
+        for (size_t r = 0, done; r < rows; r += done) {
+            size_t some = at + share < next_n ? share : next_n - at;
+            outer_ahead(b, next_k + at, some, next_col, next_cols);
+            at += some;
+            done = outer_rows(rows - r);
+            if (j + O_WIDTH <= cols)
+                outer_tile(done, outer_at(s, ks, r), a_rs, a_ks, s->b + j * O_DEPTH, n, c + r * ldc + j, ldc, more);
+            else
+                outer_edge(done, outer_at(s, ks, r), a_rs, a_ks, s->b + j * O_DEPTH, n, c + r * ldc + j, ldc, cols - j, more);
+        }
 }
 
 static void outer(const float *a, size_t m, size_t rs, size_t ks, vs__weights b, size_t depth, size_t col, size_t n,
@@ -121,20 +149,14 @@ static void outer(const float *a, size_t m, size_t rs, size_t ks, vs__weights b,
     for (size_t m0 = 0; m0 < m; m0 += O_BLOCK) {
         size_t rows = m - m0 < O_BLOCK ? m - m0 : O_BLOCK, k0 = 0;
         do { /* once even where depth is 0 */
-            size_t some = depth - k0 < O_DEPTH ? depth - k0 : O_DEPTH, a_rs, a_ks;
-            outer_pack(&s, a + m0 * rs + k0 * ks, rs, ks, rows, some, &a_rs, &a_ks);
-            for (size_t j0 = 0; j0 < n; j0 += O_COLS) {
-                size_t cols = n - j0 < O_COLS ? n - j0 : O_COLS;
-                outer_panel(&s, b, k0, some, col + j0, cols);
-                for (size_t j = 0; j < cols; j += O_WIDTH)
-                    for (size_t r = 0, done; r < rows; r += done) {
-                        float *to = c + (m0 + r) * ldc + j0 + j;
-                        done = outer_rows(rows - r);
-                        if (j + O_WIDTH <= cols)
-                            outer_tile(done, s.a + r * a_rs, a_rs, a_ks, s.b + j * O_DEPTH, some, to, ldc, more || k0);
-                        else
-                            outer_edge(done, s.a + r * a_rs, a_rs, a_ks, s.b + j * O_DEPTH, some, to, ldc, cols - j, more || k0);
-                    }
+            size_t some = depth - k0 < O_DEPTH ? depth - k0 : O_DEPTH;
+            outer_pack(&s, a + m0 * rs + k0 * ks, rs, ks, rows, some);
+            for (size_t j = 0; j < n; j += O_COLS) {
+                size_t cols = n - j < O_COLS ? n - j : O_COLS, next_j = j + O_COLS < n ? j + O_COLS : 0, next_k = next_j ? k0 : k0 + O_DEPTH;
+                size_t next_n = next_k >= depth ? 0 : depth - next_k < O_DEPTH ? depth - next_k : O_DEPTH;
+                outer_panel(&s, b, k0, some, col + j, cols);
+                outer_panel_times(&s, rows, ks, some, cols, c + m0 * ldc + j, ldc, more || k0, b, next_k, next_n, col + next_j,
+                                  n - next_j < O_COLS ? n - next_j : O_COLS);
             }
             k0 += O_DEPTH;
         } while (k0 < depth);
