@@ -16,7 +16,6 @@
     {VS_HP_TYPES, {"type_vocab_size"}, 2, {"tokenizer.ggml.token_type_count"}, 2}, \
     {VS_HP_EPS, {"layer_norm_eps"}, 1e-12, {"%s.attention.layer_norm_epsilon"}, 1e-12}, \
     {VS_HP_QUERY_SCALE, {NULL}, VS_HP_DERIVED, {NULL}, VS_HP_DERIVED}, \
-    {VS_HP_FIXED, {"pad_token_id"}, VS_HP_DERIVED, {NULL}, VS_HP_DERIVED}, \
     {VS_HP_TIED, {"tie_word_embeddings"}, 1, {NULL}, VS_HP_DERIVED}
 
 #define BERT_ONLY \
