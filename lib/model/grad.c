@@ -161,7 +161,7 @@ static vs_status layout(vs_err *err, vs_grad *g, float **temp, float **extra) {
     if (total > g->cap) {
         vs_free(g->mem);
         g->cap = 0;
-        g->mem = vs_alloc(total, sizeof *g->mem);
+        g->mem = vs_alloc_wide(total, sizeof *g->mem);
         if (!g->mem) VS_TRY_TO(done, vs_fail(err, VS_E_NOMEM, "%zu MB for gradients", total * sizeof(float) >> 20));
         g->cap = total;
     }
