@@ -109,8 +109,14 @@ static void outer_pack(outer_scratch *s, const float *a, size_t rs, size_t ks, s
     }
     for (size_t r = 0; r < rows; r += O_ROWS) {
         size_t some = rows - r < O_ROWS ? rows - r : O_ROWS;
-        for (size_t k = 0; k < n; k++)
-            for (size_t i = 0; i < some; i++) s->a[r * O_DEPTH + k * O_ROWS + i] = a[(r + i) * rs + k * ks];
+        for (size_t k = 0; k < n; k++) {
+            float *to = s->a + r * O_DEPTH + k * O_ROWS;
+            const float *from = a + r * rs + k * ks;
+            if (some == O_ROWS)
+                UNROLLED (i, O_ROWS) to[i] = from[i * rs];
+            else
+                for (size_t i = 0; i < some; i++) to[i] = from[i * rs];
+        }
     }
 }
 static const float *outer_at(const outer_scratch *s, size_t ks, size_t r) {
