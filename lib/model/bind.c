@@ -182,6 +182,9 @@ static vs_status check_tensor(vs_err *err, const binder *b, int stack, const vs_
                        vs_shape_text(want, ndim, wanted, sizeof wanted),
                        vs_shape_text(t->shape, t->ndim, found, sizeof found));
     }
+    size_t dh = b->m->info.stack[stack].dh;
+    if (row->lie == VS_LIE_PAIRS && dh % 2)
+        return vs_fail(err, VS_E_SHAPE, "%s: tensor %s (%s): heads of %zu have no halves", b->tensors, name, words, dh);
     const vs_dtype_info *type = vs_dtype_of(t->dtype);
     if (!vs_dtype_is_real(t->dtype))
         return vs_fail(err, VS_E_UNSUPPORTED, "%s: tensor %s (%s) is %s; weights may be f8 to f64, bf16 or quantised blocks",
@@ -492,6 +495,9 @@ static vs_status make_stack(vs_err *err, binder *b, int i) {
     if (s->spec->buckets) VS_TRY(make_buckets(err, b, s));
     VS_TRY(make_windows(err, b, s));
     VS_TRY(bind_stack(err, b, i));
+    if (hp[VS_HP_E] != hp[VS_HP_D] && !s->w[VS_ROLE_EMBED_MAP].t.data)
+        return vs_fail(err, VS_E_FORMAT, "%s: embeddings of %.0f and blocks of %.0f, but no %s", b->tensors, hp[VS_HP_E],
+                       hp[VS_HP_D], roles[VS_ROLE_EMBED_MAP].words);
     s->gated = s->layer[0].w[VS_ROLE_W_GATE].t.data != NULL;
     if (s->gated && s->spec->gated_gelu && b->config->gguf) s->act = VS_ACT_GELU_TANH;
     return make_turns(err, b, s);

@@ -387,6 +387,7 @@ static const struct refused_tensors {
     {"gemma3", {AS_I32, "model.layers.0.self_attn.q_proj.weight", NULL}, VS_E_UNSUPPORTED, "model.layers.0.self_attn.q_proj.weight|i32"},
     {"gemma3", {POISON, "model.layers.1.self_attn.q_norm.weight", NULL}, VS_E_NUMERIC, "model.layers.1.self_attn.q_norm.weight|element 8|not a number"},
     {"gemma3", {ADD, "embed_tokens.weight", "[1000, 48]"}, VS_E_FORMAT, "embed_tokens.weight|no place"},
+    {"electra", {DROP, "electra.embeddings_project.weight", NULL}, VS_E_FORMAT, "embeddings of 16 and blocks of 24|map from the embeddings"},
     {"bert", {DROP, "cls.predictions.transform.dense.bias", NULL}, VS_E_FORMAT, "masked-word head|not whole|cls.predictions.transform.dense.bias"},
     {"bert", {DROP, "bert.pooler.dense.bias", NULL}, VS_E_FORMAT, "pooler|not whole|pooler.dense.bias"},
     {"bert", {DROP, "bert.pooler", NULL}, VS_E_FORMAT, "next-sentence classifier|no pooler"},
