@@ -48,7 +48,12 @@ class Input(C.Structure):
 
 class Request(C.Structure):
     _fields_ = [("input", Input), ("decoder", Input), ("keep", C.POINTER(Site)), ("n_keep", _Z), ("edits", _P), ("n_edits", _Z),
-                ("logits", C.c_int), ("kv", _P), ("mask", C.c_int), ("stop_layer", _Z)]
+                ("logits", C.c_int), ("kv", _P), ("mask", C.c_int), ("stop_layer", _Z), ("variants", _P), ("reverse", C.c_bool)]
+
+
+_lib.vs_request_size.restype = _Z
+if _lib.vs_request_size() != C.sizeof(Request):
+    raise ImportError("vecscope.py describes another libvecscope than the one found: vs_request has another size")
 
 
 class Buf(C.Structure):

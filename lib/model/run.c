@@ -68,6 +68,8 @@ static vs_status check(vs_err *err, const vs_model *m, const vs_request *rq) {
     return rq->kv ? vs__kv_check(err, m, rq) : VS_OK;
 }
 
+size_t vs_request_size(void) { return sizeof(vs_request); }
+
 /* ---- memory ---- */
 
 static vs_status reserve(vs_err *err, float **mem, size_t *cap, size_t want) {

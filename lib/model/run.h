@@ -122,6 +122,9 @@ typedef struct vs_request {
     bool reverse;            /* keep what a way back reads; vs_grad_run() sets it */
 } vs_request;
 
+/* vs_request_size() - bytes of a vs_request, for bindings that describe it anew: another size means another library. */
+size_t vs_request_size(void);
+
 /* vs_sweep() - a text under many sets of edits, each by itself; the last row's logits (ALL: every row's) of each.
  *   rq: one text of a model of one stack; its edits belong to the variants by vs_edit.text, 1..variants; nothing kept, no
  *   cache; logits LAST or ALL   out [variants, V] or [variants, T, V]   clean [V] or [T, V]: of the text without edits,
