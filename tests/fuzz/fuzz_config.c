@@ -1,5 +1,5 @@
 /* config.json: the bytes are the text; what it says is held against the tensors of both fixtures.
- * covers: lib/model/config.c lib/model/load.c */
+ * covers: lib/model/config.c lib/model/bind.c */
 #include "model/config.h"
 #include "model/model_impl.h"
 

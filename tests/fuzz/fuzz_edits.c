@@ -1,5 +1,5 @@
 /* fuzz_edits.c - any bytes as edits (`with {…}`), put in force on a small model, a pass run under them.
- * covers: lib/session_edits.c lib/session_run.c */
+ * covers: lib/session_edits.c */
 #include <string.h>
 
 #include "fuzz.h"
@@ -32,6 +32,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     vs_pass_free(p);
     vs_tokens_free(&t);
+    (void)vs_session_edits_hash(s);
+    (void)vs_session_edits_fixed(s);
+    if (vs_session_drop_edit(NULL, s, n) == VS_OK || vs_session_drop_edit(NULL, s, n - 1) != VS_OK) __builtin_trap();
     vs_session_pop_edits(s);
     if (vs_session_edit_count(s)) __builtin_trap();
     return 0;

@@ -347,5 +347,13 @@ save("gguf_model", "no_tokens", gguf(GEMMA[:12], zeros(SHAPES)))
 save("gguf_model", "no_norm", gguf(GEMMA, zeros({k: v for k, v in SHAPES.items() if k != "output_norm"})))
 save("gguf_model", "shape", gguf(GEMMA, zeros({**SHAPES, "blk.0.attn_q": (4, 2)})))
 save("gguf_model", "extra", gguf(GEMMA, zeros({**SHAPES, "blk.1.attn_q": (4, 4)})))
+IDS = [(f"tokenizer.ggml.{name}_token_id", U32, i) for i, name in enumerate(["unknown", "bos", "eos"])]
+CHARSMAP = GEMMA[:12] + [("tokenizer.ggml.model", STR, "t5")] + GEMMA[13:]
+save("gguf_model", "ids", gguf(GEMMA + IDS, zeros(SHAPES)))
+save("gguf_model", "far_id", gguf(GEMMA + [("tokenizer.ggml.bos_token_id", U32, 99)], zeros(SHAPES)))
+save("gguf_model", "charsmap", gguf(CHARSMAP + [("tokenizer.ggml.precompiled_charsmap", ARR, (I32, [4, 0, 0, 0, 0, 0, 0, 0, 97, 0]))], zeros(SHAPES)))
+save("gguf_model", "no_charsmap", gguf(CHARSMAP + [("tokenizer.ggml.precompiled_charsmap", ARR, (STR, ["a"]))], zeros(SHAPES)))
+save("gguf_model", "text_scores", gguf(GEMMA[:14] + [("tokenizer.ggml.scores", ARR, (STR, ["a", "b", "c", "d"]))], zeros(SHAPES)))
+save("gguf_model", "json", gguf(GEMMA[:12] + [("tokenizer.huggingface.json", STR, "{}")], zeros(SHAPES)))
 save("gguf_model", "unknown", gguf([("general.architecture", STR, "unheard")], []))
 save("gguf_model", "nothing", gguf([], []))
