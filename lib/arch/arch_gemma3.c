@@ -1,8 +1,6 @@
 /* arch_gemma3.c - Gemma 3 (Gemma Team 2025, "Gemma 3 Technical Report"): a decoder with RMS norms before and after each
- * branch, grouped attention with normed queries and keys, and five windowed layers to one that sees everything.
- *
- * The hub stores a norm's gain as g and applies 1 + g; GGUF files hold 1 + g already. */
-#include "arch_rows.h"
+ * branch, grouped attention with normed queries and keys, and five windowed layers to one that sees everything. */
+#include "gemma_rows.h"
 
 static const vs_hp_row hps[] = {
     {VS_HP_D, {"hidden_size"}, 2304, {"%s.embedding_length"}, VS_HP_NEEDED},
@@ -74,46 +72,16 @@ static const vs_say gguf_says[] = {
 };
 
 static const vs_bind hub[] = {
-    WEIGHT(EMBED, "embed_tokens.weight"),
-    PLUS_ONE(ATTN_NORM, "layers.%d.input_layernorm.weight"),
-    WEIGHT(WQ, "layers.%d.self_attn.q_proj.weight"),
-    MAY_HAVE(BQ, "layers.%d.self_attn.q_proj.bias"),
-    WEIGHT(WK, "layers.%d.self_attn.k_proj.weight"),
-    MAY_HAVE(BK, "layers.%d.self_attn.k_proj.bias"),
-    WEIGHT(WV, "layers.%d.self_attn.v_proj.weight"),
-    MAY_HAVE(BV, "layers.%d.self_attn.v_proj.bias"),
+    GEMMA_HUB,
     PLUS_ONE(Q_NORM, "layers.%d.self_attn.q_norm.weight"),
     PLUS_ONE(K_NORM, "layers.%d.self_attn.k_norm.weight"),
-    WEIGHT(WO, "layers.%d.self_attn.o_proj.weight"),
-    MAY_HAVE(BO, "layers.%d.self_attn.o_proj.bias"),
-    PLUS_ONE(ATTN_BRANCH, "layers.%d.post_attention_layernorm.weight"),
-    PLUS_ONE(MLP_NORM, "layers.%d.pre_feedforward_layernorm.weight"),
-    WEIGHT(W_GATE, "layers.%d.mlp.gate_proj.weight"),
-    WEIGHT(W_UP, "layers.%d.mlp.up_proj.weight"),
-    WEIGHT(W_DOWN, "layers.%d.mlp.down_proj.weight"),
-    PLUS_ONE(MLP_BRANCH, "layers.%d.post_feedforward_layernorm.weight"),
-    PLUS_ONE(FINAL_NORM, "norm.weight"),
-    MAY_HAVE(UNEMBED, "lm_head.weight"),
     END_OF_ROWS,
 };
 
 static const vs_bind gguf[] = {
-    WEIGHT(EMBED, "token_embd.weight"),
-    WEIGHT(ATTN_NORM, "blk.%d.attn_norm.weight"),
-    WEIGHT(WQ, "blk.%d.attn_q.weight"),
-    WEIGHT(WK, "blk.%d.attn_k.weight"),
-    WEIGHT(WV, "blk.%d.attn_v.weight"),
+    GEMMA_GGUF,
     WEIGHT(Q_NORM, "blk.%d.attn_q_norm.weight"),
     WEIGHT(K_NORM, "blk.%d.attn_k_norm.weight"),
-    WEIGHT(WO, "blk.%d.attn_output.weight"),
-    WEIGHT(ATTN_BRANCH, "blk.%d.post_attention_norm.weight"),
-    WEIGHT(MLP_NORM, "blk.%d.ffn_norm.weight"),
-    WEIGHT(W_GATE, "blk.%d.ffn_gate.weight"),
-    WEIGHT(W_UP, "blk.%d.ffn_up.weight"),
-    WEIGHT(W_DOWN, "blk.%d.ffn_down.weight"),
-    WEIGHT(MLP_BRANCH, "blk.%d.post_ffw_norm.weight"),
-    WEIGHT(FINAL_NORM, "output_norm.weight"),
-    MAY_HAVE(UNEMBED, "output.weight"),
     END_OF_ROWS,
 };
 

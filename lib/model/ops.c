@@ -129,18 +129,11 @@ vs_status vs__forward_scale(vs_err *err, const vs_exec *x, const vs_node *n) {
     return VS_OK;
 }
 
-/* cap * tanh(y / cap), in place. */
-static void soft_cap(float *y, float cap, size_t n) {
-    vs_scale_by(y, 1 / cap, n);
-    vs_activate(VS_ACT_TANH, y, y, n);
-    vs_scale_by(y, cap, n);
-}
-
 static void cap_span(void *arg, size_t i, size_t end, int worker) {
     span_args *s = arg;
     (void)worker;
     if (s->a != s->y) memcpy(s->y + i, s->a + i, (end - i) * sizeof *s->y);
-    soft_cap(s->y + i, s->n->f, end - i);
+    vs_soft_cap(s->y + i, s->n->f, end - i);
 }
 vs_status vs__forward_cap(vs_err *err, const vs_exec *x, const vs_node *n) {
     (void)err;
@@ -343,7 +336,7 @@ static void score(const attend_args *a, const queries *q, size_t lo, size_t hi, 
     for (size_t t = 0; t < q->count; t++, s += ld) {
         vs_scale_by(s, a->n->f, hi - lo);
         if (a->n->w) add_distance(a, q, q->pos + t, lo, hi, s);
-        if (a->n->cap > 0) soft_cap(s, a->n->cap, hi - lo);
+        if (a->n->cap > 0) vs_soft_cap(s, a->n->cap, hi - lo);
     }
 }
 

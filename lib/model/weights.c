@@ -83,22 +83,6 @@ vs_status vs_model_column(vs_err *err, const vs_model *m, vs_role role, int laye
     return VS_OK;
 }
 
-vs_status vs_model_final_norm(vs_err *err, const vs_model *m, const float *x, size_t n, float *y) {
-    (void)err;
-    const vs_stack_state *s = &m->stack[m->arch->n_stacks - 1];
-    size_t d = (size_t)m->hp[VS_HP_D];
-    const float *g = s->w[VS_ROLE_FINAL_NORM].vec, *b = s->w[VS_ROLE_FINAL_NORM_B].vec;
-    if (!s->spec->final_norm) {
-        if (y != x) memmove(y, x, n * d * sizeof *y);
-        return VS_OK;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (s->spec->norm == VS_NORM_RMS) vs_rms_norm(x + i * d, g, 0, s->eps, y + i * d, d);
-        else vs_layer_norm(x + i * d, g, b, s->eps, y + i * d, d);
-    }
-    return VS_OK;
-}
-
 vs_status vs_model_norm(vs_err *err, const vs_model *m, vs_role role, int layer, const float *x, size_t n, float *y) {
     const vs_stack_state *s = &m->stack[m->arch->n_stacks - 1];
     size_t d = (size_t)m->hp[VS_HP_D];
@@ -110,6 +94,12 @@ vs_status vs_model_norm(vs_err *err, const vs_model *m, vs_role role, int layer,
         if (s->spec->norm == VS_NORM_RMS) vs_rms_norm(x + i * d, g->vec, 0, s->eps, y + i * d, d);
         else vs_layer_norm(x + i * d, g->vec, b, s->eps, y + i * d, d);
     }
+    return VS_OK;
+}
+
+vs_status vs_model_final_norm(vs_err *err, const vs_model *m, const float *x, size_t n, float *y) {
+    if (m->stack[m->arch->n_stacks - 1].spec->final_norm) return vs_model_norm(err, m, VS_ROLE_FINAL_NORM, -1, x, n, y);
+    if (y != x) memmove(y, x, n * (size_t)m->hp[VS_HP_D] * sizeof *y);
     return VS_OK;
 }
 
@@ -138,13 +128,8 @@ vs_status vs_model_unembed(vs_err *err, const vs_model *m, const float *x, size_
     if (s->head_scale != 1) vs_scale_by(read, s->head_scale, n * e);
     if (st == VS_OK) st = vs_matmul(err, read, n, e, e, &s->w[VS_ROLE_UNEMBED].t, s->w[VS_ROLE_UNEMBED_B].vec, logits, V, V);
     vs_free(y);
-    if (st != VS_OK || m->info.logit_cap == 0) return st;
-    for (size_t i = 0; i < n; i++) {
-        vs_scale_by(logits + i * V, 1 / m->info.logit_cap, V);
-        vs_activate(VS_ACT_TANH, logits + i * V, logits + i * V, V);
-        vs_scale_by(logits + i * V, m->info.logit_cap, V);
-    }
-    return VS_OK;
+    if (st == VS_OK && m->info.logit_cap > 0) vs_soft_cap(logits, m->info.logit_cap, n * V);
+    return st;
 }
 
 size_t vs_model_params_in(const vs_model *m, vs_role role, int stack) {

@@ -110,6 +110,12 @@ void vs_activate(vs_act act, const float *x, float *y, size_t n) { vs__kernels_i
 void vs_mul_into(const float *a, const float *b, float *y, size_t n) { vs__kernels_in_use()->mul_into(a, b, y, n); }
 void vs_add_into(const float *a, const float *b, float *y, size_t n) { vs__kernels_in_use()->add_into(a, b, y, n); }
 
+void vs_soft_cap(float *y, float cap, size_t n) {
+    vs_scale_by(y, 1 / cap, n);
+    vs_activate(VS_ACT_TANH, y, y, n);
+    vs_scale_by(y, cap, n);
+}
+
 void vs_rope(float *x, size_t H, size_t dh, size_t n, const float *cos, const float *sin) {
     vs__kernels_in_use()->rope(x, H, dh, n, cos, sin);
 }

@@ -76,6 +76,9 @@ void vs_activate(vs_act act, const float *x, float *y, size_t n);
 void vs_mul_into(const float *a, const float *b, float *y, size_t n);
 void vs_add_into(const float *a, const float *b, float *y, size_t n);
 
+/* vs_soft_cap() - y = cap tanh(y / cap), in place (Gemma Team 2024, section 2). */
+void vs_soft_cap(float *y, float cap, size_t n);
+
 /* vs_rope() - rotate the first n (even) of the dh elements of each of H heads by the position's angles, halves paired
  * as in GPT-NeoX (Su et al. 2021): x [H, dh] in place; cos, sin [n/2]. */
 void vs_rope(float *x, size_t H, size_t dh, size_t n, const float *cos, const float *sin);
