@@ -3,6 +3,7 @@
 #   # …             a comment; `# args: …` are the program's arguments in the sessions that follow
 #   vecscope> LINE  a line at the prompt; lines in a row are one session
 #   $ COMMAND       a command line (bash reads it; $T is a folder for files, it starts empty in each file)
+# In a page (*.md) that holds only between lines of ```, and `<!-- args: … -->` gives the arguments; all else is prose.
 # and below each what it prints: then, for a command line, `stderr: …` and `exit: N` where that is not 0.
 # tests/golden/compare.awk says what counts as the same.  GOLDEN_UPDATE=1 writes what is printed now where it differs.
 # usage: test_golden.sh [FILE…]    ends in `N passed, N failed`
@@ -19,10 +20,19 @@ prompt='vecscope> ' shell='$ '
 # read_file FILE - kind[i] (session, shell, comment), text[i], want[i], args[i] of each block.
 read_file() {
     kind=() text=() want=() args=()
-    local n=-1 now="" line
+    local n=-1 now="" line page="" fence=""
+    [[ $1 != *.md ]] || page=1
     while IFS= read -r line || [ -n "$line" ]; do
         case "$line" in
-            '# args:'*) now=${line#'# args:'} ;;&
+            '# args:'*) now=${line#'# args:'} ;;
+            '<!-- args:'*) now=${line#'<!-- args:'} now=${now%'-->'} ;;
+            '```'*) [ -n "$fence" ] && fence="" || fence=1 ;;
+        esac
+        if [ -n "$page" ] && { [ -z "$fence" ] || [[ $line == '```'* ]]; }; then
+            kind[++n]=comment text[n]=$line want[n]="" args[n]=""
+            continue
+        fi
+        case "$line" in
             '#'*) kind[++n]=comment text[n]=$line want[n]="" args[n]="" ;;
             "$prompt"*) kind[++n]=session text[n]=${line#"$prompt"} want[n]="" args[n]=$now ;;
             "$shell"*) kind[++n]=shell text[n]=$line want[n]="" args[n]="" ;;
