@@ -10,4 +10,27 @@
  * VS_OK | VS_E_NUMERIC (a holds NaN or an infinity) | VS_E_NOMEM.  O(n^3).  Golub & Van Loan, Matrix Computations, 8.3. */
 vs_status vs_eigen_symmetric(vs_err *err, double *a, size_t n, double *w, double *v) VS_MUST_CHECK;
 
+/* vs_svd() - a = U diag(s) V^T, thin, the largest value first.
+ *   a [m,n]   k = min(m,n)   u [m,k] out: column i the left vector of s[i]   s [k] out   v [n,k] out: column i the right one.
+ *   Columns of the narrower side's factor are orthonormal always; those of the other one only where s[i] > 0.  The sign of a
+ *   pair is settled: of column i of v the coordinate of largest magnitude is positive (the first of equals).
+ * VS_OK | VS_E_NUMERIC (a holds NaN or an infinity) | VS_E_NOMEM.  O(m n k).  Golub & Reinsch 1970. */
+vs_status vs_svd(vs_err *err, const double *a, size_t m, size_t n, double *u, double *s, double *v) VS_MUST_CHECK;
+
+/* vs_least_squares() - the w that makes ||x w - y||^2 + ridge ||w||^2 least (Frobenius), by QR.
+ *   x [n,p]   y [n,q]   ridge >= 0; 0: plain least squares, which wants n >= p   w [p,q] out
+ * VS_OK | VS_E_RANGE (n < p without a ridge) | VS_E_NUMERIC (NaN or an infinity; or the columns of x depend on each other and
+ * there is no ridge: which) | VS_E_NOMEM.  O((n + p) p (p + q)).  Golub & Van Loan, Matrix Computations, 5.3. */
+vs_status vs_least_squares(vs_err *err, const double *x, const double *y, size_t n, size_t p, size_t q, double ridge,
+                           double *w) VS_MUST_CHECK;
+
+/* vs_procrustes() - the rotation (with reflections) that takes the rows of x nearest to those of y: w = U V^T of
+ * x^T y = U diag(s) V^T (Schönemann 1966).  p <= q: of all w with w w^T = 1 the one with least ||x w - y||^2; p > q: of all
+ * with w^T w = 1 the one with the greatest sum of dot products of the rows of x w with those of y.
+ *   x [n,p]   y [n,q]   w [p,q] out
+ *   scale out (may be NULL): the number c with least ||c x w - y||^2, sum(s) / ||x w||^2
+ * VS_OK | VS_E_NUMERIC (NaN or an infinity; fewer independent pairs than min(p,q)) | VS_E_NOMEM.  O(n p q + p q min(p,q)). */
+vs_status vs_procrustes(vs_err *err, const double *x, const double *y, size_t n, size_t p, size_t q, double *w,
+                        double *scale) VS_MUST_CHECK;
+
 #endif

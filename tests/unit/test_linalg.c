@@ -1,5 +1,5 @@
-/* Eigenvectors, correlations, intervals, and the principal components of a space, against values worked out by hand or by
- * their definition. */
+/* Eigenvectors, singular values, least squares, rotations, correlations, intervals, and the principal components of a space,
+ * against values worked out by hand, by their definition or by numpy. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -58,6 +58,108 @@ static void eigen_by_definition(void **state) {
             assert_true(fabs(dot - (k == l)) < 1e-10);
         }
     }
+}
+
+static void random_matrices(double *x, double *y) { /* [12,3], [12,4] */
+    seed = 7;
+    for (size_t i = 0; i < 12 * 3; i++) x[i] = random_unit();
+    for (size_t i = 0; i < 12 * 4; i++) y[i] = random_unit();
+    seed = 1;
+}
+
+static void assert_near(const double *a, const double *b, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (fabs(a[i] - b[i]) > 1e-12) fail_msg("number %zu is %.17g, not %.17g", i, a[i], b[i]);
+}
+
+/* Tall and wide, against the definition. */
+static void singular_values(void **state) {
+    (void)state;
+    enum { M = 9, N = 5 };
+    double a[M * N], u[M * N], s[N], v[M * N];
+    for (size_t i = 0; i < M * N; i++) a[i] = random_unit();
+    for (int wide = 0; wide < 2; wide++) {
+        size_t m = wide ? N : M, n = wide ? M : N, k = N;
+        assert_int_equal(vs_svd(NULL, a, m, n, u, s, v), VS_OK);
+        for (size_t i = 0; i < m; i++)
+            for (size_t j = 0; j < n; j++) {
+                double sum = 0;
+                for (size_t l = 0; l < k; l++) sum += u[i * k + l] * s[l] * v[j * k + l];
+                assert_true(fabs(sum - a[i * n + j]) < 1e-12);
+            }
+        for (size_t l = 0; l < k; l++) {
+            double largest = 0;
+            if (l) assert_true(s[l - 1] >= s[l] && s[l] > 0);
+            for (size_t j = 0; j < n; j++)
+                if (fabs(v[j * k + l]) > fabs(largest)) largest = v[j * k + l];
+            assert_true(largest > 0);
+            for (size_t h = 0; h < k; h++) {
+                double in_u = 0, in_v = 0;
+                for (size_t i = 0; i < m; i++) in_u += u[i * k + l] * u[i * k + h];
+                for (size_t j = 0; j < n; j++) in_v += v[j * k + l] * v[j * k + h];
+                assert_true(fabs(in_u - (l == h)) < 1e-12 && fabs(in_v - (l == h)) < 1e-12);
+            }
+        }
+    }
+    a[3] = INFINITY;
+    assert_int_equal(vs_svd(NULL, a, M, N, u, s, v), VS_E_NUMERIC);
+}
+
+/* Figures of numpy 2.4.6: linalg.lstsq, and linalg.solve(X'X + 0.5 I, X'Y). */
+static void least_squares(void **state) {
+    (void)state;
+    static const double plain[] = {0.3761705649079985,   0.10819751778386988,  0.06408413291508884,  0.20369845603878037,
+                                   -0.3232770425763682,  -0.45708034232730704, -0.7842975209567798,  -0.44617463543764135,
+                                   -0.40631546993896545, -0.2931995030505642,  -0.9812490549603681,  -0.7086164064569461};
+    static const double ridge[] = {0.29926911110799587,  0.06998867769427496,  -0.011805549209618137, 0.13053508391616195,
+                                   -0.20868493781034236, -0.33568782745794873, -0.5218417011948839,   -0.27619385199635615,
+                                   -0.25209344706608183, -0.16448249603043963, -0.6545588723817719,   -0.4782430425155636};
+    double x[36], y[48], w[12];
+    vs_err err = {0};
+    random_matrices(x, y);
+    assert_int_equal(vs_least_squares(&err, x, y, 12, 3, 4, 0, w), VS_OK);
+    assert_near(w, plain, 12);
+    assert_int_equal(vs_least_squares(&err, x, y, 12, 3, 4, 0.5, w), VS_OK);
+    assert_near(w, ridge, 12);
+    assert_int_equal(vs_least_squares(&err, x, y, 2, 3, 4, 0, w), VS_E_RANGE);
+    assert_int_equal(vs_least_squares(&err, x, y, 2, 3, 4, 0.1, w), VS_OK);
+    for (size_t i = 0; i < 12; i++) x[i * 3 + 2] = x[i * 3] - 2 * x[i * 3 + 1];
+    assert_int_equal(vs_least_squares(&err, x, y, 12, 3, 4, 0, w), VS_E_NUMERIC);
+    assert_non_null(strstr(err.msg, "column 2"));
+    assert_int_equal(vs_least_squares(&err, x, y, 12, 3, 4, 0.5, w), VS_OK);
+    y[0] = NAN;
+    assert_int_equal(vs_least_squares(&err, x, y, 12, 3, 4, 0, w), VS_E_NUMERIC);
+}
+
+/* Figures of numpy 2.4.6 (u, s, vt = linalg.svd(X'Y); u vt, sum(s) / ||X u vt||^2) and, for the square one, scipy 1.17.1:
+ * linalg.orthogonal_procrustes, whose scale is sum(s). */
+static void procrustes(void **state) {
+    (void)state;
+    static const double wider[] = {0.8740478630954862,  0.03491276897601154, -0.43320754190875527, 0.21714662607099156,
+                                   -0.20189254042651655, -0.8696175968807492, -0.446245718235657,   0.062204471477702965,
+                                   -0.1629280554252983,  0.31909041374425234, -0.6425301249040233,  -0.6773409741058579};
+    static const double square[] = {0.9393276431292501,  -0.019263735931021694, -0.3424799079234113, -0.1636500970036763, -0.9026375105018799,
+                                    -0.3980755837597382, -0.3014667885587661,   0.429970270033812,   -0.8510248775935492};
+    double x[36], y[48], y3[36], w[12], c, length = 0;
+    vs_err err = {0};
+    random_matrices(x, y);
+    assert_int_equal(vs_procrustes(&err, x, y, 12, 3, 4, w, &c), VS_OK);
+    assert_near(w, wider, 12);
+    assert_true(fabs(c - 0.3897521902151191) < 1e-12);
+    assert_int_equal(vs_procrustes(&err, y, x, 12, 4, 3, w, &c), VS_OK);
+    for (size_t i = 0; i < 4; i++)
+        for (size_t j = 0; j < 3; j++) assert_near(&w[i * 3 + j], &wider[j * 4 + i], 1);
+    assert_true(fabs(c - 0.2536151384045576) < 1e-12);
+    for (size_t i = 0; i < 12; i++) memcpy(&y3[i * 3], &y[i * 4], 3 * sizeof *y);
+    for (size_t i = 0; i < 36; i++) length += x[i] * x[i];
+    assert_int_equal(vs_procrustes(&err, x, y3, 12, 3, 3, w, &c), VS_OK);
+    assert_near(w, square, 9);
+    assert_true(fabs(c * length - 3.5978480233977095) < 1e-12);
+    assert_int_equal(vs_procrustes(&err, x, y, 2, 3, 4, w, NULL), VS_E_NUMERIC);
+    assert_non_null(strstr(err.msg, "wants 3 independent pairs; these are 2"));
+    assert_int_equal(vs_procrustes(&err, x, y, 0, 3, 4, w, NULL), VS_E_NUMERIC);
+    x[5] = INFINITY;
+    assert_int_equal(vs_procrustes(&err, x, y, 12, 3, 4, w, NULL), VS_E_NUMERIC);
 }
 
 static void correlations(void **state) {
@@ -164,6 +266,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(eigen_by_hand), cmocka_unit_test(eigen_by_definition),   cmocka_unit_test(correlations),
         cmocka_unit_test(intervals),     cmocka_unit_test(components_of_a_space), cmocka_unit_test(components_refused),
+        cmocka_unit_test(singular_values), cmocka_unit_test(least_squares),         cmocka_unit_test(procrustes),
     };
     return cmocka_run_group_tests_name("linear algebra", tests, NULL, NULL);
 }
