@@ -28,8 +28,11 @@ static vs_status read_record(vs_err *err, vs_store *st, sqlite3_stmt *s, vs_aren
                              .source = keep(a, s, 7),
                              .source_size = (uint64_t)sqlite3_column_int64(s, 8),
                              .source_mtime = (uint64_t)sqlite3_column_int64(s, 9),
-                             .generation = sqlite3_column_int64(s, 10)};
-    if (!out->name || !out->place || !out->metric || !out->source)
+                             .generation = sqlite3_column_int64(s, 10),
+                             .layered = sqlite3_column_type(s, 11) != SQLITE_NULL,
+                             .layer = sqlite3_column_int(s, 11),
+                             .edits = keep(a, s, 12)};
+    if (!out->name || !out->place || !out->metric || !out->source || !out->edits)
         return vs_fail(err, VS_E_NOMEM, "%s: out of memory", st->path);
     if (dim < 1 || dim > INT32_MAX || rows < 0 || rows > INT64_C(1) << VS__ROW_BITS || out->id < 1 || out->id > INT32_MAX)
         return vs_fail(err, VS_E_FORMAT, "%s: space %s says it has %lld rows of %lld numbers", st->path, out->name,
@@ -74,11 +77,14 @@ vs_status vs_store_spaces(vs_err *err, vs_store *st, vs_status (*fn)(void *arg, 
 /* ---- deleting ---- */
 
 static vs_status delete_space(vs_err *err, vs_store *st, vs_id id) {
+    static const vs_statement rows[] = {VS__CONTEXTS_DROP, VS__VECTORS_DROP};
     sqlite3_stmt *s;
-    VS_TRY(vs__statement(err, st, VS__VECTORS_DROP, &s));
-    sqlite3_bind_int64(s, 1, vs__first_id(id));
-    sqlite3_bind_int64(s, 2, vs__last_id(id));
-    VS_TRY(vs__step_done(err, st, s, "drop a space"));
+    for (int i = 0; i < 2; i++) {
+        VS_TRY(vs__statement(err, st, rows[i], &s));
+        sqlite3_bind_int64(s, 1, vs__first_id(id));
+        sqlite3_bind_int64(s, 2, vs__last_id(id));
+        VS_TRY(vs__step_done(err, st, s, "drop a space"));
+    }
     VS_TRY(vs__statement(err, st, VS__SPACE_DROP, &s));
     sqlite3_bind_int64(s, 1, id);
     return vs__step_done(err, st, s, "drop a space");
@@ -120,6 +126,8 @@ static vs_status insert_space(vs_err *err, vs_store *st, const vs_space_record *
     vs__bind_text(s, 6, r->source);
     sqlite3_bind_int64(s, 7, (int64_t)r->source_size);
     sqlite3_bind_int64(s, 8, (int64_t)r->source_mtime);
+    if (r->layered) sqlite3_bind_int(s, 9, r->layer);
+    vs__bind_text(s, 10, r->edits);
     VS_TRY(vs__step_done(err, st, s, "store a space"));
     *id = sqlite3_last_insert_rowid(st->db);
     return VS_OK;
@@ -165,6 +173,49 @@ vs_status vs_store_space_add(vs_err *err, vs_space_writer *w, const char *key, s
     VS_TRY(vs__step_done(err, w->st, s, "store a vector"));
     w->rows++;
     return VS_OK;
+}
+
+vs_status vs_store_space_context(vs_err *err, vs_space_writer *w, const vs_context *c) {
+    if (!w->rows) return vs_fail(err, VS_E_STATE, "%s: a context belongs to a row of its space", w->st->path);
+    sqlite3_stmt *s;
+    VS_TRY(vs__statement(err, w->st, VS__CONTEXT_ADD, &s));
+    sqlite3_bind_int64(s, 1, vs__first_id(w->id) | (int64_t)(w->rows - 1));
+    sqlite3_bind_int64(s, 2, (int64_t)c->line);
+    if (c->label) vs__bind_text(s, 3, c->label);
+    vs__bind_text(s, 4, c->text);
+    vs__bind_text(s, 5, c->word);
+    sqlite3_bind_int64(s, 6, (int64_t)c->at);
+    sqlite3_bind_int64(s, 7, (int64_t)c->first);
+    sqlite3_bind_int64(s, 8, (int64_t)c->position);
+    return vs__step_done(err, w->st, s, "store a context");
+}
+
+vs_status vs_store_contexts(vs_err *err, vs_store *st, const char *name, vs_context_fn *fn, void *arg) {
+    vs_space_record r;
+    VS_TRY(vs_store_space_find(err, st, name, &r));
+    sqlite3_stmt *s; /* not a kept one: fn may ask for more */
+    int rc = sqlite3_prepare_v2(st->db,
+                                "SELECT row, line, label, text, word, at, first, position FROM contexts"
+                                " WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+                                -1, &s, NULL);
+    sqlite3_bind_int64(s, 1, vs__first_id(r.id));
+    sqlite3_bind_int64(s, 2, vs__last_id(r.id));
+    vs_status status = VS_OK;
+    while (rc == SQLITE_OK && status == VS_OK && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+        vs_context c = {.line = (size_t)sqlite3_column_int64(s, 1),
+                        .label = (const char *)sqlite3_column_text(s, 2),
+                        .text = (const char *)sqlite3_column_text(s, 3),
+                        .word = (const char *)sqlite3_column_text(s, 4),
+                        .at = (size_t)sqlite3_column_int64(s, 5),
+                        .first = (size_t)sqlite3_column_int64(s, 6),
+                        .position = (size_t)sqlite3_column_int64(s, 7)};
+        status = c.text && c.word ? fn(err, arg, (size_t)sqlite3_column_int64(s, 0), &c)
+                                  : vs_fail(err, VS_E_NOMEM, "%s: out of memory", st->path);
+        rc = SQLITE_OK;
+    }
+    if (status == VS_OK && rc != SQLITE_DONE) status = vs__store_fail(err, st, rc, "read contexts");
+    sqlite3_finalize(s);
+    return status;
 }
 
 vs_status vs_store_space_commit(vs_err *err, vs_space_writer *w, vs_id *id) {

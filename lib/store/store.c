@@ -22,7 +22,10 @@ static const char version_1[] = {
 static const char version_2[] = {
 #include "schema2.inc"
     , 0};
-static const char *const steps[] = {version_1, version_2};
+static const char version_3[] = {
+#include "schema3.inc"
+    , 0};
+static const char *const steps[] = {version_1, version_2, version_3};
 enum { VERSION = sizeof steps / sizeof *steps };
 
 /* ---- errors ---- */

@@ -37,6 +37,9 @@ typedef struct vs_space_record {
     size_t dim, rows;
     uint64_t source_size, source_mtime;
     int64_t generation; /* another one once its vectors have changed; given by the store */
+    bool layered;       /* its place is in block `layer` of the model */
+    int layer;
+    const char *edits;  /* in force when a model made the vectors; NULL to write: none */
 } vs_space_record;
 
 /* Write a space in one transaction: begin, add row by row (or many), commit.  A name that exists is replaced at commit. */
@@ -45,6 +48,19 @@ vs_status vs_store_space_begin(vs_err *err, vs_store *st, const vs_space_record 
 vs_status vs_store_space_add(vs_err *err, vs_space_writer *w, const char *key, size_t n, const float *vec) VS_MUST_CHECK;
 vs_status vs_store_space_commit(vs_err *err, vs_space_writer *w, vs_id *id) VS_MUST_CHECK; /* frees w in any case */
 void vs_store_space_abort(vs_space_writer *w);
+
+/* Where a row of a contextual space was met: its word in a text, averaged over the tokens first..position. */
+typedef struct vs_context {
+    const char *text, *word, *label; /* label: what the corpus calls its sense; NULL: it does not say */
+    size_t line, at;                 /* line of the corpus, from 1; byte of the text where the word begins */
+    size_t first, position;
+} vs_context;
+/* vs_store_space_context() - of the row that was added last.
+ * vs_store_contexts() - those of a space in the order of its rows, each to fn; its strings are borrowed during the call.
+ * VS_OK | VS_E_UNKNOWN | what fn says.  A space of words has none. */
+typedef vs_status vs_context_fn(vs_err *err, void *arg, size_t row, const vs_context *c);
+vs_status vs_store_space_context(vs_err *err, vs_space_writer *w, const vs_context *c) VS_MUST_CHECK;
+vs_status vs_store_contexts(vs_err *err, vs_store *st, const char *name, vs_context_fn *fn, void *arg) VS_MUST_CHECK;
 
 /* vs_store_space_find() - by name; VS_E_UNKNOWN.  The strings of *row are borrowed until the next call on st.
  * vs_store_spaces() - each in turn to fn. */

@@ -8,7 +8,7 @@
 #include "../base/dict.h"
 #include "store.h"
 
-#define SPACE_COLUMNS "id, name, model, place, dim, rows, metric, source, source_size, source_mtime, generation"
+#define SPACE_COLUMNS "id, name, model, place, dim, rows, metric, source, source_size, source_mtime, generation, layer, edits"
 
 typedef enum vs_statement {
 #define STATEMENT(name, text) VS__##name,

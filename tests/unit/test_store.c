@@ -13,14 +13,14 @@ static void made_on_first_use(void **state) {
     vs_store *st = open_store();
     assert_string_equal(vs_store_path(st), db);
     assert_false(vs_store_read_only(st));
-    assert_sql(st, "PRAGMA user_version", "2");
+    assert_sql(st, "PRAGMA user_version", "3");
     assert_sql(st, "PRAGMA application_id", "1448297296");
     assert_sql(st, "PRAGMA auto_vacuum", "2");
     char log[128];
     snprintf(log, sizeof log, "%s-wal", db);
     assert_int_equal(access(log, F_OK), 0);
     assert_sql(st, "SELECT group_concat(name) FROM (SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY 1)",
-               "activations,models,names,results,runs,spaces,tokens,vectors");
+               "activations,contexts,models,names,results,runs,spaces,tokens,vectors");
     vs_store_close(st);
     st = open_store();
     assert_sql(st, "SELECT count(*) FROM spaces", "0");
@@ -71,14 +71,14 @@ static void what_is_not_ours(void **state) {
     unlink(db);
     vs_store_close(open_store());
     raw_sql(db, "PRAGMA user_version = 7");
-    FAILS(vs_store_open(&err, db, &st), VS_E_FORMAT, "newer vecscope (file version 7; this one knows up to 2)");
+    FAILS(vs_store_open(&err, db, &st), VS_E_FORMAT, "newer vecscope (file version 7; this one knows up to 3)");
 }
 
 static void an_empty_file_is_new(void **state) {
     (void)state;
     write_file(db, "", 0);
     vs_store *st = open_store();
-    assert_sql(st, "PRAGMA user_version", "2");
+    assert_sql(st, "PRAGMA user_version", "3");
     vs_store_close(st);
 }
 
@@ -317,6 +317,54 @@ static void no_room_for_a_cache_file(void **state) {
     vs_store_close(st);
 }
 
+/* ---- contexts ---- */
+
+static vs_status add_context(vs_err *e, void *arg, size_t row, const vs_context *c) {
+    (void)e;
+    vs_buf_printf(arg, "%zu:%zu:%s:%s:%s@%zu:%zu-%zu;", row, c->line, c->label ? c->label : "-", c->text, c->word, c->at, c->first, c->position);
+    return VS_OK;
+}
+
+static void contexts(void **state) {
+    (void)state;
+    vs_store *st = open_store();
+    OK(store_space(st, "words", 5, 2, 0));
+    vs_space_record r = {.name = "bank@6", .place = "6.resid_pre", .metric = "cosine", .source = "c.txt", .dim = 2, .layered = true, .layer = 6, .edits = "zero 1.mlp_out"};
+    vs_space_writer *w;
+    OK(vs_store_space_begin(&err, st, &r, &w));
+    FAILS(vs_store_space_context(&err, w, &(vs_context){.text = "t", .word = "w"}), VS_E_STATE, "belongs to a row");
+    for (size_t i = 0; i < 3; i++) {
+        OK(vs_store_space_add(&err, w, "a [bank]", 8, (float[]){(float)i, 1}));
+        OK(vs_store_space_context(&err, w, &(vs_context){.text = "a bank", .word = "bank", .label = i ? "river" : NULL, .line = i + 1, .at = 2, .first = i, .position = i + 1}));
+    }
+    OK(vs_store_space_commit(&err, w, NULL));
+    OK(vs_store_space_find(&err, st, "bank@6", &r));
+    assert_true(r.layered && r.layer == 6);
+    assert_string_equal(r.place, "6.resid_pre");
+    assert_string_equal(r.edits, "zero 1.mlp_out");
+    OK(vs_store_space_find(&err, st, "words", &r));
+    assert_true(!r.layered && !*r.edits);
+    vs_buf b = {0};
+    OK(vs_store_contexts(&err, st, "bank@6", add_context, &b));
+    assert_string_equal(b.s, "0:1:-:a bank:bank@2:0-1;1:2:river:a bank:bank@2:1-2;2:3:river:a bank:bank@2:2-3;");
+    vs_buf_clear(&b);
+    OK(vs_store_contexts(&err, st, "words", add_context, &b));
+    assert_int_equal(b.len, 0);
+    FAILS(vs_store_contexts(&err, st, "none", add_context, &b), VS_E_UNKNOWN, "no space named none");
+    vs_buf_free(&b);
+    assert_sql(st, "SELECT row, site, layer, label, position, vec FROM occurrences WHERE space = 'bank@6'",
+               "0,6.resid_pre,6,NULL,1,<8 bytes>;1,6.resid_pre,6,river,2,<8 bytes>;2,6.resid_pre,6,river,3,<8 bytes>");
+    /* gone with a row that someone deletes, and with the space */
+    vs_store_close(st);
+    raw_sql(db, "DELETE FROM vectors WHERE space_id = 2 AND row = 1");
+    st = open_store();
+    assert_sql(st, "SELECT row FROM contexts", "0;2");
+    OK(vs_store_space_drop(&err, st, "bank@6"));
+    assert_sql(st, "SELECT count(*) FROM contexts", "0");
+    assert_sql(st, "SELECT count(*) FROM vectors", "5");
+    vs_store_close(st);
+}
+
 /* ---- runs ---- */
 
 
@@ -399,12 +447,16 @@ static void an_older_file(void **state) {
     OK(vs_store_run_commit(&err, st));
     vs_store_close(st);
     raw_sql(db, "ALTER TABLE runs DROP COLUMN types; ALTER TABLE runs DROP COLUMN target; ALTER TABLE runs DROP COLUMN mask;"
+                "DROP TRIGGER vectors_deleted; DROP VIEW occurrences; DROP TABLE contexts;"
+                "ALTER TABLE spaces DROP COLUMN layer; ALTER TABLE spaces DROP COLUMN edits; CREATE TRIGGER vectors_deleted AFTER DELETE ON vectors BEGIN"
+                " UPDATE spaces SET generation = random() WHERE id = old.id >> 32; END;"
                 "PRAGMA user_version = 1");
     st = open_store();
-    assert_sql(st, "PRAGMA user_version", "2");
+    assert_sql(st, "PRAGMA user_version", "3");
     assert_sql(st, "SELECT text, types, target, mask FROM runs", "hi,,,");
     OK(vs_store_run_done(&err, st, &r, &found));
     assert_int_equal(found, run);
+    assert_sql(st, "SELECT count(*) FROM occurrences", "0");
     vs_store_close(st);
 }
 
@@ -539,7 +591,7 @@ int main(void) {
         TEST(damaged_tables), TEST(spaces_are_written_and_read), TEST(small_spaces), TEST(keys_of_any_bytes),
         TEST(a_name_is_replaced_whole), TEST(a_dropped_space_gives_its_disk_back),
         TEST(stale_and_broken_caches_are_made_again), TEST(vectors_changed_by_hand_are_seen),
-        TEST(no_room_for_a_cache_file), TEST(runs), TEST(an_older_file), TEST(tokens), TEST(names), TEST(results_in_a_transaction),
+        TEST(contexts), TEST(no_room_for_a_cache_file), TEST(runs), TEST(an_older_file), TEST(tokens), TEST(names), TEST(results_in_a_transaction),
         TEST(sql), TEST(sql_is_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
