@@ -69,6 +69,32 @@ float vs_cosine(const float *a, const float *b, size_t n) {
     return aa > 0 && bb > 0 ? (float)(ab / (sqrt(aa) * sqrt(bb))) : 0;
 }
 
+double vs_l2(const float *a, const float *b, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        double far = (double)a[i] - (double)b[i];
+        sum += far * far;
+    }
+    return sqrt(sum);
+}
+
+static const char *const measures[] = {
+#define MEASURE(NAME, name, words) name,
+#include "measures.def"
+#undef MEASURE
+};
+
+const char *vs_measure_name(vs_measure m) { return measures[m]; }
+
+bool vs_measure_find(const char *name, vs_measure *out) {
+    for (int m = 0; m < VS_MEASURES; m++)
+        if (!strcmp(name, measures[m])) {
+            *out = (vs_measure)m;
+            return true;
+        }
+    return false;
+}
+
 /* ---- look-up ---- */
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }

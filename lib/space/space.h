@@ -65,13 +65,41 @@ enum { VS_LOOKUP_MAX = 64 };
 vs_status vs_space_lookup(vs_err *err, const vs_space *s, const char *key, size_t n, bool exact_only, float *vec,
                           size_t rows[VS_LOOKUP_MAX], size_t *n_rows, vs_match *how, vs_buf *note) VS_MUST_CHECK;
 
+/* vs_measure_find() - a measure by its name; false when there is none. */
+typedef enum vs_measure {
+#define MEASURE(NAME, name, words) VS_MEASURE_##NAME,
+#include "measures.def"
+#undef MEASURE
+    VS_MEASURES
+} vs_measure;
+const char *vs_measure_name(vs_measure m);
+bool vs_measure_find(const char *name, vs_measure *out);
+
 /* vs_space_near() - the k rows nearest to q by cosine, exactly.
  *   q [d]   skip [n_skip]: rows left out (operands)   idx, score [k] out, best first, ties to the lower row
  * Fewer are in *found where the space is smaller.  A zero row scores 0; one with NaN or an infinity is no answer.
  * VS_OK | VS_E_NUMERIC (NaN or an infinity in q) | VS_E_NOMEM.  O(n d) on all threads; the same bits for any number of
- * them.  From the second call on a large space of f32 rows is scanned through a copy in 8 bits: the same answer. */
+ * them.  From the second call on a large space of wide rows is scanned through a copy in 8 bits: the same answer. */
 vs_status vs_space_near(vs_err *err, vs_space *s, const float *q, size_t k, const size_t *skip, size_t n_skip, size_t *idx,
                         float *score, size_t *found) VS_MUST_CHECK;
+
+/* One of many questions. */
+typedef struct vs_ask {
+    const float *q;     /* [d] */
+    const size_t *skip; /* [n_skip] rows left out, in any order */
+    size_t n_skip;
+    size_t *idx;  /* [k] out */
+    float *score; /* [k] out */
+    size_t found; /* out */
+} vs_ask;
+
+/* vs_space_near_many() - the same for n questions at once, by any measure, each answer with the bits that it has alone.
+ *   allow [(rows + 63) / 64]: bit r % 64 of word r / 64 is set where row r may be an answer; NULL: all may
+ * Scores: cosine - vs_dot(q / |q|, row) times 1/|row|; dot - vs_dot(q, row); L2 - vs_l2(q, row), smallest first.
+ * A cosine or dot product of a row whose length is beyond 1e-12 .. 1e15 is summed in double.
+ * VS_OK | VS_E_NUMERIC (NaN or an infinity in a question: which) | VS_E_NOMEM | VS_E_STOPPED. */
+vs_status vs_space_near_many(vs_err *err, vs_space *s, vs_ask *ask, size_t n, size_t k, vs_measure measure,
+                             const uint64_t *allow) VS_MUST_CHECK;
 
 /* vs_space_pc() - principal component i (from 0) of the rows: a unit vector [d] along which they vary most but for the
  * components before it, its coordinate of largest magnitude positive.  Rows with NaN or an infinity are left out.
@@ -85,5 +113,8 @@ size_t vs_space_complete(const vs_space *s, const char *prefix, size_t n, const 
 
 /* vs_cosine() - cos of two vectors [n]; 0 where one is zero. */
 float vs_cosine(const float *a, const float *b, size_t n);
+
+/* vs_l2() - the Euclidean distance of two vectors [n], summed in double in the order of the numbers. */
+double vs_l2(const float *a, const float *b, size_t n);
 
 #endif

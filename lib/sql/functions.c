@@ -182,12 +182,7 @@ static void cosine(sqlite3_context *c, sqlite3_value **args) {
 static void l2(sqlite3_context *c, sqlite3_value **args) {
     vs__sql_vector x, y;
     if (!take_two(c, args, &x, &y)) return;
-    double sum = 0;
-    for (size_t i = 0; i < x.n; i++) {
-        double far = (double)x.x[i] - (double)y.x[i];
-        sum += far * far;
-    }
-    sqlite3_result_double(c, sqrt(sum));
+    sqlite3_result_double(c, vs_l2(x.x, y.x, x.n));
     release(&x, &y);
 }
 

@@ -121,10 +121,7 @@ void vs_rope(float *x, size_t H, size_t dh, size_t n, const float *cos, const fl
 }
 size_t vs_argmax(const float *x, size_t n) { return vs__kernels_in_use()->argmax(x, n); }
 
-void vs_scan_codes(const int8_t *codes, const float *scale, size_t blocks, size_t pairs, const int16_t *q, float step,
-                   float add, float floor, uint16_t *reach) {
-    vs__kernels_in_use()->scan_codes(codes, scale, blocks, pairs, q, step, add, floor, reach);
-}
+void vs_scan_codes(const vs_scan *s, uint16_t *reach) { vs__kernels_in_use()->scan_codes(s, reach); }
 
 void vs_sums_above(const float *x, const float *m, size_t ld, const uint32_t *row, size_t rows, size_t n,
                    const float *floor, bool *above) {

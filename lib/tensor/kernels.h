@@ -86,13 +86,23 @@ void vs_rope(float *x, size_t H, size_t dh, size_t n, const float *cos, const fl
 /* vs_argmax() - index of the largest, ties to the lower index; a NaN is never it (0 where nothing else is there). */
 size_t vs_argmax(const float *x, size_t n);
 
-/* vs_scan_codes() - which of many rows of 8-bit codes may reach a score.  Sixteen rows are a block:
+/* vs_scan_codes() - which of many rows of 8-bit codes may reach a score, for one query or VS_SCAN_MANY side by side (the
+ * codes are then read and widened once for all).  Sixteen rows are a block:
  *   codes [blocks, pairs, 16, 2]   row 16 b + l has its numbers 2 p and 2 p + 1 at codes[b][p][l]   scale [16 blocks]
- *   q [2 pairs]: the query; the caller sees to it that a row's sum P = sum code q stays below 2^31
- *   reach [blocks] out: bit l is set unless scale (P step + add) < floor, P exact, then f32 in this order; NaN sets it.
- */
-void vs_scan_codes(const int8_t *codes, const float *scale, size_t blocks, size_t pairs, const int16_t *q, float step,
-                   float add, float floor, uint16_t *reach);
+ *   offset [16 blocks], or NULL: none    many: 1 or VS_SCAN_MANY    step, add, floor [many]
+ *   q [pairs, many, 2]: the queries; the caller sees to it that a row's sum P = sum code q stays below 2^31
+ *   reach [many, blocks] out: bit l is set unless scale (P step + add) + offset < floor, P exact, then f32 in this order;
+ *     NaN sets it. */
+enum { VS_SCAN_MANY = 8 };
+typedef struct vs_scan {
+    const int8_t *codes;
+    const float *scale, *offset;
+    size_t blocks, pairs;
+    const int16_t *q;
+    size_t many;
+    const float *step, *add, *floor;
+} vs_scan;
+void vs_scan_codes(const vs_scan *s, uint16_t *reach);
 
 /* vs_sums_above() - above[r]: whether some x[j] + m[row[r]][j], j < n, is greater than floor[r]; NaN is not.
  *   m f32 with row stride ld   row [rows]: which rows of it   floor, above [rows] */

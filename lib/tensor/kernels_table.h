@@ -41,8 +41,7 @@ typedef struct vs__kernels {
     void (*add_into)(const float *a, const float *b, float *y, size_t n);
     void (*rope)(float *x, size_t H, size_t dh, size_t n, const float *cos, const float *sin);
     size_t (*argmax)(const float *x, size_t n);
-    void (*scan_codes)(const int8_t *codes, const float *scale, size_t blocks, size_t pairs, const int16_t *q,
-                       float step, float add, float floor, uint16_t *reach);
+    void (*scan_codes)(const vs_scan *s, uint16_t *reach);
     void (*sums_above)(const float *x, const float *m, size_t ld, const uint32_t *row, size_t rows, size_t n,
                        const float *floor, bool *above);
     /* b: columns [col, col + n) of its rows; c points at the first of them */

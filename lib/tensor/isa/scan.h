@@ -112,18 +112,39 @@ INLINE bool v_any_above(v16 a, float floor) {
 
 INLINE w_pair w_query(const int16_t *q) { return w_both((uint32_t)(uint16_t)q[0] | (uint32_t)(uint16_t)q[1] << 16); }
 
-static void scan_codes(const int8_t *codes, const float *scale, size_t blocks, size_t pairs, const int16_t *q, float step,
-                       float add, float floor, uint16_t *reach) {
+/* Queries whose sums of a block are kept in registers. */
+#if defined(VS_ISA_avx512)
+enum { SCAN_AT_ONCE = VS_SCAN_MANY };
+#else
+enum { SCAN_AT_ONCE = VS_SCAN_MANY / 2 };
+#endif
+
+/* n of the queries, those from `first` on, over the block at `codes`: the lanes that reach. */
+INLINE void scan_block(const vs_scan *s, const size_t n, size_t first, size_t b, uint16_t *reach) {
     enum { ROW = 32, AHEAD = 2048 }; /* bytes of sixteen rows, two numbers of each; how far ahead memory is asked for */
-    v16 steps = v_set(step), more = v_set(add);
-    for (size_t b = 0; b < blocks; b++) {
-        w16 sum = w_zero();
-        for (size_t p = 0; p < pairs; p++, codes += ROW) {
-            __builtin_prefetch((const void *)((uintptr_t)codes + AHEAD));
-            sum = w_step(sum, codes, w_query(q + 2 * p));
-        }
-        v16 bound = v_add(v_mul(w_float(sum), steps), more);
-        reach[b] = v_reach(v_mul(v_load(scale + 16 * b), bound), floor);
+    const int8_t *codes = s->codes + b * s->pairs * ROW;
+    const int16_t *q = s->q + 2 * first;
+    w16 sum[SCAN_AT_ONCE];
+    UNROLLED (i, n) sum[i] = w_zero();
+    for (size_t p = 0; p < s->pairs; p++, codes += ROW, q += 2 * s->many) {
+        __builtin_prefetch((const void *)((uintptr_t)codes + AHEAD));
+        UNROLLED (i, n) sum[i] = w_step(sum[i], codes, w_query(q + 2 * i));
+    }
+    v16 scale = v_load(s->scale + 16 * b);
+    UNROLLED (i, n) {
+        v16 bound = v_add(v_mul(w_float(sum[i]), v_set(s->step[first + i])), v_set(s->add[first + i]));
+        bound = v_mul(scale, bound);
+        if (s->offset) bound = v_add(bound, v_load(s->offset + 16 * b));
+        reach[(first + i) * s->blocks + b] = v_reach(bound, s->floor[first + i]);
+    }
+}
+
+static void scan_codes(const vs_scan *s, uint16_t *reach) {
+    for (size_t b = 0; b < s->blocks; b++) {
+        if (s->many == 1)
+            scan_block(s, 1, 0, b, reach);
+        else
+            for (size_t i = 0; i < VS_SCAN_MANY; i += SCAN_AT_ONCE) scan_block(s, SCAN_AT_ONCE, i, b, reach);
     }
 }
 
