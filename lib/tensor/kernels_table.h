@@ -47,6 +47,7 @@ typedef struct vs__kernels {
     /* b: columns [col, col + n) of its rows; c points at the first of them */
     void (*outer)(const float *a, size_t m, size_t rs, size_t ks, vs__weights b, size_t k, size_t col, size_t n, float *c,
                   size_t ldc, bool more);
+    void (*pull_pairs)(const vs_pull *p, size_t pairs, float *x, float *y, size_t n, float rate);
     void (*add_rows)(const float *x, size_t rows, size_t ldx, size_t n, float *y);
     void (*layer_norm_back)(const float *x, const float *g, float eps, const float *dy, float *dx, float stats[2], size_t n);
     void (*rms_norm_back)(const float *x, const float *g, float eps, const float *dy, float *dx, float stats[2], size_t n);

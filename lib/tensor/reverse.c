@@ -83,3 +83,7 @@ void vs_activate_back(vs_act act, const float *x, const float *dy, float *dx, si
 void vs_rope_back(float *x, size_t H, size_t dh, size_t n, const float *cos, const float *sin) {
     vs__kernels_in_use()->rope_back(x, H, dh, n, cos, sin);
 }
+
+void vs_pull_pairs(const vs_pull *pair, size_t pairs, float *x, float *y, size_t n, float rate) {
+    vs__kernels_in_use()->pull_pairs(pair, pairs, x, y, n, rate);
+}

@@ -38,6 +38,17 @@ void vs_softmax_back(const float *p, const float *dp, float *ds, size_t n);
 /* vs_activate_back() - dx = dy act'(x); dx may be dy or x.  RELU has 0 at 0. */
 void vs_activate_back(vs_act act, const float *x, const float *dy, float *dx, size_t n);
 
+/* vs_pull_pairs() - steps up the gradient of log s(x.y) for pairs that were seen, of log s(-x.y) for others, s the logistic
+ * function (Mikolov et al. 2013b, equation 4): x += rate (seen - s(x.y)) y, y likewise, both from what they were before.
+ *   pair [pairs]: in this order; up to 16 in a row with one x are one step, the changes of x summed
+ *   x, y: rows of n f32, n a multiple of 16
+ * In the calling thread; no other thread may be at those rows. */
+typedef struct vs_pull {
+    uint32_t x; /* row of x */
+    uint32_t y; /* twice the row of y, plus 1 where the pair was seen */
+} vs_pull;
+void vs_pull_pairs(const vs_pull *pair, size_t pairs, float *x, float *y, size_t n, float rate);
+
 /* vs_rope_back() - vs_rope() the other way round: in place, dy to dx. */
 void vs_rope_back(float *x, size_t H, size_t dh, size_t n, const float *cos, const float *sin);
 

@@ -126,6 +126,18 @@ static void case_derivatives(const cases *c, size_t n, case_fn *emit, void *arg)
 #undef EMIT
 }
 
+/* Runs of one, many and more than sixteen pairs of a row, some of them with one row on the other side twice. */
+static void case_pairs(const cases *c, case_fn *emit, void *arg) {
+    enum { ROWS = 7, N = 112, PAIRS = 100 };
+    vs_pull pair[PAIRS];
+    for (uint32_t i = 0; i < PAIRS; i++) pair[i] = (vs_pull){i / 23, (i * i % ROWS) << 1 | (i % 3 == 0)};
+    case_floats(c->x, (size_t)ROWS * N);
+    case_floats(c->y, (size_t)ROWS * N);
+    vs_pull_pairs(pair, PAIRS, c->x, c->y, N, 0.25f);
+    emit(arg, "pull_pairs, x", c->x, (size_t)ROWS * N);
+    emit(arg, "pull_pairs, y", c->y, (size_t)ROWS * N);
+}
+
 static void case_vectors(const cases *c, size_t n, case_fn *emit, void *arg) {
     float *x = c->x, *y = c->y, *z = c->z;
     char what[64];
@@ -201,6 +213,7 @@ static bool run_cases(case_fn *emit, void *arg) {
         case_products(&c, emit, arg);
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) case_derivatives(&c, sizes[i], emit, arg);
         case_outer(&c, emit, arg);
+        case_pairs(&c, emit, arg);
     }
     free(c.x), free(c.y), free(c.z), free(c.w);
     return ok;

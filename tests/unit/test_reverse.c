@@ -288,6 +288,37 @@ static void rope_back_undoes_rope(void **state) {
     assert_true(fabs(forward - back) < 1e-5); /* <R x, dy> = <x, R^T dy> */
 }
 
+/* The header's formula in double, sixteen pairs of a row at a time. */
+static void pairs_take_their_step(void **state) {
+    use(state);
+    enum { ROWS = 5, N = 48, PAIRS = 60 };
+    vs_pull pair[PAIRS];
+    float x[ROWS * N], y[ROWS * N];
+    double dx[ROWS * N], dy[ROWS * N];
+    for (uint32_t i = 0; i < PAIRS; i++) pair[i] = (vs_pull){i < 40 ? 2 : i % ROWS, (i * 3 % ROWS) << 1 | (i % 4 == 1)};
+    case_floats(x, ROWS * N), case_floats(y, ROWS * N);
+    for (size_t i = 0; i < ROWS * N; i++) dx[i] = (double)x[i], dy[i] = (double)y[i];
+    for (size_t i = 0; i < PAIRS;) {
+        size_t k = 0;
+        double g[16], step[N] = {0};
+        for (; k < 16 && i + k < PAIRS && pair[i + k].x == pair[i].x; k++) {
+            double f = 0;
+            for (size_t e = 0; e < N; e++) f += dx[pair[i].x * N + e] * dy[(pair[i + k].y >> 1) * N + e];
+            g[k] = 0.1 * ((pair[i + k].y & 1) - 1 / (1 + exp(-f)));
+        }
+        for (size_t j = 0; j < k; j++)
+            for (size_t e = 0; e < N; e++) {
+                double *other = &dy[(pair[i + j].y >> 1) * N + e];
+                step[e] += g[j] * *other;
+                *other += g[j] * dx[pair[i].x * N + e];
+            }
+        for (size_t e = 0; e < N; e++) dx[pair[i].x * N + e] += step[e];
+        i += k;
+    }
+    vs_pull_pairs(pair, PAIRS, x, y, N, 0.1f);
+    for (size_t i = 0; i < ROWS * N; i++) assert_true(fabs((double)x[i] - dx[i]) < 1e-5 && fabs((double)y[i] - dy[i]) < 1e-5);
+}
+
 int main(void) {
 #define FOR_ISA(f)                                                                                                     \
     { #f, f, NULL, NULL, NULL }
@@ -296,6 +327,7 @@ int main(void) {
         FOR_ISA(outer_over_a_view),
         FOR_ISA(norms_back),           FOR_ISA(gains_back),                       FOR_ISA(softmax_back),
         FOR_ISA(slopes_are_near_libm), FOR_ISA(slopes_at_the_edges),              FOR_ISA(rope_back_undoes_rope),
+        FOR_ISA(pairs_take_their_step),
     };
     enum { EACH = sizeof of_each_isa / sizeof *of_each_isa };
     int failed = 0;

@@ -329,6 +329,7 @@ static void widen(vs_dtype t, const void *src, float *dst, size_t n) {
 
 #include "backward.h"
 #include "outer.h"
+#include "pull.h"
 
 #define TABLE_(name) vs__kernels_##name
 #define TABLE(name) TABLE_(name)
@@ -358,6 +359,7 @@ const vs__kernels TABLE(ISA_NAME) = {
     .scan_codes = scan_codes,
     .sums_above = sums_above,
     .outer = outer,
+    .pull_pairs = pull_pairs,
     .add_rows = add_rows,
     .layer_norm_back = layer_norm_back,
     .rms_norm_back = rms_norm_back,
