@@ -20,38 +20,8 @@ static bool ends_with(const char *s, const char *end) {
 
 /* ---- a space ---- */
 
-static const char *format_of(const char *to) {
-    static const struct {
-        const char *end, *format;
-    } names[] = {{".bin", "word2vec"}, {".vec", "word2vec-text"}, {".txt", "glove"}, {".npy", "npy"}};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (ends_with(to, names[i].end)) return names[i].format;
-    return NULL;
-}
-
-static vs_status put_rows(vs_err *err, const vs_space *sp, size_t rows, vs_words_writer *w, vs_out *o) {
-    float *vec = vs_alloc(vs_space_dim(sp), sizeof *vec);
-    vs_status st = vec ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for a vector");
-    for (size_t i = 0; st == VS_OK && i < rows; i++) {
-        size_t n;
-        const char *key = vs_space_key(sp, i, &n);
-        st = vs_space_row(err, sp, i, vec);
-        if (st == VS_OK) st = vs_words_writer_put(err, w, key, n, vec);
-        if (i % 4096 == 0) vs_tick(vs_out_progress(o), "export", i, rows);
-        if (st == VS_OK && vs_interrupted()) st = vs_fail(err, VS_E_STOPPED, "export: stopped; nothing is written");
-    }
-    vs_tick(vs_out_progress(o), "export", 1, 1);
-    vs_free(vec);
-    return st;
-}
-
 static vs_status export_space(vs_err *err, vs_session *s, const vs_args *a, const char *to, vs_out *o) {
-    const char *name = vs_arg(a, 0), *format = vs_text(a, "as") ? vs_text(a, "as") : format_of(to);
-    if (!format)
-        return vs_fail(
-            err, VS_E_USAGE,
-            "export: %s: its name says no format (.bin .vec .txt .npy); say --as word2vec, word2vec-text, glove or npy",
-            to);
+    const char *name = vs_arg(a, 0), *format = vs_text(a, "as") ? vs_text(a, "as") : vs_words_format_of(to);
     vs_space *sp = name ? vs_session_space_named(s, name) : vs_session_space(s);
     if (!sp && name) VS_TRY(vs_session_open_space(err, s, name, vs_out_progress(o), &sp));
     if (!sp) return vs_fail(err, VS_E_STATE, "export: there is no space");
@@ -59,14 +29,7 @@ static vs_status export_space(vs_err *err, vs_session *s, const vs_args *a, cons
     if (vs_has(a, "limit") && vs_int(a, "limit") < 1)
         return vs_fail(err, VS_E_USAGE, "export: --limit wants a number from 1");
     if (vs_has(a, "limit") && (uint64_t)vs_int(a, "limit") < rows) rows = (size_t)vs_int(a, "limit");
-    vs_words_writer *w;
-    VS_TRY(vs_words_writer_open(err, to, format, rows, vs_space_dim(sp), &w));
-    vs_status st = put_rows(err, sp, rows, w, o);
-    if (st != VS_OK) {
-        vs_words_writer_abort(w);
-        return st;
-    }
-    VS_TRY(vs_words_writer_commit(err, w, &mended));
+    VS_TRY(vs_space_write(err, sp, to, format, rows, vs_out_progress(o), &mended));
     vs_out_text(o, 0, "to", to);
     vs_out_text(o, 0, "format", format);
     vs_out_int(o, 0, "rows", (int64_t)rows);

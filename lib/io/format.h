@@ -111,6 +111,8 @@ void vs_words_close(vs_words *w);
  * Where blanks separate, a blank in a key is written ▁; bytes that cannot stand in a text become <0xNN>; how many keys
  * that changed comes out in *mended (may be NULL).  Written beside PATH and renamed at commit, which frees w in any case.
  * VS_OK | VS_E_IO (which file, why) | VS_E_UNSUPPORTED (another format) | VS_E_STATE (other than `rows` rows). */
+/* vs_words_format_of() - the format that the end of a file's name stands for, static; NULL: none. */
+const char *vs_words_format_of(const char *path);
 typedef struct vs_words_writer vs_words_writer;
 vs_status vs_words_writer_open(vs_err *err, const char *path, const char *format, size_t rows, size_t dim, vs_words_writer **out) VS_MUST_CHECK;
 vs_status vs_words_writer_put(vs_err *err, vs_words_writer *w, const char *key, size_t n, const float *vec) VS_MUST_CHECK;

@@ -13,10 +13,24 @@ enum { BUFFER = 256 * 1024 };
 
 /* What a format is: numbers as bytes or as text, a line "ROWS DIM" on top, the words in a file of their own. */
 static const struct words_kind {
-    const char *name;
+    const char *name, *end; /* end: of the names of such files */
     bool binary, header, npy;
-} kinds[] = {{"word2vec", true, true, false}, {"word2vec-text", false, true, false}, {"glove", false, false, false}, {"npy", true, false, true}};
+} kinds[] = {{"word2vec", ".bin", true, true, false},
+             {"word2vec-text", ".vec", false, true, false},
+             {"glove", ".txt", false, false, false},
+             {"npy", ".npy", true, false, true}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
+
+static bool ends_with(const char *s, const char *end) {
+    size_t n = strlen(s), m = strlen(end);
+    return n > m && !strcmp(s + n - m, end);
+}
+
+const char *vs_words_format_of(const char *path) {
+    for (size_t i = 0; i < KINDS; i++)
+        if (ends_with(path, kinds[i].end)) return kinds[i].name;
+    return NULL;
+}
 
 /* One file on its way: written beside its name, renamed when it is whole. */
 typedef struct half {

@@ -42,6 +42,12 @@ void vs_space_free(vs_space *s);
 vs_status vs_space_default(vs_err *err, vs_space **out) VS_MUST_CHECK;
 vs_status vs_space_from_words(vs_err *err, const char *path, const char *name, const vs_progress *p, size_t *duplicates, vs_space **out) VS_MUST_CHECK;
 
+/* vs_space_write() - the first `rows` rows as a file of word vectors.  format: NULL: by the end of the file's name
+ * (vs_words_format_of()); *mended: keys that were changed for it.  VS_OK | VS_E_USAGE (a name that says no format) | as
+ * vs_words_writer_open() | VS_E_STOPPED (nothing is written). */
+vs_status vs_space_write(vs_err *err, const vs_space *s, const char *path, const char *format, size_t rows,
+                         const vs_progress *p, size_t *mended) VS_MUST_CHECK;
+
 const char *vs_space_name(const vs_space *s);
 const char *vs_space_place(const vs_space *s);
 size_t vs_space_dim(const vs_space *s);
