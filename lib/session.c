@@ -184,6 +184,7 @@ static vs_status open_stored(vs_err *err, vs_session *s, const char *name, const
     return st;
 }
 
+/* Copy a space into the store.  source: the file it came from, as `file` describes it; both NULL: none. */
 static vs_status store_words(vs_err *err, vs_session *s, const vs_space *sp, const char *source,
                              const struct stat *file, const vs_progress *p) {
     vs_space_record r = {.name = vs_space_name(sp),
@@ -192,8 +193,8 @@ static vs_status store_words(vs_err *err, vs_session *s, const vs_space *sp, con
                          .source = source,
                          .dim = vs_space_dim(sp),
                          .rows = vs_space_rows(sp),
-                         .source_size = (uint64_t)file->st_size,
-                         .source_mtime = (uint64_t)file->st_mtime};
+                         .source_size = file ? (uint64_t)file->st_size : 0,
+                         .source_mtime = file ? (uint64_t)file->st_mtime : 0};
     vs_space_writer *w;
     VS_TRY(vs_store_space_begin(err, s->store, &r, &w));
     float *vec = vs_alloc(r.dim, sizeof *vec);
@@ -205,7 +206,7 @@ static vs_status store_words(vs_err *err, vs_session *s, const vs_space *sp, con
         if (st == VS_OK) st = vs_store_space_add(err, w, key, n, vec);
         if (i % 4096 == 0) vs_tick(p, "storing", i, r.rows);
         if (st == VS_OK && vs_interrupted())
-            st = vs_fail(err, VS_E_STOPPED, "storing %s was interrupted; nothing of it is kept", source);
+            st = vs_fail(err, VS_E_STOPPED, "storing %s was interrupted; nothing of it is kept", r.name);
     }
     vs_tick(p, "storing", 1, 1);
     vs_free(vec);
@@ -304,6 +305,32 @@ vs_status vs_session_open_space(vs_err *err, vs_session *s, const char *what, co
     s->current_space = sp;
     s->space_chosen = true;
     if (out) *out = sp;
+    return VS_OK;
+}
+
+/* Put sp in the place of an open space of its name. */
+static bool replace_space(vs_session *s, vs_space *sp) {
+    for (size_t i = 0; i < s->n_spaces; i++) {
+        vs_space *old = s->space[i].space;
+        if (strcmp(vs_space_name(old), vs_space_name(sp)) != 0) continue;
+        s->space[i].space = sp;
+        vs_space_free(old);
+        return true;
+    }
+    return false;
+}
+
+vs_status vs_session_add_space(vs_err *err, vs_session *s, vs_space *sp, const vs_progress *p) {
+    vs_store *store;
+    vs_status st = vs_session_keeps(s) ? vs_session_store(err, s, &store) : VS_OK;
+    if (st == VS_OK && vs_session_keeps(s)) st = store_words(err, s, sp, NULL, NULL, p);
+    if (st != VS_OK) {
+        vs_space_free(sp);
+        return st;
+    }
+    if (!replace_space(s, sp)) VS_TRY(add_space(err, s, sp, vs_space_name(sp)));
+    s->current_space = sp;
+    s->space_chosen = true;
     return VS_OK;
 }
 

@@ -39,6 +39,9 @@ void vs_session_on_store(vs_session *s, vs_store_opened_fn *fn);
 vs_status vs_session_open_model(vs_err *err, vs_session *s, const char *what, vs_model **out) VS_MUST_CHECK;
 vs_status vs_session_open_space(vs_err *err, vs_session *s, const char *what, const vs_progress *p,
                                 vs_space **out) VS_MUST_CHECK;
+/* vs_session_add_space() - take over a space of words that was made (also when this fails); it becomes current, takes the
+ * place of an open one of its name, and is stored where the store is on disk.  VS_OK | errors of the store | VS_E_NOMEM. */
+vs_status vs_session_add_space(vs_err *err, vs_session *s, vs_space *sp, const vs_progress *p) VS_MUST_CHECK;
 /* vs_session_model_path() - where the model of an open, existing or catalogued name lies, into buf.  VS_OK | VS_E_UNKNOWN |
  * VS_E_RANGE (longer than size). */
 vs_status vs_session_model_path(vs_err *err, vs_session *s, const char *what, char *buf, size_t size) VS_MUST_CHECK;

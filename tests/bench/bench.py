@@ -116,6 +116,13 @@ def analogies():
     return {"eval": answer["seconds"], "accuracy": answer["accuracy"]}
 
 
+def training():
+    """The whole process: start, reading the text, five epochs, the space made."""
+    run_ = run(["--json", "train", "words", settings.corpus])
+    answer = json.loads(run_.output)
+    return {"rate": answer["words"] * answer["epochs"] / run_.seconds}
+
+
 def gpt2_is_there():
     """The model of GPT-2's shape, made where it is not there and somebody can."""
     if os.path.exists(os.path.join(settings.gpt2, "model.safetensors")):
@@ -167,6 +174,8 @@ def peer_arguments(name):
         return [settings.gpt2]
     if name == "lens":
         return [settings.gpt2, GPT2_TOKENIZER, threads, "1" if settings.quick else "5"]
+    if name == "training":
+        return [settings.corpus, threads]
     if name == "analogies":
         return GLOVE + [settings.questions]
     script, which = name.split(":")
@@ -201,6 +210,7 @@ GROUPS = [
     Group("models", models, ["lens"], 3),
     Group("gradients", gradients, ["gradients"], 3),
 ]
+TRAINING = Group("training", training, ["training"], 5)
 ANALOGIES = Group("analogies", analogies, ["analogies"], 1)
 
 # unit: how a figure is shown.  limit: "<= x" or ">= x" of our figure, "ratio >= x" of ours to the first peer's; by the
@@ -226,11 +236,12 @@ ROWS = [
     Row("models", "… 144 heads silenced one by one", "ablate", "s", {"AVX2": "<= 0.95", "AVX-512": "<= 0.6"}, None),
     Row("gradients", "GPT-2-small shape, 4 × 128: loss and all gradients", "both", "s", {"AVX2": "ratio >= 1", "AVX-512": "ratio >= 1.43"}, None),
     Row("gradients", "… forward alone", "forward", "s", "", None),
+    Row("training", "words trained, 100 wide, 5 epochs", "rate", "words/s", "ratio >= 1", None),
     Row("analogies", "questions-words, 300,000 words", "eval", "s", "<= 0.5", None),
     Row("analogies", "… answered right", "accuracy", "share", "", None),
 ]
-SCALE = {"s": 1, "ms": 1e3, "tokens/s": 1, "MB": 1 / MB, "share": 1}
-MORE_IS_BETTER = {"tokens/s", "share"}
+SCALE = {"s": 1, "ms": 1e3, "tokens/s": 1, "words/s": 1, "MB": 1 / MB, "share": 1}
+MORE_IS_BETTER = {"tokens/s", "words/s", "share"}
 
 
 def measure(group):
@@ -282,7 +293,7 @@ def lines_of(row, result):
     if "vecscope" not in medians:
         return [(row.work, "not run: no model", "", "", "")], None
     ours = medians["vecscope"][row.figure]
-    group = next(g for g in GROUPS + [ANALOGIES] if g.name == row.group)
+    group = next(g for g in GROUPS + [ANALOGIES, TRAINING] if g.name == row.group)
     peers = [p for p in (group.peers if row.peers is None else row.peers) if p in missing or row.figure in medians.get(p, {})]
     cells = []
     for peer in peers:
@@ -383,7 +394,7 @@ What is measured:
 
 def main():
     began, before = time.time(), cpu_seconds()
-    groups = GROUPS + ([ANALOGIES] if settings.questions else [])
+    groups = GROUPS + ([ANALOGIES] if settings.questions else []) + ([TRAINING] if settings.corpus else [])
     lines, failed = [], 0
     for group in groups:
         if settings.only and group.name not in settings.only.split(","):
@@ -413,8 +424,9 @@ if __name__ == "__main__":
     parser.add_argument("--models", default=os.path.join(ROOT, "build", "release", "tests", "bench", "bench_models"), help="the program that measures passes")
     parser.add_argument("--gpt2", default=os.environ.get("BENCH_GPT2") or GPT2, help="where the model of GPT-2's shape is, or is put")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--only", help="gemma, vectors, sentences, models, gradients, analogies: some, with commas between")
+    parser.add_argument("--only", help="gemma, vectors, sentences, models, gradients, analogies, training: some, with commas between")
     parser.add_argument("--questions", help="questions-words.txt: measure analogies too (gensim takes most of a minute)")
+    parser.add_argument("--corpus", help="a text, a sentence a line: measure training words on it, too")
     parser.add_argument("--quick", action="store_true", help="one round")
     parser.add_argument("--out", help="write the page here, as Markdown")
     settings = parser.parse_args()
