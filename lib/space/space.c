@@ -142,6 +142,14 @@ static bool find_whole(const vs_space *s, const char *key, size_t n, bool exact_
     return !exact_only && n > 0 && find_folded(s, key, n, row, said);
 }
 
+bool vs__space_find_cased(const vs_space *s, const char *key, size_t n, size_t *row) {
+    vs_match how;
+    vs_buf said = {0};
+    bool found = find_whole(s, key, n, false, row, &how, &said);
+    vs_buf_free(&said);
+    return found;
+}
+
 /* The rows of the pieces of a text, its first word with a leading blank like the others. */
 static size_t pieces(const vs_space *s, const char *key, size_t n, size_t rows[VS_LOOKUP_MAX]) {
     vs_buf text = {0};

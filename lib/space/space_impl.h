@@ -38,6 +38,10 @@ void vs__word_list_free(vs__word_list *w);
 /* vs__space_inverse_norms() - 1/|row| of every row [n], made once; borrowed from s.  VS_OK | VS_E_NOMEM. */
 vs_status vs__space_inverse_norms(vs_err *err, vs_space *s, const float **out) VS_MUST_CHECK;
 
+/* vs__space_find_cased() - the row of a key that is not taken apart: with a leading blank in a table of pieces, exact, or in
+ * another case. */
+bool vs__space_find_cased(const vs_space *s, const char *key, size_t n, size_t *row);
+
 /* vs__past_blank() - key[*n] behind the mark that a tokenizer puts for a blank: a blank itself, U+2581 or U+0120. */
 const char *vs__past_blank(const char *key, size_t *n);
 
