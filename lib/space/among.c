@@ -91,43 +91,86 @@ static double place(double a, double b, double c) {
     return atan2(across, a) / acos(c);
 }
 
-vs_status vs_space_between(vs_err *err, vs_space *s, const float *a, size_t a_row, const float *b, size_t b_row,
-                           const size_t *skip, size_t n_skip, size_t k, vs_between_row *out, size_t *found, size_t *all,
-                           float *cosine) {
-    *found = 0;
-    if (all) *all = 0;
+/* The rows closer to both than a and b are to each other, the best first: *out [n], the caller's. */
+static vs_status inside(vs_err *err, vs_space *s, const float *a, size_t a_row, const float *b, size_t b_row, const size_t *skip,
+                        size_t n_skip, vs_between_row **out, size_t *n) {
     vs_ranked of_a = {0}, of_b = {0};
     vs_between_row *both = NULL;
-    size_t n = 0;
-    double c = (double)vs_cosine(a, b, vs_space_dim(s));
-    if (cosine) *cosine = (float)c;
-    if (!isfinite(c) || fabs(c) > 1 - 1e-6)
-        return vs_fail(err, VS_E_NUMERIC, "there is no way between two vectors with a cosine of %.6f", c);
     vs_status st = vs_space_closer(err, s, a, b, b_row, skip, n_skip, &of_a, NULL);
     if (st == VS_OK) st = vs_space_closer(err, s, b, a, a_row, skip, n_skip, &of_b, NULL);
     if (st == VS_OK) {
         both = vs_alloc(of_a.n, sizeof *both);
         if (!both) st = vs_fail(err, VS_E_NOMEM, "%s: no memory for %zu rows", vs_space_name(s), of_a.n);
     }
-    for (size_t i = 0; i < of_a.n && st == VS_OK; i++) both[i] = (vs_between_row){.row = of_a.row[i], .a = of_a.score[i], .b = NAN};
+    *n = 0;
     if (st == VS_OK) {
+        for (size_t i = 0; i < of_a.n; i++) both[i] = (vs_between_row){.row = of_a.row[i], .a = of_a.score[i]};
         qsort(both, of_a.n, sizeof *both, by_row);
         for (size_t i = 0; i < of_b.n; i++) {
             vs_between_row key = {.row = of_b.row[i]}, *hit = bsearch(&key, both, of_a.n, sizeof key, by_row);
-            if (hit) hit->b = of_b.score[i];
+            if (!hit) continue;
+            hit->b = of_b.score[i];
+            hit->between = true;
         }
         for (size_t i = 0; i < of_a.n; i++)
-            if (!isnan(both[i].b)) both[n++] = both[i];
-        qsort(both, n, sizeof *both, by_lesser);
-        *found = n < k ? n : k;
-        if (all) *all = n;
-        for (size_t i = 0; i < *found; i++) {
-            out[i] = both[i];
-            out[i].at = place((double)out[i].a, (double)out[i].b, c);
-        }
+            if (both[i].between) both[(*n)++] = both[i];
+        qsort(both, *n, sizeof *both, by_lesser);
     }
     vs_ranked_free(&of_a);
     vs_ranked_free(&of_b);
-    vs_free(both);
+    *out = both;
     return st;
+}
+
+/* unit(a) + unit(b) */
+static void middle(const float *a, const float *b, size_t d, float *out) {
+    double aa = 0, bb = 0;
+    for (size_t j = 0; j < d; j++) {
+        aa += (double)a[j] * (double)a[j];
+        bb += (double)b[j] * (double)b[j];
+    }
+    for (size_t j = 0; j < d; j++) out[j] = (float)((double)a[j] / sqrt(aa) + (double)b[j] / sqrt(bb));
+}
+
+/* Rows nearest to the middle behind the *n that are there, up to k; a, b, what is skipped and what is there left out. */
+static vs_status fill_up(vs_err *err, vs_space *s, const float *a, size_t a_row, const float *b, size_t b_row, const size_t *skip,
+                         size_t n_skip, size_t k, vs_between_row *out, size_t *n) {
+    size_t d = vs_space_dim(s), left = 0, found = 0, more = k - *n;
+    float *mid = vs_alloc(2 * d, sizeof *mid), *score = vs_alloc(more, sizeof *score);
+    size_t *leave = vs_alloc(n_skip + *n + 2, sizeof *leave), *row = vs_alloc(more, sizeof *row);
+    vs_status st = mid && score && leave && row ? VS_OK : vs_fail(err, VS_E_NOMEM, "%s: no memory for %zu rows", vs_space_name(s), k);
+    if (st == VS_OK) {
+        for (; left < n_skip; left++) leave[left] = skip[left];
+        for (size_t i = 0; i < *n; i++) leave[left++] = out[i].row;
+        if (a_row != SIZE_MAX) leave[left++] = a_row;
+        if (b_row != SIZE_MAX) leave[left++] = b_row;
+        middle(a, b, d, mid);
+        st = vs_space_near(err, s, mid, more, leave, left, row, score, &found);
+    }
+    for (size_t i = 0; i < found && st == VS_OK; i++) {
+        st = vs_space_row(err, s, row[i], mid + d);
+        out[(*n)++] = (vs_between_row){.row = row[i], .a = vs_cosine(a, mid + d, d), .b = vs_cosine(b, mid + d, d)};
+    }
+    vs_free(mid);
+    vs_free(score);
+    vs_free(leave);
+    vs_free(row);
+    return st;
+}
+
+vs_status vs_space_between(vs_err *err, vs_space *s, const float *a, size_t a_row, const float *b, size_t b_row,
+                           const size_t *skip, size_t n_skip, size_t k, vs_between_row *out, size_t *found, size_t *all,
+                           float *cosine) {
+    *found = *all = 0;
+    double c = (double)(*cosine = vs_cosine(a, b, vs_space_dim(s)));
+    if (!isfinite(c) || fabs(c) > 1 - 1e-6)
+        return vs_fail(err, VS_E_NUMERIC, "there is no one way between two vectors with a cosine of %.6f", c);
+    vs_between_row *both;
+    VS_TRY(inside(err, s, a, a_row, b, b_row, skip, n_skip, &both, all));
+    *found = *all < k ? *all : k;
+    if (*found) memcpy(out, both, *found * sizeof *out);
+    vs_free(both);
+    if (*found < k) VS_TRY(fill_up(err, s, a, a_row, b, b_row, skip, n_skip, k, out, found));
+    for (size_t i = 0; i < *found; i++) out[i].at = place((double)out[i].a, (double)out[i].b, c);
+    return VS_OK;
 }

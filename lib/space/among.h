@@ -27,19 +27,21 @@ void vs_ranked_free(vs_ranked *r); /* leaves it zeroed */
 vs_status vs_space_closer(vs_err *err, vs_space *s, const float *q, const float *than, size_t than_row, const size_t *skip,
                           size_t n_skip, vs_ranked *out, float *cosine) VS_MUST_CHECK;
 
-/* A row between a and b. */
+/* A row on the way from a to b. */
 typedef struct vs_between_row {
     size_t row;
-    float a, b;  /* its cosine with each */
-    double at;   /* where it stands on the way, seen from above the plane of a and b: 0 at a, 1 at b, by angle */
+    float a, b;   /* its cosine with each */
+    double at;    /* where it stands on the way, seen from above the plane of a and b: 0 at a, 1 at b, by angle */
+    bool between; /* it is closer to each of them than they are to each other */
 } vs_between_row;
 
-/* vs_space_between() - the rows that are closer to a and closer to b than those are to each other: both their cosines are
- * greater than that of a and b.  The best first: by the lesser of the two cosines, then by row.
- *   a, b [d]; a_row, b_row: their rows, or SIZE_MAX   skip [n_skip]: of neither   out [k], found: how many of the best k there are
- *   all (may be NULL) out: how many rows lie between   cosine (may be NULL) out: of a and b
- * VS_OK | VS_E_NUMERIC (one of them is zero or not finite, or they point the same way) | VS_E_NOMEM.  As vs_space_closer(),
- * twice. */
+/* vs_space_between() - the rows that lie between a and b: closer to a and closer to b than those are to each other, both
+ * their cosines greater than that of a and b.  The best first: by the lesser of the two cosines, then by row.  Where there are
+ * fewer than k, those nearest to the middle of the way (unit(a) + unit(b)) follow.
+ *   a, b [d]; a_row, b_row: their rows, or SIZE_MAX   skip [n_skip]: of neither   out [k], found: how many
+ *   all out: how many rows lie between, shown or not   cosine out: of a and b
+ * VS_OK | VS_E_NUMERIC (one of them is zero or not finite, or they point the same way or apart) | VS_E_NOMEM.  As
+ * vs_space_closer(), twice. */
 vs_status vs_space_between(vs_err *err, vs_space *s, const float *a, size_t a_row, const float *b, size_t b_row,
                            const size_t *skip, size_t n_skip, size_t k, vs_between_row *out, size_t *found, size_t *all,
                            float *cosine) VS_MUST_CHECK;

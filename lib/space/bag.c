@@ -92,6 +92,25 @@ vs_status vs_bag_of(vs_err *err, const vs_space *s, const char *text, size_t n, 
     return st;
 }
 
+vs_status vs_bag_of_phrase(vs_err *err, const vs_space *s, const char *text, size_t n, vs_bag *out) {
+    *out = (vs_bag){0};
+    while (n && is_blank(text[0])) text++, n--;
+    while (n && is_blank(text[n - 1])) n--;
+    char *joined = vs_strndup(text, n);
+    if (!joined) return no_memory(err);
+    size_t row, cap = 0;
+    bool found = n && vs__space_find_cased(s, text, n, &row);
+    for (const char *mark = "_-"; *mark && n && !found; mark++) {
+        for (size_t i = 0; i < n; i++) joined[i] = is_blank(text[i]) ? *mark : text[i];
+        found = vs__space_find_cased(s, joined, n, &row);
+    }
+    vs_free(joined);
+    if (!found) return vs_bag_of(err, s, text, n, out);
+    vs_status st = add(err, out, &cap, row);
+    if (st != VS_OK) vs_bag_free(out);
+    return st;
+}
+
 /* The rows of a bag over their norms, [n,d]. */
 static vs_status unit_rows(vs_err *err, const vs_space *s, const vs_bag *b, float **out) {
     size_t d = s->d, cells;

@@ -19,6 +19,9 @@ typedef struct vs_bag {
  * pieces of the text.  *out is the caller's: vs_bag_free().
  * VS_OK | VS_E_NOMEM.  O(n). */
 vs_status vs_bag_of(vs_err *err, const vs_space *s, const char *text, size_t n, vs_bag *out) VS_MUST_CHECK;
+/* vs_bag_of_phrase() - the same, but a phrase that is wholly a key is that row: as it is written, or with _ or - where its
+ * blanks are (new_york, mother-in-law). */
+vs_status vs_bag_of_phrase(vs_err *err, const vs_space *s, const char *text, size_t n, vs_bag *out) VS_MUST_CHECK;
 void vs_bag_free(vs_bag *b); /* leaves it zeroed */
 
 /* vs_word_movers() - the word mover's distance of two texts: the least that must be travelled, as shares of the text times

@@ -114,8 +114,9 @@ static void closer_than_any_vector(void **state) {
 
 static void between_as_defined(void **state) {
     (void)state;
-    static const char *const pair[][2] = {{"king", "queen"}, {"breakfast", "dinner"}, {"bank", "banana"}};
-    for (size_t p = 0; p < 3; p++) {
+    static const char *const pair[][2] = {{"king", "queen"}, {"breakfast", "dinner"}, {"bank", "banana"}, {"war", "peace"}};
+    size_t filled = 0, inside = 0;
+    for (size_t p = 0; p < 4; p++) {
         float a[D], b[D], row[D], cosine, worst = 2;
         size_t found, all, n = 0;
         vs_between_row out[20];
@@ -125,9 +126,11 @@ static void between_as_defined(void **state) {
                          VS_OK);
         double c = (double)vs_cosine(a, b, D);
         for (size_t i = 0; i < found; i++) {
-            float low = fminf(out[i].a, out[i].b);
-            assert_true(low <= worst && low > cosine);
-            worst = low;
+            float low = fminf(out[i].a, out[i].b), sum = out[i].a + out[i].b;
+            assert_int_equal(out[i].between, i < all);
+            if (i == all) worst = 2;
+            assert_true(i < all ? low <= worst && low > cosine : low <= cosine && sum <= worst + 1e-5F);
+            worst = i < all ? low : sum;
             assert_int_equal(vs_space_row(NULL, words, out[i].row, row), VS_OK);
             assert_true(fabsf(out[i].a - vs_cosine(a, row, D)) < 1e-5F && fabsf(out[i].b - vs_cosine(b, row, D)) < 1e-5F);
             /* the angle from a of its shadow on the plane of a and b, in the axes a and what of b stands upright on a */
@@ -139,16 +142,20 @@ static void between_as_defined(void **state) {
             assert_int_equal(vs_space_row(NULL, words, i, row), VS_OK);
             double x = (double)vs_cosine(a, row, D), y = (double)vs_cosine(b, row, D);
             n += x > c + 1e-6 && y > c + 1e-6 && i != row_of(pair[p][0]) && i != row_of(pair[p][1]);
-            better += fmin(x, y) > (double)worst + 1e-6 && i != row_of(pair[p][0]) && i != row_of(pair[p][1]);
+            better += (all > 20 ? fmin(x, y) : x + y) > (double)worst + 1e-6 && i != row_of(pair[p][0]) && i != row_of(pair[p][1]);
         }
         assert_int_equal(all, n);
-        assert_int_equal(found, n < 20 ? n : 20);
-        if (found == 20) assert_int_equal(better, 19);
+        assert_int_equal(found, 20);
+        if (!all || all > 20) assert_int_equal(better, 19);
+        filled += all < 20;
+        inside += all > 20;
     }
+    assert_true(filled && inside); /* both kinds were met */
     float a[D];
-    size_t found;
+    size_t found, all;
+    float cosine;
     vector_of("king", a);
-    assert_int_equal(vs_space_between(NULL, words, a, SIZE_MAX, a, SIZE_MAX, NULL, 0, 0, NULL, &found, NULL, NULL), VS_E_NUMERIC);
+    assert_int_equal(vs_space_between(NULL, words, a, SIZE_MAX, a, SIZE_MAX, NULL, 0, 0, NULL, &found, &all, &cosine), VS_E_NUMERIC);
 }
 
 /* gensim's wmdistance(x.split(), y.split()), which asks POT. */
@@ -243,14 +250,15 @@ static void no_memory(void **state) {
     for (size_t at = 1;; at++) { /* the last time nothing fails */
         vs_bag x = {0}, y = {0};
         vs_between_row out[3];
-        size_t found;
+        size_t found, all;
+        float cosine;
         double flow[9], far[9], distance;
         vs_alloc_fail_at(at);
         vs_status s = vs_bag_of(NULL, words, "a cat sat", 9, &x);
         if (s == VS_OK) s = vs_bag_of(NULL, words, "zyzzqx lay a", 12, &y);
         if (s == VS_OK) s = vs_word_movers(NULL, words, &x, &y, flow, far, &distance);
         if (s == VS_OK) s = vs_phrase(NULL, words, &x, 1e-3, b, NULL);
-        if (s == VS_OK) s = vs_space_between(NULL, words, a, SIZE_MAX, b, SIZE_MAX, NULL, 0, 3, out, &found, NULL, NULL);
+        if (s == VS_OK) s = vs_space_between(NULL, words, a, SIZE_MAX, b, SIZE_MAX, NULL, 0, 3, out, &found, &all, &cosine);
         vs_alloc_fail_at(0);
         vs_bag_free(&x);
         vs_bag_free(&y);
