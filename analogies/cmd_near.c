@@ -6,14 +6,14 @@
 static const vs_opt near_opts[] = {
     {"k", 'k', VS_OPT_INT, "K", "how many (set k)", NULL, VS_COMPLETE_NONE},
     {"in", 0, VS_OPT_TEXT, "SPACE", "look for neighbours there", NULL, VS_COMPLETE_SPACE},
-    {"keep", 0, VS_OPT_FLAG, NULL, "show the operands too", NULL, VS_COMPLETE_NONE},
+    VS_OPERAND_OPTS,
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
 static vs_status run_near(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     int64_t k = vs_int(a, "k");
     if (vs_has(a, "k") && k < 1)
         return vs_fail(err, VS_E_USAGE, "near: -k wants a number from 1, not %lld", (long long)k);
-    return vs_query(err, s, vs_arg(a, 0), strlen(vs_arg(a, 0)), (size_t)k, vs_text(a, "in"), vs_has(a, "keep"), o);
+    return vs_query(err, s, vs_arg(a, 0), strlen(vs_arg(a, 0)), (size_t)k, vs_text(a, "in"), vs_args_operands(a), o);
 }
 static const char *const near_examples[] = {"near queen - king + man", "near paris -k 5", NULL};
 const vs_cmd vs_cmd_near = {
@@ -25,8 +25,9 @@ const vs_cmd vs_cmd_near = {
         "EXPR adds and subtracts vectors: words, \"quoted phrases\", glove:queen, W_E:\" basketball\", $names, and "
         "places in a pass:\n"
         "\"the river bank\"@6[bank] is the stream entering block 6 at that word, @6.mlp_out[bank] what its MLP adds.\n"
-        "+ - * / count between blanks only, so mother-in-law is a word; unit mean project reject pc are functions.\n"
-        "Operands are left out of the answer, as word2vec and gensim do; --keep shows them.",
+        "+ - * / count between blanks only, so mother-in-law is a word.  unit(x) mean(x, y, …) project(x, y) reject(x, y) pc(i)\n"
+        "cluster(x, k) give vectors; norm(x) dot(x, y) cos(x, y) dist(x, y) give numbers.\n"
+        "Operands are left out of the answer, as word2vec and gensim do; --keep shows them, --both shows both ways.",
     .style = VS_ARGS_EXPR,
     .min_args = 1,
     .opts = near_opts,
@@ -53,7 +54,7 @@ static vs_status run_analogy(vs_err *err, vs_session *s, const vs_args *a, vs_ou
     }
     vs_status st = b.failed
                        ? vs_fail(err, VS_E_NOMEM, "no memory for an analogy")
-                       : vs_query(err, s, b.s, b.len, (size_t)vs_int(a, "k"), vs_text(a, "in"), vs_has(a, "keep"), o);
+                       : vs_query(err, s, b.s, b.len, (size_t)vs_int(a, "k"), vs_text(a, "in"), vs_args_operands(a), o);
     vs_buf_free(&b);
     return st;
 }

@@ -183,10 +183,18 @@ vs_status vs_each_text(vs_err *err, vs_session *s, const vs_args *a, vs_text_fn 
 /* vs_say_notes() - what the look-up of a value had to say (`mean(new, york): …`): one note a line. */
 void vs_say_notes(vs_out *o, const vs_value *v);
 
-/* vs_query() - what a bare expression and `near` do: its nearest neighbours as {"query","space","results"}.
- * k 0: the session's setting; in NULL: where the value's answers are looked up. */
-vs_status vs_query(vs_err *err, vs_session *s, const char *expr, size_t n, size_t k, const char *in, bool keep_operands,
+/* vs_query() - what a bare expression and `near` do: its nearest neighbours as {"query","space","results"}; of a number
+ * {"query","number"}.
+ * k 0: the session's setting; in NULL: where the value's answers are looked up.  Operands are left out of the answer, or
+ * kept, or both: a second table "kept", {"key","score","operand"}. */
+typedef enum vs_operands { VS_OPERANDS_OUT, VS_OPERANDS_KEPT, VS_OPERANDS_BOTH } vs_operands;
+vs_status vs_query(vs_err *err, vs_session *s, const char *expr, size_t n, size_t k, const char *in, vs_operands operands,
                    vs_out *o) VS_MUST_CHECK;
+/* The options --keep and --both of a command that has VS_OPERAND_OPTS among its options. */
+#define VS_OPERAND_OPTS                                                                                                \
+    {"keep", 0, VS_OPT_FLAG, NULL, "show the operands too", NULL, VS_COMPLETE_NONE},                                   \
+    {"both", 0, VS_OPT_FLAG, NULL, "both ways: the operands left out, then kept", NULL, VS_COMPLETE_NONE}
+vs_operands vs_args_operands(const vs_args *a);
 
 /* vs_execute() - run one line (or more, separated by ; or newlines) as the prompt would: commands, $name = EXPR,
  * = EXPR, bare expressions.  Used by with, each, time, source.  Stops at the first failure.

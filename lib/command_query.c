@@ -16,37 +16,80 @@ void vs_say_notes(vs_out *o, const vs_value *v) {
     }
 }
 
-vs_status vs_query(vs_err *err, vs_session *s, const char *expr, size_t n, size_t k, const char *in, bool keep_operands,
+vs_operands vs_args_operands(const vs_args *a) {
+    return vs_has(a, "both") ? VS_OPERANDS_BOTH : vs_has(a, "keep") ? VS_OPERANDS_KEPT : VS_OPERANDS_OUT;
+}
+
+/* Whether a hit is one of the operands. */
+static bool is_operand(const vs_value *v, const vs_space *where, size_t row) {
+    for (size_t i = 0; where == v->space && i < v->n_rows; i++)
+        if (v->rows[i] == row) return true;
+    return false;
+}
+
+/* One table of neighbours; kept: with the operands, marked. */
+static void put_hits(const vs_value *v, const vs_space *where, const vs_hit *hit, size_t n, bool kept, vs_out *o) {
+    static const vs_col cols[] = {
+        {"key", VS_COL_TOKEN, 0, 0, NULL},
+        {"score", VS_COL_SCORE, 4, 0, NULL},
+        {"operand", VS_COL_JSON, 0, VS_COL_NO_TTY, NULL},
+        {"operand", VS_COL_TEXT, 0, VS_COL_TTY_ONLY, ""}};
+    vs_buf text = {0};
+    vs_out_table(o, kept ? "kept" : "results", cols, kept ? 4 : 2);
+    for (size_t i = 0; i < n; i++) {
+        vs_buf_clear(&text);
+        vs_buf_put(&text, hit[i].key, hit[i].key_len);
+        vs_out_cell_text(o, text.s);
+        vs_out_cell_real(o, (double)hit[i].score);
+        bool own = kept && is_operand(v, where, hit[i].row);
+        if (kept) vs_out_cell_text(o, own ? "true" : "false");
+        if (kept) vs_out_cell_text(o, own ? "operand" : "");
+    }
+    vs_out_end(o);
+    vs_buf_free(&text);
+}
+
+static vs_status put_neighbours(vs_err *err, vs_session *s, const vs_value *v, size_t k, const char *in, vs_operands operands, vs_out *o) {
+    vs_hit *hit = vs_alloc(k, sizeof *hit);
+    size_t found = 0;
+    vs_space *where = NULL;
+    if (!hit) return vs_fail(err, VS_E_NOMEM, "no memory for %zu neighbours", k);
+    vs_status st = vs_session_near(err, s, v, in, k, operands == VS_OPERANDS_KEPT, hit, &found, &where);
+    if (st == VS_OK) {
+        vs_out_text(o, VS_COL_JSON_ONLY, "space", vs_space_name(where));
+        vs_say_notes(o, v);
+        if (operands == VS_OPERANDS_BOTH) vs_out_heading(o, "operands left out");
+        put_hits(v, where, hit, found, false, o);
+    }
+    if (st == VS_OK && operands == VS_OPERANDS_BOTH) {
+        st = vs_session_near(err, s, v, in, k, true, hit, &found, &where);
+        vs_out_heading(o, "operands kept");
+        if (st == VS_OK) put_hits(v, where, hit, found, true, o);
+    }
+    vs_free(hit);
+    return st;
+}
+
+vs_status vs_query(vs_err *err, vs_session *s, const char *expr, size_t n, size_t k, const char *in, vs_operands operands,
                    vs_out *o) {
-    static const vs_col cols[] = {{"key", VS_COL_TOKEN, 0, 0, NULL}, {"score", VS_COL_SCORE, 4, 0, NULL}};
     enum { MOST = 1 << 22 }; /* more rows than anyone looks through */
     if (!k) k = (size_t)vs_session_settings(s)->k;
     if (k > MOST) k = MOST;
     vs_value v;
-    VS_TRY(vs_session_eval(err, s, expr, n, &v));
-    vs_hit *hit = vs_alloc(k, sizeof *hit);
-    size_t found = 0;
-    vs_space *where = NULL;
-    vs_status st = hit ? vs_session_near(err, s, &v, in, k, keep_operands, hit, &found, &where)
-                       : vs_fail(err, VS_E_NOMEM, "no memory for %zu neighbours", k);
-    if (st == VS_OK) {
-        vs_buf text = {0};
-        while (n && isspace((unsigned char)*expr)) expr++, n--;
-        vs_buf_put(&text, expr, n);
-        vs_out_text(o, VS_COL_JSON_ONLY, "query", text.s ? text.s : "");
-        vs_out_text(o, VS_COL_JSON_ONLY, "space", vs_space_name(where));
+    VS_TRY(vs_session_eval_any(err, s, expr, n, NULL, &v));
+    vs_buf text = {0};
+    while (n && isspace((unsigned char)*expr)) expr++, n--;
+    vs_buf_put(&text, expr, n);
+    vs_out_text(o, VS_COL_JSON_ONLY, "query", text.s ? text.s : "");
+    vs_buf_free(&text);
+    vs_status st = VS_OK;
+    if (v.vec) {
+        st = put_neighbours(err, s, &v, k, in, operands, o);
+    } else {
         vs_say_notes(o, &v);
-        vs_out_table(o, "results", cols, 2);
-        for (size_t i = 0; i < found; i++) {
-            vs_buf_clear(&text);
-            vs_buf_put(&text, hit[i].key, hit[i].key_len);
-            vs_out_cell_text(o, text.s);
-            vs_out_cell_real(o, (double)hit[i].score);
-        }
-        vs_out_end(o);
-        vs_buf_free(&text);
+        vs_out_real(o, VS_COL_NO_TTY, "number", v.number, 6);
+        vs_out_note(o, "%.6g", v.number);
     }
-    vs_free(hit);
     vs_value_free(&v);
     return st;
 }

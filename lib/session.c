@@ -43,6 +43,7 @@ void vs_session_free(vs_session *s) {
     vs_free(s->space);
     vs_buf_free(&s->edits_text);
     vs__last_free(&s->last);
+    vs_free(s->clusters);
     vs_free(s->db);
     vs_free(s);
 }
@@ -83,7 +84,7 @@ static vs_status locate(vs_err *err, vs_session *s, const char *what, char *buf,
 
 /* ---- models ---- */
 
-static vs__open_model *model_named(vs_session *s, const char *name, size_t n) {
+vs__open_model *vs__model_named(vs_session *s, const char *name, size_t n) {
     vs__open_model *found = NULL;
     for (size_t i = 0; i < s->n_models; i++) {
         vs__open_model *m = &s->model[i];
@@ -251,7 +252,7 @@ static vs_status table_named(vs_err *err, vs_session *s, const char *what, vs_sp
     const char *colon = strrchr(what, ':'), *table = colon ? colon + 1 : what;
     int which = !strcmp(table, "W_E") ? 0 : !strcmp(table, "W_U") ? 1 : -1;
     if (which < 0) return VS_OK;
-    vs__open_model *m = colon              ? model_named(s, what, (size_t)(colon - what))
+    vs__open_model *m = colon              ? vs__model_named(s, what, (size_t)(colon - what))
                         : s->current_model ? &s->model[s->current_model - 1]
                                            : NULL;
     if (!m) return vs_fail(err, VS_E_STATE, "%s: %s", what, colon ? "no such model is open" : "no model is open");
@@ -349,12 +350,14 @@ vs_space *vs_session_space_named(vs_session *s, const char *name) {
     if (!sp && table_named(NULL, s, name, &sp) != VS_OK) sp = NULL;
     if (!sp && !strcmp(name, "default")) sp = default_space(s);
     if (!sp && s->current_space && !strcmp(vs_space_name(s->current_space), name)) sp = s->current_space;
+    vs__open_model *m = sp ? NULL : vs__model_named(s, name, strlen(name));
+    if (m && vs__space_of_table(NULL, m, 0, &sp) != VS_OK) sp = NULL;
     return sp;
 }
 
 vs_status vs_session_use(vs_err *err, vs_session *s, const char *name) {
     vs_space *sp = vs_session_space_named(s, name);
-    vs__open_model *m = model_named(s, name, strlen(name));
+    vs__open_model *m = vs__model_named(s, name, strlen(name));
     if (m && (!sp || strlen(m->name) == strlen(name))) {
         s->current_model = (size_t)(m - s->model) + 1;
         if (!s->space_chosen) s->current_space = NULL;

@@ -57,10 +57,12 @@ vs_model *vs_session_model_at(const vs_session *s, size_t i, const char **name);
 size_t vs_session_spaces(const vs_session *s);
 vs_space *vs_session_space_at(const vs_session *s, size_t i);
 vs_space *vs_session_space_named(vs_session *s,
-                                 const char *name); /* opens W_E, W_U of the current model on need; NULL */
+                                 const char *name); /* opens W_E, W_U of the current model on need; a model: its W_E; NULL */
 
-/* vs_session_eval() - an expression to a vector.  `out` is the caller's: vs_value_free(). */
+/* vs_session_eval() - an expression to a vector.  `out` is the caller's: vs_value_free().
+ * vs_session_eval_any() - to a vector or a number (cos(king, queen)), with how it came about; as vs_eval_any(). */
 vs_status vs_session_eval(vs_err *err, vs_session *s, const char *expr, size_t n, vs_value *out) VS_MUST_CHECK;
+vs_status vs_session_eval_any(vs_err *err, vs_session *s, const char *expr, size_t n, vs_trace *trace, vs_value *out) VS_MUST_CHECK;
 
 /* vs_session_is_expr() - whether a text evaluates, for the hint a failing command gives. */
 bool vs_session_is_expr(vs_session *s, const char *expr, size_t n);

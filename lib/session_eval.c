@@ -1,10 +1,6 @@
 /* session_eval.c - what an address means: the resolver behind expressions, and where answers are looked up. */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "io/format.h"
 #include "session_impl.h"
 #include "tensor/kernels.h"
 
@@ -32,6 +28,7 @@ static vs_status resolve_key(vs_err *err, vs_session *s, const vs_addr *a, vs_va
         vs_buf_printf(&out->notes, ": %s has no \"%.*s\"", vs_space_name(sp),
                       (int)(a->text_len < 80 ? a->text_len : 80), a->text);
     out->space = sp;
+    out->of = vs_space_name(sp);
     out->rows = vs_alloc(n, sizeof *out->rows);
     if (!out->rows) return no_memory(err);
     memcpy(out->rows, rows, n * sizeof *rows);
@@ -103,42 +100,6 @@ static vs_status resolve_site(vs_err *err, vs_session *s, const vs_addr *a, vs_v
     return st;
 }
 
-/* ---- file("f") ---- */
-
-/* file("a.npy") or file("a.safetensors:name"): a tensor of one row. */
-static vs_status resolve_file(vs_err *err, const vs_addr *a, vs_value *out) {
-    if (a->n_args != 1) return vs_fail(err, VS_E_SYNTAX, "file wants one path: file(\"a.npy\")");
-    char path[4096];
-    snprintf(path, sizeof path, "%s", a->args[0]);
-    vs_file *f = NULL;
-    const char *name = NULL;
-    vs_status st = vs_file_open(err, path, &f);
-    char *colon = strrchr(path, ':');
-    if (st == VS_E_UNKNOWN && colon) {
-        *colon = '\0';
-        name = colon + 1;
-        st = vs_file_open(err, path, &f);
-    }
-    VS_TRY(st);
-    const vs_tensor *t = name ? vs_file_find(f, name) : vs_file_tensor(f, 0, NULL);
-    if (!t)
-        st = vs_fail(err, VS_E_UNKNOWN, "%s has no tensor %s", path, name ? name : "at all");
-    else if (vs_tensor_rows(t) != 1)
-        st = vs_fail(err, VS_E_SHAPE, "%s%s%s: wanted one vector, found %zu rows", path, name ? ":" : "",
-                     name ? name : "", vs_tensor_rows(t));
-    if (st == VS_OK) {
-        out->dim = vs_tensor_cols(t);
-        out->vec = vs_alloc(out->dim, sizeof *out->vec);
-        st = out->vec ? vs_tensor_row_f32(err, t, 0, out->vec) : no_memory(err);
-    }
-    for (size_t i = 0; st == VS_OK && i < out->dim; i++)
-        if (!isfinite(out->vec[i]))
-            st = vs_fail(err, VS_E_NUMERIC, "%s%s%s: number %zu is not finite", path, name ? ":" : "", name ? name : "",
-                         i);
-    vs_file_close(f);
-    return st;
-}
-
 static vs_status resolve_name(vs_err *err, vs_session *s, const vs_addr *a, vs_value *out) {
     vs_store *store;
     VS_TRY(vs_session_store(err, s, &store));
@@ -147,32 +108,64 @@ static vs_status resolve_name(vs_err *err, vs_session *s, const vs_addr *a, vs_v
     vs_buf space = {0};
     vs_status st = vs_store_name_get(err, store, name, &out->vec, &out->dim, &space);
     if (st == VS_OK && space.len) out->space = vs_session_space_named(s, space.s);
+    if (out->space) out->of = vs_space_name(out->space);
     vs_buf_free(&space);
     vs_free(name);
     return st;
 }
 
+/* The calls there are: CALL(name, of a model, resolver). */
+static const struct call {
+    const char *name;
+    bool of_model;
+    vs__call_fn *resolve;
+} calls[] = {{"neuron", true, vs__resolve_neuron}, {"head", true, vs__resolve_head},         {"file", false, vs__resolve_file},
+             {"sql", false, vs__resolve_sql},      {"cluster", false, vs__resolve_cluster}};
+enum { CALLS = sizeof calls / sizeof *calls };
+
+static vs_status resolve_call(vs_err *err, vs_session *s, const vs_addr *a, vs_value *out) {
+    for (size_t i = 0; i < CALLS; i++) {
+        if (strcmp(a->text, calls[i].name) != 0) continue;
+        if (a->space && !calls[i].of_model)
+            return vs_fail(err, VS_E_SYNTAX, "%s is no part of a model: want %s(…), not %s:%s(…)", a->text, a->text, a->space, a->text);
+        VS_TRY(calls[i].resolve(err, s, a, out));
+        if (calls[i].of_model) out->of = s->model[s->current_model - 1].name;
+        return VS_OK;
+    }
+    vs_buf names = {0};
+    for (size_t i = 0; i < CALLS; i++) vs_buf_printf(&names, " %s", calls[i].name);
+    vs_status st = vs_fail(err, VS_E_SYNTAX, "no function is called %.*s; there are unit mean project reject norm dot cos dist pc%s", (int)a->text_len,
+                           a->text, names.s ? names.s : "");
+    vs_buf_free(&names);
+    return st;
+}
+
+static vs_status resolve_in_model(vs_err *err, vs_session *s, const vs_addr *a, vs_value *out) {
+    if (a->kind == VS_ADDR_CALL) return resolve_call(err, s, a, out);
+    VS_TRY(resolve_site(err, s, a, out));
+    out->of = s->model[s->current_model - 1].name;
+    return VS_OK;
+}
+
 static vs_status resolve(vs_err *err, void *self, const vs_addr *a, vs_value *out) {
     vs_session *s = self;
-    switch (a->kind) {
-    case VS_ADDR_KEY: return resolve_key(err, s, a, out);
-    case VS_ADDR_SITE: return resolve_site(err, s, a, out);
-    case VS_ADDR_NAME: return resolve_name(err, s, a, out);
-    case VS_ADDR_CALL:
-        if (!strcmp(a->text, "neuron")) return vs__resolve_neuron(err, s, a, out);
-        if (!strcmp(a->text, "head")) return vs__resolve_head(err, s, a, out);
-        if (!strcmp(a->text, "file")) return resolve_file(err, a, out);
-        return vs_fail(err, VS_E_SYNTAX,
-                       "no function is called %.*s; there are unit mean project reject pc neuron head file",
-                       (int)a->text_len, a->text);
-    }
-    return vs_fail(err, VS_E_SYNTAX, "an address of no known kind");
+    if (a->kind == VS_ADDR_KEY) return resolve_key(err, s, a, out);
+    if (a->kind == VS_ADDR_NAME) return resolve_name(err, s, a, out);
+    if (!a->space) return resolve_in_model(err, s, a, out);
+    vs__open_model *m = vs__model_named(s, a->space, strlen(a->space));
+    if (!m) return vs_fail(err, VS_E_UNKNOWN, "no model is called %s; models lists them", a->space);
+    size_t was = s->current_model; /* the address alone is of that model */
+    s->current_model = (size_t)(m - s->model) + 1;
+    vs_status st = resolve_in_model(err, s, a, out);
+    s->current_model = was;
+    return st;
 }
 
 static vs_status resolve_pc(vs_err *err, void *self, size_t i, vs_value *out) {
     vs_space *sp = vs_session_space(self);
     if (!sp) return vs_fail(err, VS_E_STATE, "there is no space to take principal components of");
     out->space = sp;
+    out->of = vs_space_name(sp);
     out->dim = vs_space_dim(sp);
     out->vec = vs_alloc(out->dim, sizeof *out->vec);
     if (!out->vec) return no_memory(err);
@@ -192,43 +185,50 @@ static bool is_space(void *self, const char *name, size_t n) {
     return vs_session_space_named(self, buf) != NULL;
 }
 
+static bool is_model(void *self, const char *name, size_t n) { return vs__model_named(self, name, n) != NULL; }
+
+vs_status vs_session_eval_any(vs_err *err, vs_session *s, const char *expr, size_t n, vs_trace *trace, vs_value *out) {
+    vs_resolver r = {s, resolve, resolve_pc, is_key, is_space, is_model};
+    return vs_eval_any(err, expr, n, &r, trace, out);
+}
+
 vs_status vs_session_eval(vs_err *err, vs_session *s, const char *expr, size_t n, vs_value *out) {
-    vs_resolver r = {.self = s, .resolve = resolve, .pc = resolve_pc, .is_key = is_key, .is_space = is_space};
-    *out = (vs_value){0};
-    vs_status st = vs_eval(err, expr, n, &r, out);
-    if (st != VS_OK) vs_value_free(out);
-    return st;
+    vs_resolver r = {s, resolve, resolve_pc, is_key, is_space, is_model};
+    return vs_eval(err, expr, n, &r, out);
 }
 
 bool vs_session_is_expr(vs_session *s, const char *expr, size_t n) {
     vs_value v;
     for (size_t i = 0; i + 2 < n; i++)
         if (expr[i] == ' ' && expr[i + 1] == '-' && expr[i + 2] == '-') return false; /* an option: no one means that */
-    if (n >= 1000 || vs_session_eval(NULL, s, expr, n, &v) != VS_OK) return false;
+    if (n >= 1000 || vs_session_eval_any(NULL, s, expr, n, NULL, &v) != VS_OK) return false;
     /* a model's pieces have a mean for any text at all */
     bool any = v.space && strcmp(vs_space_place(v.space), "words") != 0 && v.notes.len && strstr(v.notes.s, "mean(");
     vs_value_free(&v);
     return !any;
 }
 
-/* The space that answers for a value: its own, the one asked for, or W_U for a vector of the stream. */
-static vs_status answers_in(vs_err *err, vs_session *s, const vs_value *v, const char *in, vs_space **where,
-                            bool *stream) {
-    *stream = false;
+/* The model that a vector of no space is from: the one it names, else the current one where it has the width; NULL. */
+static vs__open_model *model_of(vs_session *s, const vs_value *v) {
+    vs__open_model *m = s->current_model ? &s->model[s->current_model - 1] : NULL;
+    for (size_t i = 0; v->of && i < s->n_models; i++)
+        if (!strcmp(s->model[i].name, v->of)) m = &s->model[i];
+    if (v->space || !m) return NULL;
+    const vs_model_info *info = vs_model_info_of(m->model);
+    return info->stack[info->n_stacks - 1].d == v->dim ? m : NULL;
+}
+
+/* The space that answers for a value: its own, the one asked for, or W_U for a vector of the stream, which *norm's final norm
+ * is then for; NULL: none. */
+static vs_status answers_in(vs_err *err, vs_session *s, const vs_value *v, const char *in, vs_space **where, vs_model **norm) {
+    vs__open_model *m = model_of(s, v);
+    *norm = NULL;
     *where = in ? vs_session_space_named(s, in) : v->space;
     if (in && !*where) return vs_fail(err, VS_E_UNKNOWN, "no space is called %s; spaces lists them", in);
-    vs_model *m;
-    bool of_model = !v->space && vs_session_model(NULL, s, &m) == VS_OK;
-    if (of_model) {
-        const vs_model_info *info = vs_model_info_of(m);
-        of_model = info->stack[info->n_stacks - 1].d == v->dim;
-    }
-    if (!*where && of_model)
-        VS_TRY(vs__space_of_table(err, &s->model[s->current_model - 1],
-                                  vs_model_weight(m, VS_ROLE_UNEMBED, vs_model_info_of(m)->n_stacks - 1, 0) ? 1 : 0,
-                                  where));
+    if (!*where && m)
+        VS_TRY(vs__space_of_table(err, m, vs_model_weight(m->model, VS_ROLE_UNEMBED, vs_model_info_of(m->model)->n_stacks - 1, 0) ? 1 : 0, where));
     if (!*where) *where = vs_session_space(s);
-    *stream = of_model && *where && !strcmp(vs_space_place(*where), "W_U");
+    if (m && *where && *where == m->table[1]) *norm = m->model;
     if (!*where || vs_space_dim(*where) != v->dim)
         return vs_fail(err, VS_E_SHAPE,
                        "a vector of %zu numbers has no neighbours in %s, which has %zu; name a space with --in", v->dim,
@@ -238,19 +238,14 @@ static vs_status answers_in(vs_err *err, vs_session *s, const vs_value *v, const
 
 vs_status vs_session_near(vs_err *err, vs_session *s, const vs_value *v, const char *in, size_t k, bool keep_operands,
                           vs_hit *hits, size_t *found, vs_space **where) {
-    bool stream;
+    vs_model *norm;
     *found = 0;
-    VS_TRY(answers_in(err, s, v, in, where, &stream));
+    VS_TRY(answers_in(err, s, v, in, where, &norm));
     float *q = vs_alloc(v->dim, sizeof *q), *score = vs_alloc(k, sizeof *score);
     size_t *idx = vs_alloc(k, sizeof *idx);
     vs_status st = q && score && idx ? VS_OK : no_memory(err);
-    if (st == VS_OK && stream) {
-        vs_model *m;
-        st = vs_session_model(err, s, &m);
-        if (st == VS_OK) st = vs_model_final_norm(err, m, v->vec, 1, q);
-    } else if (st == VS_OK) {
-        memcpy(q, v->vec, v->dim * sizeof *q);
-    }
+    if (st == VS_OK && norm) st = vs_model_final_norm(err, norm, v->vec, 1, q);
+    if (st == VS_OK && !norm) memcpy(q, v->vec, v->dim * sizeof *q);
     if (st == VS_OK && vs_sum_squares(v->vec, v->dim) == 0.0f)
         st = vs_fail(err, VS_E_NUMERIC, "a zero vector has no direction, so it has no neighbours");
     bool own = !keep_operands && *where == v->space;

@@ -67,7 +67,8 @@ struct vs_session {
     vs_buf edits_text;
     uint64_t edited_passes;
     vs__last last;
-    int heads; /* how many head( … ) are being evaluated around each other */
+    struct vs__clusters *clusters; /* of session_calls.c */
+    int nested; /* how many calls whose argument is an expression (head, cluster, sql, …) are being evaluated around each other */
 };
 
 /* vs__layers_for() - how many blocks a pass needs for a site; 0: all of it. */
@@ -76,10 +77,16 @@ size_t vs__layers_for(const vs_site *site);
 /* vs__space_of_table() - a model's embedding (which 0) or unembedding (1) as a space; kept with the model. */
 vs_status vs__space_of_table(vs_err *err, vs__open_model *m, int which, vs_space **out) VS_MUST_CHECK;
 
-/* vs__resolve_neuron(), vs__resolve_head() - rows and maps of weights by their addresses (session_weights.c); as
- * vs_resolver.resolve does. */
-vs_status vs__resolve_neuron(vs_err *err, vs_session *s, const vs_addr *a, vs_value *out) VS_MUST_CHECK;
-vs_status vs__resolve_head(vs_err *err, vs_session *s, const vs_addr *a, vs_value *out) VS_MUST_CHECK;
+/* What a call's address means, as vs_resolver.resolve does: rows and maps of weights (session_weights.c); a vector of a file,
+ * of SQL, the centre of a cluster (session_calls.c). */
+typedef vs_status vs__call_fn(vs_err *err, vs_session *s, const vs_addr *a, vs_value *out);
+vs__call_fn vs__resolve_neuron, vs__resolve_head, vs__resolve_file, vs__resolve_sql, vs__resolve_cluster;
+
+/* vs__eval_argument() - argument i of a call as an expression; such calls nest to a bounded depth. */
+vs_status vs__eval_argument(vs_err *err, vs_session *s, const vs_addr *a, size_t i, vs_value *out) VS_MUST_CHECK;
+
+/* vs__model_named() - an open model by its name or a prefix that fits one alone; NULL. */
+vs__open_model *vs__model_named(vs_session *s, const char *name, size_t n);
 
 /* vs__word_in() - where `word` stands alone in a text: the byte offsets of its occurrence `nth` (1 the first, 0 the
  * last); false when it does not. */

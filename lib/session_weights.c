@@ -95,7 +95,7 @@ static const struct head_map {
 } head_maps[] = {{"q", VS_ROLE_WQ, into_head, VS_ROLE_WQ, NULL},         {"k", VS_ROLE_WK, into_head, VS_ROLE_WK, NULL},
                  {"v", VS_ROLE_WV, into_head, VS_ROLE_WV, NULL},         {"o", VS_ROLE_WO, NULL, VS_ROLE_WO, out_of_head},
                  {"ov", VS_ROLE_WV, into_head, VS_ROLE_WO, out_of_head}, {"qk", VS_ROLE_WQ, into_head, VS_ROLE_WK, back_by_rows}};
-enum { HEAD_MAPS = sizeof head_maps / sizeof *head_maps, NESTING = 16 };
+enum { HEAD_MAPS = sizeof head_maps / sizeof *head_maps };
 
 /* One half of a map: queries and W_O have a part for each head, keys and values one for each group of heads. */
 static part part_of(const vs_model *m, const vs_stack_info *k, vs_role role, size_t l, size_t h, float *row) {
@@ -121,13 +121,13 @@ static vs_status through(vs_err *err, const vs_model *m, const struct head_map *
 
 static vs_status head_of_value(vs_err *err, vs_session *s, const vs_addr *a, const struct head_map *map, vs_value *out) {
     vs_model *m;
-    vs_value x;
+    vs_value x = {0};
     size_t l, h;
     VS_TRY(vs_session_model(err, s, &m));
     const vs_model_info *in = vs_model_info_of(m);
     const vs_stack_info *k = &in->stack[in->n_stacks - 1];
     VS_TRY(layer_and(err, in, a, "head", k->H, &l, &h));
-    VS_TRY(vs_session_eval(err, s, a->written[3], strlen(a->written[3]), &x));
+    VS_TRY(vs__eval_argument(err, s, a, 3, &x));
     size_t wanted = map->first ? k->d : k->dh;
     vs_status st = x.dim == wanted ? through(err, m, map, l, h, x.vec, out)
                                    : vs_fail(err, VS_E_SHAPE, "%s takes a vector of %zu numbers, %.60s has %zu", map->name, wanted, a->written[3], x.dim);
@@ -144,9 +144,6 @@ vs_status vs__resolve_head(vs_err *err, vs_session *s, const vs_addr *a, vs_valu
     if (!map || a->n_args != 4)
         return vs_fail(err, VS_E_SYNTAX, "head wants a layer, a head, a map (q k v o ov qk) and the vector to map: "
                                          "head(5,1,ov,\"the king\"@5.attn.norm[-1])");
-    if (s->heads >= NESTING) return vs_fail(err, VS_E_SYNTAX, "head within head, more than %d deep", NESTING);
-    s->heads++;
     vs_status st = head_of_value(err, s, a, map, out);
-    s->heads--;
     return st == VS_OK ? st : vs_fail_in(err, "head(%.20s,%.20s,%s)", a->args[0], a->args[1], map->name);
 }

@@ -13,6 +13,7 @@ typedef struct eval {
     vs_err *err;
     const vs_resolver *r;
     vs__lex x;
+    vs_trace *trace; /* NULL: none is wanted */
 } eval;
 
 static vs_status sum(eval *e, int level, vs__operand *out);
@@ -48,12 +49,14 @@ static bool looks_glued(const char *s, size_t n) {
 static vs_status resolve(eval *e, const vs_addr *a, vs__operand *out) {
     out->from = a->at;
     out->to = e->x.at;
+    out->v.weight = 1;
     vs_status s = e->r->resolve(e->err, e->r->self, a, &out->v);
     if (s == VS_E_UNKNOWN && e->err && a->kind == VS_ADDR_KEY && !a->quoted && looks_glued(a->text, a->text_len)) {
         vs_err said = *e->err;
         return vs_fail(e->err, s, "%s; operators stand between blanks", said.msg);
     }
-    return s == VS_OK && !out->v.vec ? vs_fail(e->err, VS_E_STATE, "%s gave no vector", a->text) : s;
+    if (s == VS_OK && !out->v.vec) s = vs_fail(e->err, VS_E_STATE, "%s gave no vector", a->text);
+    return s == VS_OK ? vs__trace_operand(e->err, e->trace, out) : s;
 }
 
 /* The key s[from, to), perhaps with the name of a space in front. */
@@ -129,6 +132,17 @@ static size_t space_quote(const eval *e) {
     return 0;
 }
 
+/* Where the call of model:call( … ) begins, or 0: there is none at x->at. */
+static size_t model_call(const eval *e) {
+    const vs__lex *x = &e->x;
+    for (size_t i = x->at; i + 1 < x->n && i < x->at + LONGEST_NAME && !vs__is_blank(x->s[i]) && !vs__closes(x, i); i++) {
+        size_t end = x->s[i] == ':' ? vs__name_end(x, i + 1) : 0;
+        if (end > i + 1 && end < x->n && x->s[end] == '(' && i > x->at && e->r->is_model && e->r->is_model(e->r->self, x->s + x->at, i - x->at))
+            return i + 1;
+    }
+    return 0;
+}
+
 /* ---- functions and calls ---- */
 
 /* The arguments of name( … ), as they are written and without quotes around them; x->at is behind the (, and then behind
@@ -176,20 +190,22 @@ static vs_status component(eval *e, const vs_addr *a, vs__operand *out) {
     if (!e->r->pc) return vs_fail(e->err, VS_E_UNSUPPORTED, "at byte %zu: there are no principal components here", a->at);
     out->from = a->at;
     out->to = e->x.at;
-    return e->r->pc(e->err, e->r->self, (size_t)i - 1, &out->v);
+    VS_TRY(e->r->pc(e->err, e->r->self, (size_t)i - 1, &out->v)); /* a direction: its weight stays 0 */
+    return vs__trace_operand(e->err, e->trace, out);
 }
 
-/* name( … ) that the resolver knows, or pc. */
-static vs_status call(eval *e, size_t from, size_t name_end, vs__operand *out) {
+/* name( … ) that the resolver knows, or pc; from: where it begins, with its model. */
+static vs_status call(eval *e, size_t from, size_t begin, size_t name_end, vs__operand *out) {
     vs_arena arena = {0};
-    vs_addr a = {.kind = VS_ADDR_CALL, .at = from, .text_len = name_end - from};
+    vs_addr a = {.kind = VS_ADDR_CALL, .at = from, .text_len = name_end - begin};
     const char **args = NULL, **written = NULL;
     e->x.at = name_end + 1;
-    a.text = vs_arena_strndup(&arena, e->x.s + from, a.text_len);
-    vs_status s = a.text ? written_args(e, &arena, &args, &written, &a.n_args) : no_memory(e);
+    a.text = vs_arena_strndup(&arena, e->x.s + begin, a.text_len);
+    if (begin > from) a.space = vs_arena_strndup(&arena, e->x.s + from, begin - 1 - from);
+    vs_status s = a.text && (a.space || begin == from) ? written_args(e, &arena, &args, &written, &a.n_args) : no_memory(e);
     a.args = args;
     a.written = written;
-    if (s == VS_OK) s = strcmp(a.text, "pc") == 0 ? component(e, &a, out) : resolve(e, &a, out);
+    if (s == VS_OK) s = strcmp(a.text, "pc") == 0 && !a.space ? component(e, &a, out) : resolve(e, &a, out);
     vs_arena_free(&arena);
     return s;
 }
@@ -217,6 +233,7 @@ static vs_status operands(eval *e, int level, vs__operand **arg, size_t *n) {
 static vs_status function(eval *e, int level, const vs__function *f, size_t from, vs__operand *out) {
     vs__operand *arg = NULL;
     size_t n = 0;
+    double factor;
     bool outer = e->x.args;
     e->x.depth++;
     e->x.args = true;
@@ -224,12 +241,13 @@ static vs_status function(eval *e, int level, const vs__function *f, size_t from
     vs_status s = operands(e, level, &arg, &n);
     e->x.depth--;
     e->x.args = outer;
-    if (s == VS_OK) s = vs__operand_call(e->err, e->x.s, f, arg, n);
+    if (s == VS_OK) s = vs__operand_call(e->err, e->x.s, f, arg, n, &factor);
     if (s == VS_OK) {
         *out = arg[0];
         arg[0] = (vs__operand){0};
         out->from = from;
         out->to = e->x.at;
+        s = vs__trace_step(e->err, e->trace, out, f->rule, factor);
     }
     for (size_t i = 0; i < n; i++) vs__operand_free(&arg[i]);
     vs_free(arg);
@@ -303,6 +321,16 @@ static bool opens_parenthesis(const vs__lex *x, size_t i) {
     return i < x->n && x->s[i] == '(';
 }
 
+/* A number that is no key as it stands: a key by the resolver's other rules, else a number (beside + or - that is as good). */
+static vs_status number_or_key(eval *e, size_t from, size_t to, vs__operand *out) {
+    double number = out->number;
+    vs_status s = key(e, from, to, true, out);
+    if (s != VS_E_UNKNOWN) return s;
+    vs__operand_free(out);
+    *out = (vs__operand){.scalar = true, .literal = true, .number = number, .from = from, .to = to};
+    return VS_OK;
+}
+
 /* Words without quotes: a number, a $name, a key, several words as one key. */
 static vs_status bare(eval *e, bool beside, vs__operand *out) {
     vs__lex *x = &e->x;
@@ -310,6 +338,7 @@ static vs_status bare(eval *e, bool beside, vs__operand *out) {
     if (end == from) return want(e, from, "an operand is wanted");
     x->at = end;
     if (first == end && vs__number(x->s + from, end - from, &out->number)) {
+        out->literal = true;
         vs__skip_blanks(x);
         vs__op next = vs__op_at(x, x->at, &len);
         x->at = end;
@@ -321,6 +350,7 @@ static vs_status bare(eval *e, bool beside, vs__operand *out) {
         }
     }
     if (is_key(e, from, end)) return key(e, from, end, false, out);
+    if (out->literal) return number_or_key(e, from, end, out);
     if (is_name(x->s, from, first)) {
         x->at = first;
         return name(e, from, out);
@@ -355,8 +385,10 @@ static vs_status operand(eval *e, int level, bool beside, vs__operand *out) {
         for (const vs__function *f = vs__functions; f->name; f++)
             if (strlen(f->name) == name_end - from && memcmp(f->name, x->s + from, name_end - from) == 0)
                 return function(e, level + 1, f, from, out);
-        return call(e, from, name_end, out);
+        return call(e, from, from, name_end, out);
     }
+    size_t called = run ? 0 : model_call(e);
+    if (called) return call(e, from, called, vs__name_end(x, called), out);
     size_t quote = run ? 0 : space_quote(e);
     if (quote) {
         x->at = quote;
@@ -409,6 +441,25 @@ static vs_status operator_after(eval *e, vs__op *op, size_t *len) {
     return VS_OK;
 }
 
+/* What was read as a key and stands beside a number is a number itself, if it can be one. */
+static void number_beside(eval *e, vs__operand *a, const vs__operand *b) {
+    if (a->scalar || !a->literal || !b->scalar || b->literal) return;
+    vs__trace_forget(e->trace, a);
+    vs__operand as = {.scalar = true, .number = a->number, .from = a->from, .to = a->to};
+    vs__operand_free(a);
+    *a = as;
+}
+
+static vs_status combine(eval *e, vs__op op, vs__operand *a, vs__operand *b) {
+    if (op == VS__PLUS || op == VS__MINUS) {
+        number_beside(e, a, b);
+        number_beside(e, b, a);
+    }
+    const char *rule = op == VS__PLUS ? "x + y" : op == VS__MINUS ? "x − y" : op == VS__OVER ? "x / k" : b->scalar ? "x k" : "k x";
+    VS_TRY(vs__operand_combine(e->err, e->x.s, op, a, b));
+    return vs__trace_step(e->err, e->trace, a, rule, 0);
+}
+
 /* term := factor (('*' | '/') factor)*; *op is the operator that ended it. */
 static vs_status term(eval *e, int level, vs__operand *out, vs__op *op) {
     vs__lex *x = &e->x;
@@ -423,7 +474,7 @@ static vs_status term(eval *e, int level, vs__operand *out, vs__op *op) {
         vs__operand right = {0};
         vs__skip_blanks(x);
         vs_status s = factor(e, level, true, &right);
-        if (s == VS_OK) s = vs__operand_combine(e->err, x->s, *op, out, &right);
+        if (s == VS_OK) s = combine(e, *op, out, &right);
         vs__operand_free(&right);
         if (s != VS_OK) return s;
     }
@@ -436,7 +487,7 @@ static vs_status sum(eval *e, int level, vs__operand *out) {
         if (vs_interrupted()) return vs_fail(e->err, VS_E_STOPPED, "interrupted");
         vs__operand right = {0};
         vs_status s = term(e, level, &right, &next);
-        if (s == VS_OK) s = vs__operand_combine(e->err, e->x.s, op, out, &right);
+        if (s == VS_OK) s = combine(e, op, out, &right);
         vs__operand_free(&right);
         if (s != VS_OK) return s;
         op = next;
@@ -444,9 +495,9 @@ static vs_status sum(eval *e, int level, vs__operand *out) {
     return VS_OK;
 }
 
-vs_status vs_eval(vs_err *err, const char *text, size_t n, const vs_resolver *r, vs_value *out) {
+vs_status vs_eval_any(vs_err *err, const char *text, size_t n, const vs_resolver *r, vs_trace *trace, vs_value *out) {
     *out = (vs_value){0};
-    eval e = {.err = err, .r = r, .x = {.s = text, .n = n}};
+    eval e = {.err = err, .r = r, .x = {.s = text, .n = n}, .trace = trace};
     size_t bad;
     if (!vs_utf8_valid(text, n, &bad)) return vs_fail(err, VS_E_SYNTAX, "at byte %zu: not valid UTF-8", bad);
     const char *nul = memchr(text, 0, n);
@@ -463,7 +514,21 @@ vs_status vs_eval(vs_err *err, const char *text, size_t n, const vs_resolver *r,
     } else {
         s = sum(&e, 0, &a);
     }
+    if (s == VS_OK && a.scalar && a.literal) { /* a number alone is a key, and there is none: say so */
+        vs__operand again = {0};
+        s = key(&e, a.from, a.to, true, &again);
+        vs__operand_free(&again);
+        if (s == VS_OK) s = vs_fail(err, VS_E_STATE, "a key came late");
+    }
+    if (s == VS_OK) vs__trace_finish(trace, &a);
     if (s == VS_OK) s = vs__operand_finish(err, &a, out);
     vs__operand_free(&a);
     return s;
+}
+
+vs_status vs_eval(vs_err *err, const char *text, size_t n, const vs_resolver *r, vs_value *out) {
+    VS_TRY(vs_eval_any(err, text, n, r, NULL, out));
+    if (out->vec) return VS_OK;
+    vs_value_free(out);
+    return vs_fail(err, VS_E_SYNTAX, "this is a number; a vector is wanted");
 }

@@ -57,7 +57,7 @@ static vs_status component(vs_err *err, void *self, size_t i, vs_value *out) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const vs_resolver r = {NULL, resolve, component, is_key, is_space};
+    static const vs_resolver r = {NULL, resolve, component, is_key, is_space, is_space};
     const char *text = (const char *)data;
     vs_err err = {0};
     vs_value v;
@@ -67,6 +67,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (size_t i = 1; i < v.n_rows; i++)
         if (v.rows[i - 1] >= v.rows[i]) __builtin_trap();
     vs_value_free(&v);
+    vs_trace t = {0};
+    vs_status any = vs_eval_any(&err, text, size, &r, &t, &v);
+    if (any != s && (any != VS_OK || v.vec)) __builtin_trap(); /* a number is the only difference */
+    for (size_t i = 0; i < t.n; i++)
+        if (t.operand[i].from >= t.operand[i].to || t.operand[i].to > size || !t.operand[i].v.vec) __builtin_trap();
+    for (size_t i = 0; i < t.n_steps; i++)
+        if (!t.step[i].rule || t.step[i].to > size) __builtin_trap();
+    vs_value_free(&v);
+    vs_trace_free(&t);
     vs_span part[4];
     size_t n;
     if (vs_expr_split(&err, text, size, part, 4, &n) == VS_OK)

@@ -58,6 +58,7 @@ static vs_status give(vs_value *out, const float *vec, size_t d, vs_space *space
     memcpy(out->vec, vec, d * sizeof *vec);
     out->dim = d;
     out->space = space;
+    out->of = space == space_there ? "there" : space ? "here" : NULL;
     if (space) out->rows[out->n_rows++] = row;
     return VS_OK;
 }
@@ -93,7 +94,7 @@ static vs_status toy_pc(vs_err *err, void *self, size_t i, vs_value *out) {
     return give(out, e, D, space_here, 0);
 }
 
-static const vs_resolver resolver = {NULL, toy_resolve, toy_pc, toy_is_key, toy_is_space};
+static const vs_resolver resolver = {NULL, toy_resolve, toy_pc, toy_is_key, toy_is_space, toy_is_space};
 
 static vs_status eval(vs_err *err, const char *text, vs_value *out) {
     return vs_eval(err, text, strlen(text), &resolver, out);
@@ -335,10 +336,19 @@ static const struct {
     {"project(queen, zero)", VS_E_NUMERIC, "no direction"},
     {"queen * 1e300", VS_E_NUMERIC, "not finite"},
     {"queen * 1e999", VS_E_NUMERIC, "not finite"},
-    {"queen - wide:x", VS_E_SHAPE, "queen has 3 numbers, wide:x has 5"},
-    {"queen + king - wide:x", VS_E_SHAPE, "queen + king has 3 numbers, wide:x has 5"},
-    {"mean(queen, wide:x)", VS_E_SHAPE, "queen has 3 numbers, wide:x has 5"},
-    {"project(wide:x, queen)", VS_E_SHAPE, "wide:x has 5 numbers, queen has 3"},
+    {"queen - wide:x", VS_E_SHAPE, "queen of here has 3 numbers, wide:x of there has 5"},
+    {"queen + king - wide:x", VS_E_SHAPE, "queen + king of here has 3 numbers, wide:x of there has 5"},
+    {"mean(queen, wide:x)", VS_E_SHAPE, "queen of here has 3 numbers, wide:x of there has 5"},
+    {"project(wide:x, queen)", VS_E_SHAPE, "wide:x of there has 5 numbers, queen of here has 3"},
+    {"queen - glove:king - wide:x", VS_E_SHAPE, "queen - glove:king has 3 numbers"},
+    {"cos(queen, wide:x)", VS_E_SHAPE, "queen of here has 3 numbers, wide:x of there has 5"},
+    {"cos(queen, zero)", VS_E_NUMERIC, "at byte 11: a zero vector has no direction"},
+    {"cos(queen)", VS_E_SYNTAX, "cos takes 2 arguments, not 1"},
+    {"norm(cos(queen, king))", VS_E_SYNTAX, "norm wants vectors, not numbers"},
+    {"queen + norm(king)", VS_E_SYNTAX, "cannot be added"},
+    {"0.5", VS_E_UNKNOWN, "no key \"0.5\""},
+    {"queen + 0.5", VS_E_SYNTAX, "cannot be added"},
+    {"dot(queen, king)", VS_E_SYNTAX, "this is a number"},
     {"qeuen", VS_E_UNKNOWN, "no key \"qeuen\""},
     {"queen -king", VS_E_UNKNOWN, "operators stand between blanks"},
     {"queen+ king", VS_E_UNKNOWN, "operators stand between blanks"},
@@ -392,6 +402,83 @@ static void rows_and_spaces(void **state) {
     assert_ptr_equal(v.space, space_there);
     assert_int_equal(v.n_rows, 2);
     vs_value_free(&v);
+}
+
+static const struct {
+    const char *text;
+    double want;
+} numbers[] = {
+    {"dot(queen, king)", 4},
+    {"norm(queen)", 3.7416573867739413},            /* sqrt 14 */
+    {"cos(queen, king)", 0.75592894601845445},      /* 4 / sqrt(14 * 2) */
+    {"dist(queen, king)", 2.8284271247461903},      /* sqrt 8 */
+    {"1 - cos(queen, king)", 0.24407105398154555},  /* no key 1 */
+    {"2 - dot(queen, king)", -2},                   /* 2 is a key too */
+    {"dot(queen, king) + 2", 6},
+    {"-2 + dot(queen, king)", 2},
+    {"- 2 + dot(queen, king)", 2},
+    {"dot(queen, king) * 2 / norm(2 * unit)", 8.0 / 6},
+    {"- dot(queen, king)", -4},
+    {"dot(queen - king, man) + 0.5", 12.5},
+    {"dot(dot(queen, king) * queen, king)", 16},
+    {"(dot(queen, king))", 4},
+    {"norm(zero)", 0},
+    {"2 * 3", 6},
+};
+
+static void come_to_numbers(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        vs_err err = {0};
+        vs_value v;
+        vs_trace t = {0};
+        if (vs_eval_any(&err, numbers[i].text, strlen(numbers[i].text), &resolver, &t, &v) != VS_OK)
+            fail_msg("%s: %s", numbers[i].text, err.msg);
+        assert_null(v.vec);
+        if (fabs(v.number - numbers[i].want) > 1e-12) fail_msg("%s is %.17g, want %.17g", numbers[i].text, v.number, numbers[i].want);
+        for (size_t k = 0; k < t.n; k++) assert_true(t.operand[k].coef == 0);
+        vs_value_free(&v);
+        vs_trace_free(&t);
+    }
+}
+
+/* The value is the sum of its operands with the coefficients of its trace; its weight is theirs together. */
+static void traced(void **state) {
+    (void)state;
+    static const char *const more[] = {
+        "queen " M " king + man", "unit(queen) - 2 * reject(king, man)", "mean(queen, king, glove:man) / 2 - (man - king)",
+        "project(queen - king, man + king) + cos(queen, man) * king", "- unit(- mean(queen, New York))", "pc(2) - queen + neuron(1, 2)"};
+    size_t n = sizeof worth / sizeof *worth;
+    for (size_t i = 0; i < n + sizeof more / sizeof *more; i++) {
+        const char *text = i < n ? worth[i].text : more[i - n];
+        vs_err err = {0};
+        vs_value v;
+        vs_trace t = {0};
+        if (vs_eval_any(&err, text, strlen(text), &resolver, &t, &v) != VS_OK) fail_msg("%s: %s", text, err.msg);
+        double sum[D] = {0}, weight = 0;
+        for (size_t k = 0; k < t.n; k++) {
+            assert_true(t.operand[k].from < t.operand[k].to && t.operand[k].to <= strlen(text));
+            weight += t.operand[k].coef * t.operand[k].v.weight;
+            for (size_t j = 0; j < D; j++) sum[j] += t.operand[k].coef * (double)t.operand[k].v.vec[j];
+        }
+        for (size_t j = 0; j < D; j++)
+            if (fabs(sum[j] - (double)v.vec[j]) > 1e-5) fail_msg("%s: number %zu is %g, its parts %g", text, j, (double)v.vec[j], sum[j]);
+        assert_true(fabs(weight - v.weight) < 1e-9);
+        vs_value_free(&v);
+        vs_trace_free(&t);
+    }
+    vs_trace t = {0};
+    vs_value v;
+    const char *text = "project(queen, king) - 1984 * man";
+    assert_int_equal(vs_eval_any(NULL, text, strlen(text), &resolver, &t, &v), VS_OK);
+    assert_int_equal(t.n, 3);
+    assert_int_equal(t.n_steps, 3);
+    assert_string_equal(t.step[0].rule, "(x·y / y·y) y");
+    assert_true(t.step[0].factor == 2 && fabs(t.step[0].value - sqrt(8)) < 1e-9);
+    assert_string_equal(t.step[1].rule, "k x");
+    assert_true(t.operand[0].coef == 0 && t.operand[1].coef == 2 && t.operand[2].coef == -1984);
+    vs_value_free(&v);
+    vs_trace_free(&t);
 }
 
 static void notes(void **state) {
@@ -457,6 +544,11 @@ static void damaged(void **state) {
                 vs_status s = vs_eval(&err, copy, len, &resolver, &v);
                 assert_true((s == VS_OK) == (v.vec != NULL));
                 vs_value_free(&v);
+                vs_trace t = {0};
+                vs_status any = vs_eval_any(&err, copy, len, &resolver, &t, &v);
+                assert_true(any == s || (any == VS_OK && !v.vec));
+                vs_value_free(&v);
+                vs_trace_free(&t);
                 free(copy);
             }
     }
@@ -464,13 +556,15 @@ static void damaged(void **state) {
 
 static void short_of_memory(void **state) {
     (void)state;
-    static const char text[] = "mean(queen, New York) * 2 - project(glove:king, $x) + neuron(1, 2) + \"t\"@6[x]";
+    static const char text[] = "mean(queen, New York) * 2 - project(glove:king, $x) + neuron(1, 2) + \"t\"@6[x] * (2 - cos(king, man))";
     for (size_t n = 1;; n++) {
         vs_value v;
         vs_err err = {0};
+        vs_trace t = {0};
         vs_alloc_fail_at(n);
-        vs_status s = eval(&err, text, &v);
+        vs_status s = vs_eval_any(&err, text, strlen(text), &resolver, &t, &v);
         vs_alloc_fail_at(0);
+        vs_trace_free(&t);
         if (s == VS_OK) {
             assert_true(n > 10);
             vs_value_free(&v);
@@ -531,6 +625,8 @@ int main(void) {
         cmocka_unit_test(what_is_asked),
         cmocka_unit_test(messages),
         cmocka_unit_test(rows_and_spaces),
+        cmocka_unit_test(come_to_numbers),
+        cmocka_unit_test(traced),
         cmocka_unit_test(notes),
         cmocka_unit_test(deep_and_long),
         cmocka_unit_test(damaged),
