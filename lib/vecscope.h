@@ -29,6 +29,7 @@
 #include "space/analogy.h"
 #include "space/bag.h"
 #include "space/expr.h"
+#include "space/relation.h"
 #include "space/space.h"
 #include "space/train_words.h"
 #include "store/store.h"
