@@ -4,64 +4,97 @@
 #include "../lib/command.h"
 
 #define OR(name, word) "|" word
-static const char methods[] = VS_ANALOGY_METHODS(OR), rules[] = VS_ANALOGY_RULES(OR);
+static const char methods[] = VS_ANALOGY_METHODS(OR);
 #undef OR
 
 static const vs_opt opts[] = {
     {"method", 0, VS_OPT_TEXT, methods + 1, "analogies: how an answer is scored", "3cosadd", VS_COMPLETE_CHOICE},
-    {"rules", 0, VS_OPT_TEXT, rules + 1, "analogies: whose rules of case, vocabulary and exclusion", "gensim",
-     VS_COMPLETE_CHOICE},
-    {"restrict", 0, VS_OPT_INT, "N", "analogies: only the first N rows (gensim's rules: 300000)", NULL,
-     VS_COMPLETE_NONE},
+    {"rules", 0, VS_OPT_TEXT, vs_analogy_rules_choices + 1, "whose rules of case, vocabulary and exclusion (words: gensim, a model's pieces: vecscope)",
+     NULL, VS_COMPLETE_CHOICE},
+    {"restrict", 0, VS_OPT_INT, "N", "analogies: only the first N rows, whatever the rules say", NULL, VS_COMPLETE_NONE},
+    {"section", 0, VS_OPT_TEXT, "NAME", "analogies: only the sections whose names begin so", NULL, VS_COMPLETE_NONE},
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
 static double share(size_t correct, size_t total) { return total ? (double)correct / (double)total : 0; }
 
+/* Questions of all of whose words there is a row. */
+static double coverage(const vs_analogy_section *x) { return 1 - share(x->unknown, x->total + x->skipped); }
+
+static const vs_col section_cols[] = {{"name", VS_COL_TEXT, 0, 0, "section"}, {"correct", VS_COL_INT, 0, 0, NULL},
+                                      {"total", VS_COL_INT, 0, 0, NULL},      {"accuracy", VS_COL_PROB, 4, 0, NULL},
+                                      {"low", VS_COL_REAL, 4, 0, NULL},       {"high", VS_COL_REAL, 4, 0, NULL},
+                                      {"coverage", VS_COL_REAL, 4, 0, NULL}};
+
+static void show_section(vs_out *o, const vs_analogy_section *x) {
+    vs_out_cell_text(o, x->name);
+    vs_out_cell_int(o, (int64_t)x->correct);
+    vs_out_cell_int(o, (int64_t)x->total);
+    vs_out_cell_real(o, share(x->correct, x->total));
+    vs_out_cell_real(o, x->low);
+    vs_out_cell_real(o, x->high);
+    vs_out_cell_real(o, coverage(x));
+}
+
+static void show_analogies(vs_out *o, const vs_analogy_options *options, const vs_analogy_result *r, double seconds) {
+    enum { COLS = sizeof section_cols / sizeof *section_cols };
+    vs_out_text(o, 0, "method", vs_analogy_method_name(options->method));
+    vs_out_text(o, 0, "rules", vs_analogy_rules_name(options->rules));
+    vs_out_text(o, VS_COL_JSON_ONLY, "rules_say", vs_analogy_rules_say(options->rules));
+    vs_out_int(o, VS_COL_JSON_ONLY, "rows", (int64_t)r->rows);
+    vs_out_int(o, 0, "correct", (int64_t)r->all.correct);
+    vs_out_int(o, 0, "total", (int64_t)r->all.total);
+    vs_out_int(o, 0, "skipped", (int64_t)r->all.skipped);
+    vs_out_real(o, 0, "accuracy", share(r->all.correct, r->all.total), 4);
+    vs_out_real(o, 0, "seconds", seconds, 3);
+    vs_out_table(o, "sections", section_cols, COLS);
+    for (size_t i = 0; i < r->n; i++) show_section(o, &r->section[i]);
+    vs_out_end(o);
+    vs_out_table(o, "groups", section_cols, COLS);
+    if (r->semantic.total && r->syntactic.total) show_section(o, &r->semantic);
+    if (r->semantic.total && r->syntactic.total) show_section(o, &r->syntactic);
+    show_section(o, &r->all);
+    vs_out_end(o);
+    vs_out_note(o, "  rules of %s: %s", vs_analogy_rules_name(options->rules), vs_analogy_rules_say(options->rules));
+    vs_out_note(o, "  answers from %zu rows; low..high: 95 %% interval (Wilson); coverage: questions with every word known", r->rows);
+}
+
+static vs_status rules_of(vs_err *err, const vs_args *a, const vs_space *s, vs_analogy_rules *out) {
+    *out = vs_analogy_rules_for(s);
+    return vs_has(a, "rules") ? vs_analogy_rules_find(err, vs_text(a, "rules"), out) : VS_OK;
+}
+
 static vs_status analogies(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
-    static const vs_col cols[] = {{"name", VS_COL_TEXT, 0, 0, "section"},
-                                  {"correct", VS_COL_INT, 0, 0, NULL},
-                                  {"total", VS_COL_INT, 0, 0, NULL},
-                                  {"accuracy", VS_COL_PROB, 4, 0, NULL}};
-    vs_analogy_options options = {0};
+    vs_space *in = vs_session_space(s);
+    vs_analogy_options options = {.section = vs_text(a, "section"), .seed = vs_session_settings(s)->seed};
     int64_t rows = vs_int(a, "restrict");
     if (vs_has(a, "restrict") && rows < 1)
         return vs_fail(err, VS_E_USAGE, "eval: --restrict wants a number from 1, not %lld", (long long)rows);
     if (vs_has(a, "restrict")) options.restrict_rows = (size_t)rows;
     VS_TRY(vs_analogy_method_find(err, vs_text(a, "method"), &options.method));
-    VS_TRY(vs_analogy_rules_find(err, vs_text(a, "rules"), &options.rules));
+    VS_TRY(rules_of(err, a, in, &options.rules));
     vs_analogy_result r;
     double start = vs_seconds();
-    VS_TRY(vs_analogy_eval(err, vs_session_space(s), vs_arg(a, 1), &options, vs_out_progress(o), &r));
-    double seconds = vs_seconds() - start;
-    vs_out_text(o, 0, "method", vs_analogy_method_name(options.method));
-    vs_out_text(o, 0, "rules", vs_analogy_rules_name(options.rules));
-    vs_out_int(o, 0, "correct", (int64_t)r.correct);
-    vs_out_int(o, 0, "total", (int64_t)r.total);
-    vs_out_int(o, 0, "skipped", (int64_t)r.skipped);
-    vs_out_real(o, 0, "accuracy", share(r.correct, r.total), 4);
-    vs_out_real(o, 0, "seconds", seconds, 3);
-    vs_out_table(o, "sections", cols, sizeof cols / sizeof *cols);
-    for (size_t i = 0; i < r.n; i++) {
-        const vs_analogy_section *x = &r.section[i];
-        vs_out_cell_text(o, x->name);
-        vs_out_cell_int(o, (int64_t)x->correct);
-        vs_out_cell_int(o, (int64_t)x->total);
-        vs_out_cell_real(o, share(x->correct, x->total));
-    }
-    vs_out_end(o);
-    vs_out_note(o, "  95 %% interval of the accuracy (Wilson): %.4f..%.4f; answers from %zu rows", r.low, r.high,
-                r.rows);
+    VS_TRY(vs_analogy_eval(err, in, vs_arg(a, 1), &options, vs_out_progress(o), &r));
+    show_analogies(o, &options, &r, vs_seconds() - start);
     vs_analogy_result_free(&r);
     return VS_OK;
 }
 
 static vs_status similarity(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     vs_similarity_result r;
-    VS_TRY(vs_similarity_eval(err, vs_session_space(s), vs_arg(a, 1), &r));
+    vs_analogy_rules rule;
+    vs_space *in = vs_session_space(s);
+    VS_TRY(rules_of(err, a, in, &rule));
+    VS_TRY(vs_similarity_eval(err, in, vs_arg(a, 1), rule, &r));
     vs_out_real(o, 0, "spearman", r.spearman, 4);
+    vs_out_real(o, 0, "low", r.low, 4);
+    vs_out_real(o, 0, "high", r.high, 4);
     vs_out_real(o, 0, "pearson", r.pearson, 4);
     vs_out_int(o, 0, "pairs", (int64_t)r.pairs);
     vs_out_int(o, 0, "oov", (int64_t)r.oov);
+    vs_out_real(o, 0, "coverage", share(r.pairs, r.pairs + r.oov), 4);
+    vs_out_text(o, VS_COL_JSON_ONLY, "rules", vs_analogy_rules_name(rule));
+    vs_out_note(o, "  low..high: 95 %% interval of spearman, by 1000 samples of the pairs; words by the rules of %s", vs_analogy_rules_name(rule));
     return VS_OK;
 }
 
@@ -72,24 +105,24 @@ static vs_status run(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
 }
 
 static const char *const kinds[] = {"analogies", "similarity", NULL};
-const vs_cmd vs_cmd_eval = {.name = "eval",
-                            .group = "vectors",
-                            .synopsis = "analogies|similarity FILE",
-                            .summary = "score the current space on a file of analogies or of word pairs",
-                            .details = "analogies: lines `: section` and `a b c d` (questions-words.txt): is d the "
-                                       "best answer to \"a is to b as c is to\"?\n"
-                                       "The rules are gensim's evaluate_word_analogies: words compared in upper case "
-                                       "among the first 300,000 rows, a, b, c no answers,\n"
-                                       "questions with an unknown word skipped.\n"
-                                       "similarity: lines `word TAB word TAB score` (SimLex-999, WordSim-353, as gensim has them): "
-                                       "Spearman's and Pearson's\n"
-                                       "correlation of the cosines with the scores, by the rules of gensim's evaluate_word_pairs; oov counts the pairs with\n"
-                                       "an unknown word.  Lines that begin with # and a heading are left out.",
-                            .style = VS_ARGS_WORDS,
-                            .min_args = 2,
-                            .max_args = 2,
-                            .opts = opts,
-                            .needs = VS_NEEDS_SPACE,
-                            .complete = VS_COMPLETE_FILE,
-                            .choices = kinds,
-                            .run = run};
+const vs_cmd vs_cmd_eval = {
+    .name = "eval",
+    .group = "vectors",
+    .synopsis = "analogies|similarity FILE",
+    .summary = "score the current space on a file of analogies or of word pairs",
+    .details = "analogies: is d the best answer to \"a is to b as c is to\"?  FILE has lines `: section` and `a b c d` (questions-words.txt), or\n"
+               "lines `word TAB answer/answer` each two of which are a question (BATS), or is a folder of such files.\n"
+               "Methods: 3cosadd, 3cosmul (Levy & Goldberg 2014), pairdirection, lrcos (Drozd et al. 2016: the class is what stands at b's\n"
+               "side in the section's other questions).  Rules, each tool's own: gensim's evaluate_word_analogies (the first 300,000 rows),\n"
+               "word2vec's compute-accuracy (the first 30,000), GloVe's evaluate.py, fastText's analogies, and ours; each score says which.\n"
+               "similarity: lines `word TAB word TAB score` (WordSim-353, SimLex-999 also as published): Spearman's and Pearson's\n"
+               "correlation of the cosines with the scores, by the rules of gensim's evaluate_word_pairs; oov counts the pairs with\n"
+               "an unknown word.  Lines that begin with # and a heading are left out.",
+    .style = VS_ARGS_WORDS,
+    .min_args = 2,
+    .max_args = 2,
+    .opts = opts,
+    .needs = VS_NEEDS_SPACE,
+    .complete = VS_COMPLETE_FILE,
+    .choices = kinds,
+    .run = run};

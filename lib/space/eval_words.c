@@ -5,50 +5,88 @@
 #include <string.h>
 
 #include "../base/parallel.h"
+#include "space_impl.h"
+
+#define RULES(name, word, rows, asked, keys, best, flags, says) {word, says, rows, VS__##asked, VS__##keys, best, flags},
+static const vs__rules all_rules[] = {
+#include "analogy_rules.def"
+};
+#undef RULES
+const vs__rules *vs__rules_of(vs_analogy_rules r) { return &all_rules[r]; }
 
 void vs__words_free(vs__words *w) {
     vs_dict_free(&w->index);
     vs_arena_free(&w->arena);
+    vs_free(w->text);
     vs_free(w->row);
     vs_free(w->spelling);
     *w = (vs__words){0};
 }
 
-/* s[n] in upper case; most keys are ASCII. */
-static bool upper(const char *s, size_t n, vs_buf *b) {
+/* s[n] as it is compared; most keys are ASCII. */
+static bool fold(vs__fold how, const char *s, size_t n, vs_buf *b) {
     vs_buf_clear(b);
     vs_buf_puts(b, ""); /* an empty word is a word */
+    char first = how == VS__LOWER ? 'A' : 'a', flip = how == VS__NONE ? 0 : 32;
     for (size_t i = 0; i < n; i++) {
-        if ((unsigned char)s[i] >= 0x80) {
+        if ((unsigned char)s[i] >= 0x80 && how >= VS__UPPER) {
             vs_buf_clear(b);
-            vs_utf8_case(VS_CASE_UPPER, s, n, b);
+            vs_utf8_case(how == VS__UPPER ? VS_CASE_UPPER : VS_CASE_LOWER, s, n, b);
             break;
         }
-        vs_buf_putc(b, (char)(s[i] >= 'a' && s[i] <= 'z' ? s[i] - 32 : s[i]));
+        vs_buf_putc(b, (char)((unsigned char)(s[i] - first) < 26 ? s[i] ^ flip : s[i]));
     }
     return !b->failed;
 }
 
+static vs_status no_memory(vs_err *err) { return vs_fail(err, VS_E_NOMEM, "no memory for the words of the questions"); }
+
+static vs_status add_new(vs_err *err, vs__words *w, const char *word, size_t n, const vs_buf *folded, uint32_t *number) {
+    if (w->n == w->cap) {
+        size_t cap = w->cap ? 2 * w->cap : 512;
+        const char **grown = vs_grow(w->text, w->n, cap, sizeof *grown);
+        if (!grown) return no_memory(err);
+        w->text = grown;
+        w->cap = cap;
+    }
+    char *copy = vs_arena_strndup(&w->arena, folded->s, folded->len);
+    w->text[w->n] = vs_arena_strndup(&w->arena, word, n);
+    if (!copy || !w->text[w->n] || w->n + 1 == VS__NO_ROW) return no_memory(err);
+    *number = (uint32_t)w->n;
+    VS_TRY(vs_dict_add(err, &w->index, copy, folded->len, *number, NULL));
+    w->n++;
+    return VS_OK;
+}
+
 vs_status vs__words_add(vs_err *err, vs__words *w, const char *word, size_t n, uint32_t *number) {
     vs_buf b = {0};
-    bool added = false;
-    vs_status s = VS_E_NOMEM;
-    if (upper(word, n, &b)) {
-        s = VS_OK;
-        if (!vs_dict_find(&w->index, b.s, b.len, number)) {
-            char *copy = vs_arena_strndup(&w->arena, b.s, b.len);
-            *number = (uint32_t)w->n;
-            s = copy && w->n < VS__NO_ROW ? vs_dict_add(err, &w->index, copy, b.len, *number, &added) : VS_E_NOMEM;
-        }
-    }
-    w->n += added;
+    vs_status s = fold(w->fold, word, n, &b) ? VS_OK : no_memory(err);
+    if (s == VS_OK && !vs_dict_find(&w->index, b.s, b.len, number)) s = add_new(err, w, word, n, &b, number);
     vs_buf_free(&b);
-    return s == VS_OK ? s : vs_fail(err, s, "no memory for the words of the questions");
+    return s;
+}
+
+vs_status vs__words_set(vs_err *err, const vs__words *w, vs_word_set *out) {
+    *out = (vs_word_set){.at = vs_alloc(w->n, sizeof *out->at)};
+    bool failed = !out->at;
+    for (; !failed && out->n < w->n; out->n++) {
+        out->at[out->n] = vs_arena_strndup(&out->arena, w->text[out->n], strlen(w->text[out->n]));
+        failed = !out->at[out->n];
+    }
+    if (failed) vs_word_set_free(out);
+    return failed ? no_memory(err) : VS_OK;
+}
+
+void vs_word_set_free(vs_word_set *w) {
+    vs_free(w->at);
+    vs_arena_free(&w->arena);
+    *w = (vs_word_set){0};
 }
 
 typedef struct search {
     vs__words *w;
     const vs_space *s;
+    const vs__rules *rules;
     struct found {
         vs__spelling *at;
         size_t n, cap;
@@ -64,7 +102,8 @@ static void search_span(void *arg, size_t begin, size_t end, int worker) {
         size_t len;
         uint32_t word;
         const char *key = vs_space_key(q->s, r, &len);
-        f->failed = !upper(key, len, &b);
+        if (q->s->keys.pieces && (q->rules->flags & VS__EXACT)) key = vs__past_blank(key, &len);
+        f->failed = !fold(q->rules->keys, key, len, &b);
         if (f->failed || !vs_dict_find(&q->w->index, b.s, b.len, &word)) continue;
         if (f->n == f->cap) {
             size_t cap = f->cap ? f->cap * 2 : 64;
@@ -84,12 +123,30 @@ static int by_row(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-vs_status vs__words_locate(vs_err *err, vs__words *w, const vs_space *s, size_t rows) {
+/* The row of exactly this word, in a table of pieces one that begins a word before one that does not. */
+static void mean_exactly(vs__words *w, const vs_space *s, size_t rows) {
+    for (size_t i = 0; i < w->n; i++) {
+        size_t row, n = strlen(w->text[i]);
+        bool found = false;
+        vs_buf b = {0};
+        vs_buf_putc(&b, ' ');
+        vs_buf_put(&b, w->text[i], n);
+        if (s->keys.pieces && !b.failed) found = vs_space_find(s, b.s, b.len, &row) && row < rows;
+        if (!found) found = vs_space_find(s, w->text[i], n, &row) && row < rows;
+        vs_buf_free(&b);
+        if (found) w->row[i] = (uint32_t)row;
+    }
+}
+
+vs_status vs__words_locate(vs_err *err, vs__words *w, const vs_space *s, size_t rows, const vs__rules *rules) {
     size_t workers = (size_t)vs_threads(), all = 0;
-    search q = {w, s, vs_zalloc(workers, sizeof *q.found)};
+    search q = {w, s, rules, vs_zalloc(workers, sizeof *q.found)};
     bool failed = !q.found || rows >= VS__NO_ROW;
     enum { GRAIN = 4096 };
-    if (!failed) vs_parallel_for(rows, GRAIN, search_span, &q);
+    if (!failed && s->keys.pieces)
+        search_span(&q, 0, rows, 0); /* a tokenizer's pieces are spelt out on first need, by one thread */
+    else if (!failed)
+        vs_parallel_for(rows, GRAIN, search_span, &q);
     for (size_t k = 0; k < workers && !failed; k++) {
         failed = q.found[k].failed;
         all += q.found[k].n;
@@ -105,10 +162,11 @@ vs_status vs__words_locate(vs_err *err, vs__words *w, const vs_space *s, size_t 
         vs_free(q.found[k].at);
     }
     vs_free(q.found);
-    if (failed) return vs_fail(err, VS_E_NOMEM, "no memory for the words of the questions");
+    if (failed) return no_memory(err);
     qsort(w->spelling, w->spellings, sizeof *w->spelling, by_row);
     for (size_t i = 0; i < w->n; i++) w->row[i] = VS__NO_ROW;
     for (size_t i = w->spellings; i-- > 0;) w->row[w->spelling[i].word] = w->spelling[i].row;
+    if (rules->flags & VS__EXACT) mean_exactly(w, s, rows);
     return VS_OK;
 }
 
@@ -122,8 +180,7 @@ uint32_t vs__words_of_row(const vs__words *w, size_t row) {
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f'; }
 
-static void split(vs__line *line, char tab) {
-    enum { MOST = sizeof line->field / sizeof *line->field };
+void vs__line_split(vs__line *line, char tab) {
     line->fields = 0;
     for (size_t i = 0; i <= line->n;) {
         if (!tab)
@@ -131,7 +188,7 @@ static void split(vs__line *line, char tab) {
         if (!tab && i == line->n) break;
         size_t from = i;
         while (i < line->n && (tab ? line->s[i] != tab : !is_blank(line->s[i]))) i++;
-        if (line->fields == MOST) {
+        if (line->fields == VS__FIELDS) {
             line->fields++;
             return;
         }
@@ -153,7 +210,7 @@ vs_status vs__lines(vs_err *err, const char *path, const char *text, size_t n, c
         if (line.n && line.s[line.n - 1] == '\r') line.n--;
         if (!vs_utf8_valid(line.s, line.n, NULL))
             return vs_fail(err, VS_E_FORMAT, "%s: line %zu is not valid UTF-8", path, line.number);
-        split(&line, tab);
+        vs__line_split(&line, tab);
         VS_TRY(fn(err, arg, &line));
     }
     return VS_OK;

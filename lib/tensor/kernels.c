@@ -127,3 +127,5 @@ void vs_sums_above(const float *x, const float *m, size_t ld, const uint32_t *ro
                    const float *floor, bool *above) {
     vs__kernels_in_use()->sums_above(x, m, ld, row, rows, n, floor, above);
 }
+
+void vs_fold_max(const float *x, size_t n, size_t s, float *out) { vs__kernels_in_use()->fold_max(x, n, s, out); }

@@ -109,4 +109,8 @@ void vs_scan_codes(const vs_scan *s, uint16_t *reach);
 void vs_sums_above(const float *x, const float *m, size_t ld, const uint32_t *row, size_t rows, size_t n,
                    const float *floor, bool *above);
 
+/* vs_fold_max() - out[j] = the largest of x[j], x[j + s], x[j + 2 s], …, j < s; -inf where there is none.
+ *   x [n], no NaN   s a multiple of 16   out [s] */
+void vs_fold_max(const float *x, size_t n, size_t s, float *out);
+
 #endif

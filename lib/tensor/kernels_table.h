@@ -44,6 +44,7 @@ typedef struct vs__kernels {
     void (*scan_codes)(const vs_scan *s, uint16_t *reach);
     void (*sums_above)(const float *x, const float *m, size_t ld, const uint32_t *row, size_t rows, size_t n,
                        const float *floor, bool *above);
+    void (*fold_max)(const float *x, size_t n, size_t s, float *out);
     /* b: columns [col, col + n) of its rows; c points at the first of them */
     void (*outer)(const float *a, size_t m, size_t rs, size_t ks, vs__weights b, size_t k, size_t col, size_t n, float *c,
                   size_t ldc, bool more);

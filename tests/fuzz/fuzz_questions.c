@@ -1,5 +1,5 @@
 /* fuzz_questions.c - any bytes as a file of analogies, and as pairs of words with scores, over a small space.
- * covers: lib/space/analogy.c lib/space/similarity.c lib/space/eval_words.c */
+ * covers: lib/space/analogy.c lib/space/analogy_read.c lib/space/analogy_class.c lib/space/similarity.c lib/space/eval_words.c */
 #include <string.h>
 
 #include "space/eval_words.h"
@@ -29,15 +29,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!s && (vs_tensor_over(NULL, rows, VS_F32, 2, (size_t[]){ROWS, DIM}, &d.rows, NULL) != VS_OK || vs_space_new(NULL, &d, &s) != VS_OK))
         return 0;
     vs_err err = {0};
-    for (int m = 0; m < 3; m++) {
-        vs_analogy_options o = {.method = (vs_analogy_method)m};
+    for (int m = 0; m < 5; m++) { /* each method, each of the rules */
+        vs_analogy_options o = {.method = (vs_analogy_method)(m % 4), .rules = (vs_analogy_rules)m};
         vs_analogy_result r;
         if (vs__analogy_text(&err, s, "input", (const char *)data, size, &o, NULL, &r) == VS_OK &&
-            (r.correct > r.total || r.low > r.high))
+            (r.all.correct > r.all.total || r.all.low > r.all.high))
             __builtin_trap();
         vs_analogy_result_free(&r);
     }
     vs_similarity_result r;
-    (void)(vs__similarity_text(&err, s, "input", (const char *)data, size, &r) == VS_OK);
+    (void)(vs__similarity_text(&err, s, "input", (const char *)data, size, VS_RULES_GENSIM, &r) == VS_OK);
     return 0;
 }

@@ -104,6 +104,14 @@ static double cosine(const float *a, const float *b) {
 /* Which word a row spells, or WORDS. */
 static size_t word_of(const toy *t, size_t row) { return t->key[row][0] == 'x' ? WORDS : row % WORDS; }
 
+/* The score of row r by a method, from its cosines. */
+static double score_of(const toy *t, vs_analogy_method method, const size_t q[4], size_t r) {
+    double a = cosine(t->vec[r], t->vec[q[0]]), b = cosine(t->vec[r], t->vec[q[1]]), c = cosine(t->vec[r], t->vec[q[2]]);
+    if (method == VS_ANALOGY_ADD) return b - a + c;
+    if (method == VS_ANALOGY_MUL) return (b + 1) / 2 * ((c + 1) / 2) / ((a + 1) / 2 + 0.001);
+    return (b - a - cosine(t->vec[q[2]], t->vec[q[1]]) + cosine(t->vec[q[2]], t->vec[q[0]])) / sqrt(fmax(2 - 2 * c, 1e-6));
+}
+
 /* Whether gensim would count d right: the five best rows that are not the first rows of a, b, c; the first of them that
  * is no spelling of these; else the fifth. */
 static bool gensim_says(const toy *t, vs_analogy_method method, size_t rows, const size_t q[4]) {
@@ -111,13 +119,7 @@ static bool gensim_says(const toy *t, vs_analogy_method method, size_t rows, con
     size_t best[5], n = 0;
     for (size_t r = 0; r < rows; r++) {
         if (r == q[0] || r == q[1] || r == q[2] || isnan(t->vec[r][0])) continue;
-        double a = cosine(t->vec[r], t->vec[q[0]]), b = cosine(t->vec[r], t->vec[q[1]]), c = cosine(t->vec[r], t->vec[q[2]]), s;
-        if (method == VS_ANALOGY_ADD)
-            s = b - a + c;
-        else if (method == VS_ANALOGY_MUL)
-            s = (b + 1) / 2 * ((c + 1) / 2) / ((a + 1) / 2 + 0.001);
-        else
-            s = (b - a - cosine(t->vec[q[2]], t->vec[q[1]]) + cosine(t->vec[q[2]], t->vec[q[0]])) / sqrt(fmax(2 - 2 * c, 1e-6));
+        double s = score_of(t, method, q, r);
         size_t at = n < 5 ? n++ : 5;
         if (at == 5 && s <= score[4]) continue;
         if (at == 5) at = 4;
@@ -165,18 +167,18 @@ static void as_gensim(bool spellings, size_t restrict_rows) {
         assert_string_equal(r.section[0].name, "first");
         assert_string_equal(r.section[1].name, "second part");
         assert_int_equal(r.rows, rows);
-        assert_int_equal(r.total, QUESTIONS);
-        assert_int_equal(r.skipped, 1);
+        assert_int_equal(r.all.total, QUESTIONS);
+        assert_int_equal(r.all.skipped, 1);
         assert_int_equal(r.section[1].skipped, 1);
         assert_int_equal(r.section[0].correct, want[0]);
         assert_int_equal(r.section[1].correct, want[1]);
-        assert_int_equal(r.correct, want[0] + want[1]);
-        if (m == 0) assert_true(r.correct > QUESTIONS / 20 && r.correct < QUESTIONS);
+        assert_int_equal(r.all.correct, want[0] + want[1]);
+        if (m == 0) assert_true(r.all.correct > QUESTIONS / 20 && r.all.correct < QUESTIONS);
         for (int threads = 1; threads <= 3; threads += 2) {
             vs_analogy_result again;
             vs_threads_set(threads);
             assert_int_equal(vs_analogy_eval(&err, t->s, path, &o, NULL, &again), VS_OK);
-            assert_int_equal(again.correct, r.correct);
+            assert_int_equal(again.all.correct, r.all.correct);
             vs_analogy_result_free(&again);
         }
         vs_threads_set(0);
@@ -199,6 +201,184 @@ static void five_spellings(void **state) {
     as_gensim(true, 0);
 }
 
+/* The other rules, each by its own words, for questions written as `how` has them (rows are the words' first spelling,
+ * word0, word1, …, else w). */
+static bool says(const toy *t, vs_analogy_rules rules, size_t rows, const size_t q[4]) {
+    double top = rules == VS_RULES_WORD2VEC ? 0 : -10;
+    size_t best = N;
+    for (size_t r = 0; r < rows; r++) {
+        size_t word = word_of(t, r);
+        bool asked = rules == VS_RULES_VECSCOPE ? word != WORDS && (word == q[0] || word == q[1] || word == q[2])
+                                                : r == q[0] || r == q[1] || r == q[2];
+        double s = score_of(t, VS_ANALOGY_ADD, q, r);
+        if (asked || isnan(t->vec[r][0]) || !(s > top)) continue;
+        top = s;
+        best = r;
+    }
+    if (best == N) return false;
+    return rules == VS_RULES_GLOVE || rules == VS_RULES_FASTTEXT ? best == q[3] : word_of(t, best) == q[3];
+}
+
+static void other_rules(void **state) {
+    (void)state;
+    static const vs_analogy_rules all[] = {VS_RULES_WORD2VEC, VS_RULES_GLOVE, VS_RULES_FASTTEXT, VS_RULES_VECSCOPE};
+    seed = 6;
+    toy *t = make(true);
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
+        size_t want = 0, capitals = 0;
+        vs_buf text = {0};
+        vs_buf_puts(&text, ": only\nword0 word1 word2 nowhere\n");
+        for (size_t i = 0; i < QUESTIONS; i++) {
+            size_t a = i % 20 * 2, c = i / 20 % 20 * 2, q[4] = {a, a + 1, c, i % 7 ? c + 1 : c};
+            bool capital = i % 5 == 0; /* Word: the same to who folds, in lower case to GloVe, another row to fastText */
+            const char *form = capital ? "Word" : "word";
+            vs_buf_printf(&text, "word%zu word%zu %s%zu %s%zu\n", q[0], q[1], form, q[2], form, q[3]);
+            size_t as_written[4] = {q[0], q[1], q[2] + (capital ? WORDS : 0), q[3] + (capital ? WORDS : 0)};
+            bool exact = all[k] == VS_RULES_FASTTEXT;
+            want += says(t, all[k], N, exact ? as_written : q);
+            capitals += capital;
+        }
+        write_file(text.s);
+        vs_buf_free(&text);
+        vs_err err = {0};
+        vs_analogy_result r;
+        vs_analogy_options o = {.rules = all[k]};
+        if (all[k] == VS_RULES_VECSCOPE) { /* rows meant are those as written: the first spelling of each is asked here */
+            want = 0;
+            for (size_t i = 0; i < QUESTIONS; i++) {
+                size_t a = i % 20 * 2, c = i / 20 % 20 * 2, q[4] = {a, a + 1, c, i % 7 ? c + 1 : c};
+                want += says(t, all[k], N, q);
+            }
+        }
+        if (vs_analogy_eval(&err, t->s, path, &o, NULL, &r) != VS_OK) fail_msg("%s", err.msg);
+        bool counted = all[k] == VS_RULES_FASTTEXT;
+        assert_int_equal(r.all.total, QUESTIONS + counted);
+        assert_int_equal(r.all.skipped, !counted);
+        assert_int_equal(r.all.unknown, 1);
+        if (r.all.correct != want || want < QUESTIONS / 20)
+            fail_msg("%s: %zu right, %zu wanted", vs_analogy_rules_name(all[k]), r.all.correct, want);
+        assert_true(capitals > 0 && *vs_analogy_rules_say(all[k]));
+        vs_analogy_result_free(&r);
+        remove(path);
+    }
+    drop(t);
+}
+
+/* A section of BATS': every two different lines, the first answer of one, any answer of the other. */
+static void bats(void **state) {
+    (void)state;
+    seed = 8;
+    toy *t = make(false);
+    enum { PAIRS = 12 };
+    vs_buf text = {0};
+    for (size_t i = 0; i < PAIRS; i++) vs_buf_printf(&text, "word%zu\tword%zu/nowhere/word%zu \n", 2 * i, 2 * i + 1, (2 * i + 7) % WORDS);
+    vs_buf_puts(&text, "missing\tword3\n");
+    write_file(text.s);
+    vs_buf_free(&text);
+    size_t want = 0;
+    for (size_t i = 0; i < PAIRS; i++)
+        for (size_t j = 0; j < PAIRS; j++)
+            if (i != j)
+                want += gensim_says(t, VS_ANALOGY_ADD, N, (size_t[]){2 * i, 2 * i + 1, 2 * j, 2 * j + 1}) ||
+                        gensim_says(t, VS_ANALOGY_ADD, N, (size_t[]){2 * i, 2 * i + 1, 2 * j, (2 * j + 7) % WORDS});
+    vs_err err = {0};
+    vs_analogy_result r;
+    vs_word_set words;
+    if (vs_analogy_eval(&err, t->s, path, &(vs_analogy_options){0}, NULL, &r) != VS_OK) fail_msg("%s", err.msg);
+    assert_int_equal(r.n, 1);
+    assert_int_equal(r.all.total, PAIRS * (PAIRS - 1));
+    assert_int_equal(r.all.skipped, 2 * PAIRS);
+    assert_int_equal(r.all.correct, want);
+    assert_true(want > 10);
+    vs_analogy_result_free(&r);
+    assert_int_equal(vs_analogy_words(&err, path, NULL, &words), VS_OK);
+    assert_string_equal(words.at[0], "word0");
+    vs_word_set_free(&words);
+    assert_int_equal(vs_analogy_eval(&err, t->s, path, &(vs_analogy_options){.section = "else"}, NULL, &r), VS_E_UNKNOWN);
+    remove(path);
+    write_file("a\tb\nonly a\n");
+    assert_int_equal(vs_analogy_eval(&err, t->s, path, &(vs_analogy_options){0}, NULL, &r), VS_E_FORMAT);
+    assert_non_null(strstr(err.msg, "line 2"));
+    remove(path);
+    drop(t);
+}
+
+/* LRCos against its definition: the classes are far apart here, so that P says nearly 0 or 1. */
+static void lrcos(void **state) {
+    (void)state;
+    seed = 9;
+    toy *t = make(false);
+    for (size_t w = 0; w < WORDS; w++) /* what stands at b's side points one way besides */
+        for (size_t j = 15; j < D; j++) t->vec[w][j] += w % 2 ? 1 : 0;
+    vs_buf text = {0};
+    vs_buf_puts(&text, ": one\n");
+    size_t want = 0, n = 0;
+    for (size_t c = 2; c < WORDS; c += 2, n++) {
+        vs_buf_printf(&text, "word0 word1 word%zu word%zu\n", c, c + 1);
+        size_t best = N;
+        double top = -1;
+        for (size_t w = 3; w < WORDS; w += 2) {
+            double s = cosine(t->vec[w], t->vec[c]);
+            if (s > top) top = s, best = w;
+        }
+        want += best == c + 1;
+    }
+    write_file(text.s);
+    vs_err err = {0};
+    vs_analogy_result r;
+    vs_analogy_options o = {.method = VS_ANALOGY_LRCOS, .rules = VS_RULES_GLOVE, .restrict_rows = WORDS};
+    if (vs_analogy_eval(&err, t->s, path, &o, NULL, &r) != VS_OK) fail_msg("%s", err.msg);
+    assert_int_equal(r.all.total, n);
+    if (r.all.correct != want || want < n / 2) fail_msg("%zu of %zu right, %zu wanted", r.all.correct, n, want);
+    vs_analogy_result_free(&r);
+    for (size_t k = 1;; k++) {
+        vs_alloc_fail_at(k);
+        vs_status st = vs_analogy_eval(&err, t->s, path, &o, NULL, &r);
+        vs_alloc_fail_at(0);
+        if (st == VS_OK) break;
+        assert_int_equal(st, VS_E_NOMEM);
+    }
+    vs_analogy_result_free(&r);
+    vs_buf_free(&text);
+    remove(path);
+    drop(t);
+}
+
+/* One question by each method: the order of the scores by their definition, and sums and directions as cosines. */
+static void one_question(void **state) {
+    (void)state;
+    seed = 10;
+    toy *t = make(false);
+    size_t q[4] = {0, 1, 2, 3}, idx[5], found, skip[] = {0, 1, 2};
+    float score[5];
+    vs_err err = {0};
+    for (int m = 0; m < 3; m++) {
+        vs_analogy_question ask = {.method = (vs_analogy_method)m, .a = t->vec[0], .b = t->vec[1], .c = t->vec[2], .skip = skip, .n_skip = 3};
+        assert_int_equal(vs_analogy_ask(&err, t->s, &ask, 5, idx, score, &found), VS_OK);
+        assert_int_equal(found, 5);
+        double of[N], top = -10;
+        for (size_t r = 0; r < N; r++) of[r] = r < 3 || isnan(t->vec[r][0]) ? -10 : score_of(t, ask.method, q, r);
+        for (size_t i = 0; i < 5; i++) {
+            size_t best = 0;
+            for (size_t r = 1; r < N; r++)
+                if (of[r] > of[best]) best = r;
+            assert_int_equal(idx[i], best);
+            if (i == 0) top = of[best];
+            assert_true(fabs((double)(score[i] / score[0]) - of[best] / top) < 1e-4);
+            of[best] = -10;
+        }
+        if (m != VS_ANALOGY_MUL) assert_true(score[0] <= 1 && score[0] > 0.3F);
+    }
+    vs_analogy_question none = {.a = t->vec[0], .b = t->vec[1], .c = t->vec[N - 1]};
+    assert_int_equal(vs_analogy_ask(&err, t->s, &none, 5, idx, score, &found), VS_E_NUMERIC);
+    vs_analogy_question of_class = {.method = VS_ANALOGY_LRCOS, .a = t->vec[0], .b = t->vec[1], .c = t->vec[2], .skip = skip, .n_skip = 3};
+    assert_int_equal(vs_analogy_ask(&err, t->s, &of_class, 5, idx, score, &found), VS_E_USAGE);
+    of_class.group = (size_t[]){1, 5, 7};
+    of_class.n_group = 3;
+    assert_int_equal(vs_analogy_ask(&err, t->s, &of_class, 5, idx, score, &found), VS_OK);
+    drop(t);
+}
+
 static void bad_files(void **state) {
     (void)state;
     static const char *const texts[] = {"a b c d\n", "", ": empty\n", ": x\na b\n", ": x\na b c \xff\n"};
@@ -212,14 +392,14 @@ static void bad_files(void **state) {
         write_file(texts[i]);
         assert_int_equal(vs_analogy_eval(&err, t->s, path, &o, NULL, &r), VS_E_FORMAT);
         assert_null(r.section);
-        assert_int_equal(vs_similarity_eval(&err, t->s, path, &sim), VS_E_FORMAT);
+        assert_int_equal(vs_similarity_eval(&err, t->s, path, VS_RULES_GENSIM, &sim), VS_E_FORMAT);
         remove(path);
     }
     assert_int_equal(vs_analogy_eval(&err, t->s, "/nowhere", &o, NULL, &r), VS_E_UNKNOWN);
-    assert_int_equal(vs_similarity_eval(&err, t->s, "/nowhere", &sim), VS_E_UNKNOWN);
+    assert_int_equal(vs_similarity_eval(&err, t->s, "/nowhere", VS_RULES_GENSIM, &sim), VS_E_UNKNOWN);
     write_file(": none of them\none two three four\n");
     assert_int_equal(vs_analogy_eval(&err, t->s, path, &o, NULL, &r), VS_OK);
-    assert_true(r.total == 0 && r.skipped == 1);
+    assert_true(r.all.total == 0 && r.all.skipped == 1);
     vs_analogy_result_free(&r);
     remove(path);
     write_file(": s\nword1 word2 word3 word4\n");
@@ -258,7 +438,7 @@ static void similarity(void **state) {
     vs_err err = {0};
     vs_similarity_result r;
     write_file("word 1\tword 2\tscore\n# a comment\nWORD1\tword2\t1e0\nword3\tword4\t2\nword5\tnowhere\t3\nword6\tword7\t-4\tmore\n");
-    assert_int_equal(vs_similarity_eval(&err, t->s, path, &r), VS_OK);
+    assert_int_equal(vs_similarity_eval(&err, t->s, path, VS_RULES_GENSIM, &r), VS_OK);
     assert_int_equal(r.pairs, 3);
     assert_int_equal(r.oov, 1);
     double x[3], y[3] = {1, 2, -4}, mx = 0, my = 0, xy = 0, xx = 0, yy = 0;
@@ -276,8 +456,13 @@ static void similarity(void **state) {
     assert_true(fabs(r.pearson - xy / sqrt(xx * yy)) < 1e-6);
     assert_true(fabs(r.spearman) <= 1);
     remove(path);
+    write_file("word1\tword2\tPOS\tSimLex999\tconc(w1)\nword1\tword2\tA\t1\t9\nword3\tword4\tN\t2\t1\nword6\tword7\tV\t-4\t5\n");
+    double pearson = r.pearson;
+    assert_int_equal(vs_similarity_eval(&err, t->s, path, VS_RULES_GENSIM, &r), VS_OK);
+    assert_true(r.pairs == 3 && fabs(r.pearson - pearson) < 1e-12 && r.low <= r.spearman && r.spearman <= r.high);
+    remove(path);
     write_file("a\tb\t1\nc\td\tx\n");
-    assert_int_equal(vs_similarity_eval(&err, t->s, path, &r), VS_E_FORMAT);
+    assert_int_equal(vs_similarity_eval(&err, t->s, path, VS_RULES_GENSIM, &r), VS_E_FORMAT);
     assert_non_null(strstr(err.msg, "line 2"));
     remove(path);
     drop(t);
@@ -315,10 +500,35 @@ static void sums_above(void **state) {
     assert_int_equal(vs_isa_set(NULL, chosen), VS_OK);
 }
 
+static void fold_max(void **state) {
+    (void)state;
+    enum { MOST = 200, S = 32 };
+    static float x[MOST];
+    seed = 11;
+    for (size_t i = 0; i < MOST; i++) x[i] = random_unit();
+    bool available;
+    const char *name, *chosen = vs_isa_name();
+    for (size_t i = 0; (name = vs_isa_list(i, &available)); i++) {
+        if (!available) continue;
+        assert_int_equal(vs_isa_set(NULL, name), VS_OK);
+        for (size_t n = 0; n <= MOST; n++)
+            for (size_t s = 16; s <= S; s += 16) {
+                float out[S], want[S];
+                for (size_t j = 0; j < s; j++) want[j] = -INFINITY;
+                for (size_t j = 0; j < n; j++) want[j % s] = fmaxf(want[j % s], x[j]);
+                vs_fold_max(x, n, s, out);
+                assert_memory_equal(out, want, s * sizeof *out);
+            }
+    }
+    assert_int_equal(vs_isa_set(NULL, chosen), VS_OK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_spelling), cmocka_unit_test(five_spellings), cmocka_unit_test(bad_files),
         cmocka_unit_test(names),        cmocka_unit_test(similarity),     cmocka_unit_test(sums_above),
+        cmocka_unit_test(other_rules),  cmocka_unit_test(bats),           cmocka_unit_test(lrcos),
+        cmocka_unit_test(one_question), cmocka_unit_test(fold_max),
     };
     return cmocka_run_group_tests_name("analogies", tests, NULL, NULL);
 }

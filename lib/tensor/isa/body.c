@@ -358,6 +358,7 @@ const vs__kernels TABLE(ISA_NAME) = {
     .argmax = argmax,
     .scan_codes = scan_codes,
     .sums_above = sums_above,
+    .fold_max = fold_max,
     .outer = outer,
     .pull_pairs = pull_pairs,
     .add_rows = add_rows,

@@ -166,4 +166,14 @@ static void sums_above(const float *x, const float *m, size_t ld, const uint32_t
     }
 }
 
+static void fold_max(const float *x, size_t n, size_t s, float *out) {
+    for (size_t j = 0; j < s; j += 16) {
+        v16 most = v_set(-INFINITY);
+        size_t i = j;
+        for (; i + 16 <= n; i += s) most = v_max(v_load(x + i), most);
+        if (i < n) most = v_max(v_load_part(x + i, n - i, -INFINITY), most);
+        v_store(out + j, most);
+    }
+}
+
 #endif
