@@ -183,13 +183,14 @@ vs_status vs_each_text(vs_err *err, vs_session *s, const vs_args *a, vs_text_fn 
 /* vs_say_notes() - what the look-up of a value had to say (`mean(new, york): …`): one note a line. */
 void vs_say_notes(vs_out *o, const vs_value *v);
 
-/* vs_query() - what a bare expression and `near` do: its nearest neighbours as {"query","space","results"}; of a number
- * {"query","number"}.
- * k 0: the session's setting; in NULL: where the value's answers are looked up.  Operands are left out of the answer, or
- * kept, or both: a second table "kept", {"key","score","operand"}. */
+/* vs_query() - what a bare expression and `near` do: its nearest neighbours as {"query","space","results"} (with "metric"
+ * where that is not the cosine); of a number {"query","number"}.  BOTH: then the operands kept, in "kept", each marked.
+ *   how->k 0: the session's setting; keep_operands is what `operands` says
+ * vs_query_file() - each line of a file an expression, all asked together: an answer a line. */
 typedef enum vs_operands { VS_OPERANDS_OUT, VS_OPERANDS_KEPT, VS_OPERANDS_BOTH } vs_operands;
-vs_status vs_query(vs_err *err, vs_session *s, const char *expr, size_t n, size_t k, const char *in, vs_operands operands,
+vs_status vs_query(vs_err *err, vs_session *s, const char *expr, size_t n, const vs_near_how *how, vs_operands operands,
                    vs_out *o) VS_MUST_CHECK;
+vs_status vs_query_file(vs_err *err, vs_session *s, const char *path, const vs_near_how *how, vs_out *o) VS_MUST_CHECK;
 /* The options --keep and --both of a command that has VS_OPERAND_OPTS among its options. */
 #define VS_OPERAND_OPTS                                                                                                \
     {"keep", 0, VS_OPT_FLAG, NULL, "show the operands too", NULL, VS_COMPLETE_NONE},                                   \

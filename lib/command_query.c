@@ -16,6 +16,8 @@ void vs_say_notes(vs_out *o, const vs_value *v) {
     }
 }
 
+/* ---- neighbours ---- */
+
 vs_operands vs_args_operands(const vs_args *a) {
     return vs_has(a, "both") ? VS_OPERANDS_BOTH : vs_has(a, "keep") ? VS_OPERANDS_KEPT : VS_OPERANDS_OUT;
 }
@@ -27,18 +29,42 @@ static bool is_operand(const vs_value *v, const vs_space *where, size_t row) {
     return false;
 }
 
-/* One table of neighbours; kept: with the operands, marked. */
-static void put_hits(const vs_value *v, const vs_space *where, const vs_hit *hit, size_t n, bool kept, vs_out *o) {
-    static const vs_col cols[] = {
-        {"key", VS_COL_TOKEN, 0, 0, NULL},
-        {"score", VS_COL_SCORE, 4, 0, NULL},
-        {"operand", VS_COL_JSON, 0, VS_COL_NO_TTY, NULL},
-        {"operand", VS_COL_TEXT, 0, VS_COL_TTY_ONLY, ""}};
+/* k as it is given, or the session's. */
+static vs_near_how with_k(vs_session *s, const vs_near_how *how) {
+    enum { MOST = 1 << 22 }; /* more rows than anyone looks through */
+    vs_near_how h = *how;
+    if (!h.k) h.k = (size_t)vs_session_settings(s)->k;
+    if (h.k > MOST) h.k = MOST;
+    return h;
+}
+
+static void put_span(vs_buf *b, const char *s, size_t n) {
+    vs_buf_clear(b);
+    vs_buf_put(b, s, n);
+    if (!b->s) vs_buf_putc(b, '\0');
+}
+
+/* An answer before its tables. */
+static void put_where(vs_out *o, const vs_value *v, const vs_space *where, const vs_near_how *how) {
+    vs_out_text(o, VS_COL_JSON_ONLY, "space", vs_space_name(where));
+    if (how->measure != VS_MEASURE_COSINE) vs_out_text(o, VS_COL_JSON_ONLY, "metric", vs_measure_name(how->measure));
+    vs_say_notes(o, v);
+}
+
+/* One table of neighbours.  query: of many (NULL: the only one); kept: with the operands, marked.  A distance or a product
+ * is no score between -1 and 1: it has no bar. */
+static void put_hits(vs_out *o, const char *query, const vs_value *v, const vs_space *where, const vs_near_how *how,
+                     const vs_hit *hit, size_t n, bool kept) {
+    const vs_col cols[] = {{"query", VS_COL_TEXT, 0, VS_COL_NO_TTY | VS_COL_NO_JSON, NULL},
+                           {"key", VS_COL_TOKEN, 0, 0, NULL},
+                           {"score", how->measure == VS_MEASURE_COSINE ? VS_COL_SCORE : VS_COL_REAL, 4, 0, NULL},
+                           {"operand", VS_COL_JSON, 0, VS_COL_NO_TTY, NULL},
+                           {"operand", VS_COL_TEXT, 0, VS_COL_TTY_ONLY, ""}};
     vs_buf text = {0};
-    vs_out_table(o, kept ? "kept" : "results", cols, kept ? 4 : 2);
+    vs_out_table(o, kept ? "kept" : "results", query ? cols : cols + 1, (query ? 3 : 2) + (kept ? 2 : 0));
     for (size_t i = 0; i < n; i++) {
-        vs_buf_clear(&text);
-        vs_buf_put(&text, hit[i].key, hit[i].key_len);
+        put_span(&text, hit[i].key, hit[i].key_len);
+        if (query) vs_out_cell_text(o, query);
         vs_out_cell_text(o, text.s);
         vs_out_cell_real(o, (double)hit[i].score);
         bool own = kept && is_operand(v, where, hit[i].row);
@@ -46,51 +72,142 @@ static void put_hits(const vs_value *v, const vs_space *where, const vs_hit *hit
         if (kept) vs_out_cell_text(o, own ? "operand" : "");
     }
     vs_out_end(o);
+    if (!n && how->filter) vs_out_note(o, "  no row of %s is left", vs_space_name(where));
     vs_buf_free(&text);
 }
 
-static vs_status put_neighbours(vs_err *err, vs_session *s, const vs_value *v, size_t k, const char *in, vs_operands operands, vs_out *o) {
-    vs_hit *hit = vs_alloc(k, sizeof *hit);
+static vs_status put_neighbours(vs_err *err, vs_session *s, const vs_value *v, vs_near_how how, vs_operands operands, vs_out *o) {
+    vs_hit *hit = vs_alloc(how.k, sizeof *hit);
     size_t found = 0;
     vs_space *where = NULL;
-    if (!hit) return vs_fail(err, VS_E_NOMEM, "no memory for %zu neighbours", k);
-    vs_status st = vs_session_near(err, s, v, in, k, operands == VS_OPERANDS_KEPT, hit, &found, &where);
+    if (!hit) return vs_fail(err, VS_E_NOMEM, "no memory for %zu neighbours", how.k);
+    how.keep_operands = operands == VS_OPERANDS_KEPT;
+    vs_status st = vs_session_near_many(err, s, v, 1, &how, hit, &found, &where);
     if (st == VS_OK) {
-        vs_out_text(o, VS_COL_JSON_ONLY, "space", vs_space_name(where));
-        vs_say_notes(o, v);
+        put_where(o, v, where, &how);
         if (operands == VS_OPERANDS_BOTH) vs_out_heading(o, "operands left out");
-        put_hits(v, where, hit, found, false, o);
+        put_hits(o, NULL, v, where, &how, hit, found, false);
     }
     if (st == VS_OK && operands == VS_OPERANDS_BOTH) {
-        st = vs_session_near(err, s, v, in, k, true, hit, &found, &where);
+        how.keep_operands = true;
+        st = vs_session_near_many(err, s, v, 1, &how, hit, &found, &where);
         vs_out_heading(o, "operands kept");
-        if (st == VS_OK) put_hits(v, where, hit, found, true, o);
+        if (st == VS_OK) put_hits(o, NULL, v, where, &how, hit, found, true);
     }
     vs_free(hit);
     return st;
 }
 
-vs_status vs_query(vs_err *err, vs_session *s, const char *expr, size_t n, size_t k, const char *in, vs_operands operands,
+vs_status vs_query(vs_err *err, vs_session *s, const char *expr, size_t n, const vs_near_how *how, vs_operands operands,
                    vs_out *o) {
-    enum { MOST = 1 << 22 }; /* more rows than anyone looks through */
-    if (!k) k = (size_t)vs_session_settings(s)->k;
-    if (k > MOST) k = MOST;
     vs_value v;
     VS_TRY(vs_session_eval_any(err, s, expr, n, NULL, &v));
     vs_buf text = {0};
     while (n && isspace((unsigned char)*expr)) expr++, n--;
-    vs_buf_put(&text, expr, n);
-    vs_out_text(o, VS_COL_JSON_ONLY, "query", text.s ? text.s : "");
+    put_span(&text, expr, n);
+    vs_out_text(o, VS_COL_JSON_ONLY, "query", text.s);
     vs_buf_free(&text);
     vs_status st = VS_OK;
     if (v.vec) {
-        st = put_neighbours(err, s, &v, k, in, operands, o);
+        st = put_neighbours(err, s, &v, with_k(s, how), operands, o);
     } else {
         vs_say_notes(o, &v);
         vs_out_real(o, VS_COL_NO_TTY, "number", v.number, 6);
         vs_out_note(o, "%.6g", v.number);
     }
     vs_value_free(&v);
+    return st;
+}
+
+/* Questions read from a file. */
+typedef struct questions {
+    vs_value *value; /* [n] */
+    char **text;     /* [n] */
+    size_t n;
+} questions;
+
+static vs_status add_question(vs_err *err, vs_session *s, const char *line, size_t n, questions *q) {
+    vs_value *value = vs_grow(q->value, q->n, q->n + 1, sizeof *value);
+    if (value) q->value = value;
+    char **text = vs_grow(q->text, q->n, q->n + 1, sizeof *text);
+    if (text) q->text = text;
+    char *copy = vs_strndup(line, n);
+    vs_status st = value && text && copy ? vs_session_eval(err, s, line, n, &q->value[q->n])
+                                         : vs_fail(err, VS_E_NOMEM, "no memory for the questions");
+    if (st == VS_OK)
+        q->text[q->n++] = copy;
+    else
+        vs_free(copy);
+    return st;
+}
+
+static void free_questions(questions *q) {
+    for (size_t i = 0; i < q->n; i++) {
+        vs_value_free(&q->value[i]);
+        vs_free(q->text[i]);
+    }
+    vs_free(q->value);
+    vs_free(q->text);
+}
+
+/* For a person: a line of a table for each answer. */
+static void put_lines(vs_out *o, const questions *q, const vs_near_how *how, const vs_hit *hit, const size_t *found) {
+    static const vs_col cols[] = {{"query", VS_COL_TEXT, 0, 0, NULL}, {"nearest", VS_COL_TEXT, 0, 0, NULL}};
+    vs_buf line = {0};
+    for (size_t i = 0; i < q->n; i++) vs_say_notes(o, &q->value[i]);
+    vs_out_table(o, "answers", cols, 2);
+    for (size_t i = 0; i < q->n; i++) {
+        put_span(&line, "", 0);
+        for (size_t j = 0; j < found[i]; j++) {
+            const vs_hit *h = &hit[i * how->k + j];
+            vs_buf_printf(&line, "%s%.*s %.4f", j ? " · " : "", (int)h->key_len, h->key, (double)h->score);
+        }
+        vs_out_cell_text(o, q->text[i]);
+        vs_out_cell_text(o, line.s);
+    }
+    vs_out_end(o);
+    vs_buf_free(&line);
+}
+
+static vs_status answer_all(vs_err *err, vs_session *s, const questions *q, const vs_near_how *how, vs_out *o) {
+    size_t slots;
+    vs_hit *hit = vs_mul(q->n, how->k, &slots) ? vs_alloc(slots, sizeof *hit) : NULL;
+    size_t *found = vs_alloc(q->n, sizeof *found);
+    vs_space **where = vs_alloc(q->n, sizeof *where);
+    vs_status st = hit && found && where ? vs_session_near_many(err, s, q->value, q->n, how, hit, found, where)
+                                         : vs_fail(err, VS_E_NOMEM, "no memory for %zu neighbours", how->k);
+    if (st == VS_OK && !vs_out_is_data(o)) put_lines(o, q, how, hit, found);
+    for (size_t i = 0; st == VS_OK && i < q->n && vs_out_is_data(o); i++) {
+        if (i) vs_out_flush_part(o);
+        vs_out_text(o, VS_COL_JSON_ONLY, "query", q->text[i]);
+        put_where(o, &q->value[i], where[i], how);
+        put_hits(o, q->text[i], &q->value[i], where[i], how, hit + i * how->k, found[i], false);
+    }
+    vs_free(hit);
+    vs_free(found);
+    vs_free(where);
+    return st;
+}
+
+vs_status vs_query_file(vs_err *err, vs_session *s, const char *path, const vs_near_how *asked, vs_out *o) {
+    vs_near_how how = with_k(s, asked);
+    questions q = {0};
+    vs_map m;
+    VS_TRY(vs_map_open(err, path, &m));
+    vs_status st = VS_OK;
+    const char *p = (const char *)m.bytes, *end = p + m.size;
+    for (size_t line = 1; st == VS_OK && p < end; line++) {
+        const char *nl = memchr(p, '\n', (size_t)(end - p)), *stop = nl ? nl : end;
+        while (p < stop && isspace((unsigned char)*p)) p++;
+        while (stop > p && isspace((unsigned char)stop[-1])) stop--;
+        if (stop > p) st = add_question(err, s, p, (size_t)(stop - p), &q);
+        if (st != VS_OK) vs_fail_in(err, "%s, line %zu", path, line);
+        p = nl ? nl + 1 : end;
+    }
+    if (st == VS_OK && !q.n) st = vs_fail(err, VS_E_FORMAT, "%s holds no expression", path);
+    if (st == VS_OK) st = answer_all(err, s, &q, &how, o);
+    free_questions(&q);
+    vs_map_close(&m);
     return st;
 }
 

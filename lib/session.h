@@ -78,6 +78,29 @@ typedef struct vs_hit {
 vs_status vs_session_near(vs_err *err, vs_session *s, const vs_value *v, const char *in, size_t k, bool keep_operands,
                           vs_hit *hits, size_t *found, vs_space **where) VS_MUST_CHECK;
 
+/* Which rows of a space may answer; all conditions hold at once. */
+typedef struct vs_filter {
+    const char *match;  /* a regular expression that their keys have in them (text/match.h); NULL: any */
+    size_t first, last; /* by frequency rank, which is the row and 1: from first to last; 0: no limit */
+    const char *where;  /* a condition of SQL over row, key, vec, where vectors_of() is installed (sql/sql.h); NULL: none */
+} vs_filter;
+typedef struct vs_near_how {
+    size_t k;
+    const char *in;          /* a space by name; NULL: where each value's answers are looked up */
+    bool keep_operands;      /* operands may be answers too */
+    vs_measure measure;
+    const vs_filter *filter; /* NULL: every row may answer */
+} vs_near_how;
+
+/* vs_session_near_many() - the neighbours of n values, as vs_session_near() has them, found together.
+ *   hits [n, k] out   found [n] out: how many of each   where [n] out: the space that answered
+ * Errors as vs_session_near(), vs_session_filter() | VS_E_STOPPED.
+ * vs_session_filter() - the rows that a filter leaves, a bit each as vs_space_near_many() takes them; NULL where it asks
+ * nothing.  Owner: the caller (vs_free).  VS_OK | VS_E_SYNTAX (of the pattern or the SQL) | VS_E_NOMEM | errors of SQL. */
+vs_status vs_session_near_many(vs_err *err, vs_session *s, const vs_value *v, size_t n, const vs_near_how *how, vs_hit *hits,
+                               size_t *found, vs_space **where) VS_MUST_CHECK;
+vs_status vs_session_filter(vs_err *err, vs_session *s, const vs_space *sp, const vs_filter *f, uint64_t **out) VS_MUST_CHECK;
+
 /* Tokens of a text by the current model, with special tokens. */
 vs_status vs_session_tokenize(vs_err *err, vs_session *s, const char *text, size_t n, vs_tokens *out) VS_MUST_CHECK;
 

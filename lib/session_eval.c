@@ -218,9 +218,7 @@ static vs__open_model *model_of(vs_session *s, const vs_value *v) {
     return info->stack[info->n_stacks - 1].d == v->dim ? m : NULL;
 }
 
-/* The space that answers for a value: its own, the one asked for, or W_U for a vector of the stream, which *norm's final norm
- * is then for; NULL: none. */
-static vs_status answers_in(vs_err *err, vs_session *s, const vs_value *v, const char *in, vs_space **where, vs_model **norm) {
+vs_status vs__answers_in(vs_err *err, vs_session *s, const vs_value *v, const char *in, vs_space **where, vs_model **norm) {
     vs__open_model *m = model_of(s, v);
     *norm = NULL;
     *where = in ? vs_session_space_named(s, in) : v->space;
@@ -234,30 +232,4 @@ static vs_status answers_in(vs_err *err, vs_session *s, const vs_value *v, const
                        "a vector of %zu numbers has no neighbours in %s, which has %zu; name a space with --in", v->dim,
                        *where ? vs_space_name(*where) : "any open space", *where ? vs_space_dim(*where) : 0);
     return VS_OK;
-}
-
-vs_status vs_session_near(vs_err *err, vs_session *s, const vs_value *v, const char *in, size_t k, bool keep_operands,
-                          vs_hit *hits, size_t *found, vs_space **where) {
-    vs_model *norm;
-    *found = 0;
-    VS_TRY(answers_in(err, s, v, in, where, &norm));
-    float *q = vs_alloc(v->dim, sizeof *q), *score = vs_alloc(k, sizeof *score);
-    size_t *idx = vs_alloc(k, sizeof *idx);
-    vs_status st = q && score && idx ? VS_OK : no_memory(err);
-    if (st == VS_OK && norm) st = vs_model_final_norm(err, norm, v->vec, 1, q);
-    if (st == VS_OK && !norm) memcpy(q, v->vec, v->dim * sizeof *q);
-    if (st == VS_OK && vs_sum_squares(v->vec, v->dim) == 0.0f)
-        st = vs_fail(err, VS_E_NUMERIC, "a zero vector has no direction, so it has no neighbours");
-    bool own = !keep_operands && *where == v->space;
-    if (st == VS_OK)
-        st = vs_space_near(err, *where, q, k, own ? v->rows : NULL, own ? v->n_rows : 0, idx, score, found);
-    for (size_t i = 0; st == VS_OK && i < *found; i++) {
-        hits[i].row = idx[i];
-        hits[i].score = score[i];
-        hits[i].key = vs_space_key(*where, idx[i], &hits[i].key_len);
-    }
-    vs_free(q);
-    vs_free(score);
-    vs_free(idx);
-    return st;
 }

@@ -88,6 +88,11 @@ vs_status vs__eval_argument(vs_err *err, vs_session *s, const vs_addr *a, size_t
 /* vs__model_named() - an open model by its name or a prefix that fits one alone; NULL. */
 vs__open_model *vs__model_named(vs_session *s, const char *name, size_t n);
 
+/* vs__answers_in() - the space that answers for a value: its own, the one asked for, or W_U for a vector of the stream, for
+ * which the final norm of the model *norm comes first; NULL: none does. */
+vs_status vs__answers_in(vs_err *err, vs_session *s, const vs_value *v, const char *in, vs_space **where,
+                         vs_model **norm) VS_MUST_CHECK;
+
 /* vs__word_in() - where `word` stands alone in a text: the byte offsets of its occurrence `nth` (1 the first, 0 the
  * last); false when it does not. */
 bool vs__word_in(const char *text, const char *word, size_t n, int nth, size_t *begin, size_t *end);
