@@ -233,7 +233,7 @@ static vs_status operands(eval *e, int level, vs__operand **arg, size_t *n) {
 static vs_status function(eval *e, int level, const vs__function *f, size_t from, vs__operand *out) {
     vs__operand *arg = NULL;
     size_t n = 0;
-    double factor;
+    double part;
     bool outer = e->x.args;
     e->x.depth++;
     e->x.args = true;
@@ -241,13 +241,13 @@ static vs_status function(eval *e, int level, const vs__function *f, size_t from
     vs_status s = operands(e, level, &arg, &n);
     e->x.depth--;
     e->x.args = outer;
-    if (s == VS_OK) s = vs__operand_call(e->err, e->x.s, f, arg, n, &factor);
+    if (s == VS_OK) s = vs__operand_call(e->err, e->x.s, f, arg, n, &part);
     if (s == VS_OK) {
         *out = arg[0];
         arg[0] = (vs__operand){0};
         out->from = from;
         out->to = e->x.at;
-        s = vs__trace_step(e->err, e->trace, out, f->rule, factor);
+        s = vs__trace_step(e->err, e->trace, out, f->rule, f->part, part);
     }
     for (size_t i = 0; i < n; i++) vs__operand_free(&arg[i]);
     vs_free(arg);
@@ -457,7 +457,7 @@ static vs_status combine(eval *e, vs__op op, vs__operand *a, vs__operand *b) {
     }
     const char *rule = op == VS__PLUS ? "x + y" : op == VS__MINUS ? "x − y" : op == VS__OVER ? "x / k" : b->scalar ? "x k" : "k x";
     VS_TRY(vs__operand_combine(e->err, e->x.s, op, a, b));
-    return vs__trace_step(e->err, e->trace, a, rule, 0);
+    return vs__trace_step(e->err, e->trace, a, rule, NULL, 0);
 }
 
 /* term := factor (('*' | '/') factor)*; *op is the operator that ended it. */

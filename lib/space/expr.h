@@ -90,7 +90,8 @@ typedef struct vs_trace_step {
     const char *rule; /* "x / |x|"; static */
     bool scalar;
     double value;     /* of a number; the length of a vector */
-    double factor;    /* the number before y in "(x·y / y·y) y"; else 0 */
+    const char *part; /* a number that the rule holds, "x·y / y·y", and its value; NULL: none */
+    double part_value;
 } vs_trace_step;
 typedef struct vs_trace {
     vs_trace_operand *operand; /* in the order of the expression */

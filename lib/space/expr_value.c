@@ -175,17 +175,17 @@ static double dot(const vs__operand *a, const vs__operand *b) {
     return sum;
 }
 
-static vs_status unit(vs_err *err, vs__operand *x, size_t n, double *factor) {
+static vs_status unit(vs_err *err, vs__operand *x, size_t n, double *part) {
     (void)n;
-    (void)factor;
     double square = dot(x, x);
     if (!(square > 0)) return vs_fail(err, VS_E_NUMERIC, "at byte %zu: a zero vector has no direction", x->from);
-    divide(x, sqrt(square));
+    *part = sqrt(square);
+    divide(x, *part);
     return VS_OK;
 }
 
-static vs_status mean(vs_err *err, vs__operand *x, size_t n, double *factor) {
-    (void)factor;
+static vs_status mean(vs_err *err, vs__operand *x, size_t n, double *part) {
+    (void)part;
     for (size_t j = 0; j < x->v.dim; j++) {
         double sum = 0;
         for (size_t i = 0; i < n; i++) sum += (double)x[i].v.vec[j];
@@ -197,25 +197,25 @@ static vs_status mean(vs_err *err, vs__operand *x, size_t n, double *factor) {
 }
 
 /* x[0] = keep x[0] + along (the part of x[0] that lies along x[1]). */
-static vs_status onto(vs_err *err, vs__operand *x, double keep, double along, double *factor) {
+static vs_status onto(vs_err *err, vs__operand *x, double keep, double along, double *part) {
     double square = dot(&x[1], &x[1]);
     if (!(square > 0)) return vs_fail(err, VS_E_NUMERIC, "at byte %zu: a zero vector has no direction", x[1].from);
     double k = dot(&x[0], &x[1]) / square;
     for (size_t j = 0; j < x->v.dim; j++)
         x->v.vec[j] = (float)(keep * (double)x->v.vec[j] + along * k * (double)x[1].v.vec[j]);
-    *factor = k;
+    *part = k;
     scale_parts(x, keep);
     return join(err, x, along * k, &x[1]);
 }
 
-static vs_status project(vs_err *err, vs__operand *x, size_t n, double *factor) {
+static vs_status project(vs_err *err, vs__operand *x, size_t n, double *part) {
     (void)n;
-    return onto(err, x, 0, 1, factor);
+    return onto(err, x, 0, 1, part);
 }
 
-static vs_status reject(vs_err *err, vs__operand *x, size_t n, double *factor) {
+static vs_status reject(vs_err *err, vs__operand *x, size_t n, double *part) {
     (void)n;
-    return onto(err, x, 1, -1, factor);
+    return onto(err, x, 1, -1, part);
 }
 
 /* The function comes to a number: what it was made from is left behind, but for what is to be told. */
@@ -229,26 +229,26 @@ static vs_status to_number(vs_err *err, vs__operand *x, size_t n, double number)
     return VS_OK;
 }
 
-static vs_status norm_of(vs_err *err, vs__operand *x, size_t n, double *factor) {
-    (void)factor;
+static vs_status norm_of(vs_err *err, vs__operand *x, size_t n, double *part) {
+    (void)part;
     return to_number(err, x, n, sqrt(dot(x, x)));
 }
 
-static vs_status dot_of(vs_err *err, vs__operand *x, size_t n, double *factor) {
-    (void)factor;
+static vs_status dot_of(vs_err *err, vs__operand *x, size_t n, double *part) {
+    (void)part;
     return to_number(err, x, n, dot(&x[0], &x[1]));
 }
 
-static vs_status cos_of(vs_err *err, vs__operand *x, size_t n, double *factor) {
-    (void)factor;
+static vs_status cos_of(vs_err *err, vs__operand *x, size_t n, double *part) {
     double a = dot(&x[0], &x[0]), b = dot(&x[1], &x[1]);
     if (!(a > 0 && b > 0))
         return vs_fail(err, VS_E_NUMERIC, "at byte %zu: a zero vector has no direction", a > 0 ? x[1].from : x[0].from);
-    return to_number(err, x, n, dot(&x[0], &x[1]) / (sqrt(a) * sqrt(b)));
+    *part = dot(&x[0], &x[1]);
+    return to_number(err, x, n, *part / (sqrt(a) * sqrt(b)));
 }
 
-static vs_status dist_of(vs_err *err, vs__operand *x, size_t n, double *factor) {
-    (void)factor;
+static vs_status dist_of(vs_err *err, vs__operand *x, size_t n, double *part) {
+    (void)part;
     double sum = 0;
     for (size_t j = 0; j < x->v.dim; j++) {
         double by = (double)x[0].v.vec[j] - (double)x[1].v.vec[j];
@@ -258,19 +258,19 @@ static vs_status dist_of(vs_err *err, vs__operand *x, size_t n, double *factor) 
 }
 
 const vs__function vs__functions[] = {
-    {"unit", 1, 1, "x / |x|", unit},
-    {"mean", 1, SIZE_MAX, "sum of the x / how many", mean},
-    {"project", 2, 2, "(x·y / y·y) y", project},
-    {"reject", 2, 2, "x − (x·y / y·y) y", reject},
-    {"norm", 1, 1, "√(x·x)", norm_of},
-    {"dot", 2, 2, "sum of x[j] y[j]", dot_of},
-    {"cos", 2, 2, "x·y / (|x| |y|)", cos_of},
-    {"dist", 2, 2, "|x − y|", dist_of},
-    {NULL, 0, 0, NULL, NULL},
+    {"unit", 1, 1, "x / |x|", "|x|", unit},
+    {"mean", 1, SIZE_MAX, "sum of the x / how many", NULL, mean},
+    {"project", 2, 2, "(x·y / y·y) y", "x·y / y·y", project},
+    {"reject", 2, 2, "x − (x·y / y·y) y", "x·y / y·y", reject},
+    {"norm", 1, 1, "√(x·x)", NULL, norm_of},
+    {"dot", 2, 2, "sum of x[j] y[j]", NULL, dot_of},
+    {"cos", 2, 2, "x·y / (|x| |y|)", "x·y", cos_of},
+    {"dist", 2, 2, "|x − y|", NULL, dist_of},
+    {NULL, 0, 0, NULL, NULL, NULL},
 };
 
-vs_status vs__operand_call(vs_err *err, const char *text, const vs__function *f, vs__operand *x, size_t n, double *factor) {
-    *factor = 0;
+vs_status vs__operand_call(vs_err *err, const char *text, const vs__function *f, vs__operand *x, size_t n, double *part) {
+    *part = 0;
     if (n < f->min || n > f->max)
         return vs_fail(err, VS_E_SYNTAX, "at byte %zu: %s takes %zu argument%s, not %zu", n ? x->from : 0, f->name, f->min,
                        f->min == 1 ? "" : "s", n);
@@ -278,7 +278,7 @@ vs_status vs__operand_call(vs_err *err, const char *text, const vs__function *f,
         if (x[i].scalar) return vs_fail(err, VS_E_SYNTAX, "at byte %zu: %s wants vectors, not numbers", x[i].from, f->name);
         VS_TRY(same_width(err, text, &x[0], &x[i]));
     }
-    vs_status s = f->apply(err, x, n, factor);
+    vs_status s = f->apply(err, x, n, part);
     x->literal = false;
     return s;
 }
@@ -332,7 +332,7 @@ void vs__trace_forget(vs_trace *t, vs__operand *a) {
     a->n_parts = 0;
 }
 
-vs_status vs__trace_step(vs_err *err, vs_trace *t, const vs__operand *a, const char *rule, double factor) {
+vs_status vs__trace_step(vs_err *err, vs_trace *t, const vs__operand *a, const char *rule, const char *part, double value) {
     if (!t) return VS_OK;
     if (t->n_steps == t->cap_steps) {
         size_t cap = t->cap_steps ? 2 * t->cap_steps : 8;
@@ -341,7 +341,8 @@ vs_status vs__trace_step(vs_err *err, vs_trace *t, const vs__operand *a, const c
         t->step = grown;
         t->cap_steps = cap;
     }
-    t->step[t->n_steps++] = (vs_trace_step){.from = a->from, .to = a->to, .rule = rule, .scalar = a->scalar, .factor = factor,
+    t->step[t->n_steps++] = (vs_trace_step){.from = a->from, .to = a->to, .rule = rule, .scalar = a->scalar, .part = part,
+                                            .part_value = value,
                                             .value = a->scalar ? a->number : sqrt(dot(a, a))};
     return VS_OK;
 }

@@ -36,13 +36,13 @@ void vs__operand_negate(vs__operand *a);
 typedef struct vs__function {
     const char *name;
     size_t min, max; /* arguments */
-    const char *rule;
-    vs_status (*apply)(vs_err *err, vs__operand *x, size_t n, double *factor);
+    const char *rule, *part; /* as in a step of the trace */
+    vs_status (*apply)(vs_err *err, vs__operand *x, size_t n, double *part);
 } vs__function;
 extern const vs__function vs__functions[]; /* ended by a NULL name */
 
-/* vs__operand_call() - check the arguments and apply.  factor: as in a step of the trace.  As vs__operand_combine(). */
-vs_status vs__operand_call(vs_err *err, const char *text, const vs__function *f, vs__operand *x, size_t n, double *factor) VS_MUST_CHECK;
+/* vs__operand_call() - check the arguments and apply.  part: its value.  As vs__operand_combine(). */
+vs_status vs__operand_call(vs_err *err, const char *text, const vs__function *f, vs__operand *x, size_t n, double *part) VS_MUST_CHECK;
 
 /* vs__trace_operand() - write an operand as the address gave it into the trace, and into a->part; NULL: nothing.
  * vs__trace_forget() - the operand that a alone is was none: it is a number now.
@@ -50,7 +50,7 @@ vs_status vs__operand_call(vs_err *err, const char *text, const vs__function *f,
  * vs__trace_finish() - the coefficients that a came to. */
 vs_status vs__trace_operand(vs_err *err, vs_trace *t, vs__operand *a) VS_MUST_CHECK;
 void vs__trace_forget(vs_trace *t, vs__operand *a);
-vs_status vs__trace_step(vs_err *err, vs_trace *t, const vs__operand *a, const char *rule, double factor) VS_MUST_CHECK;
+vs_status vs__trace_step(vs_err *err, vs_trace *t, const vs__operand *a, const char *rule, const char *part, double value) VS_MUST_CHECK;
 void vs__trace_finish(vs_trace *t, const vs__operand *a);
 
 /* vs__operand_finish() - the value of a whole expression: finite, its rows ascending and each once; a is emptied. */

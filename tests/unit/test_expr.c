@@ -474,7 +474,7 @@ static void traced(void **state) {
     assert_int_equal(t.n, 3);
     assert_int_equal(t.n_steps, 3);
     assert_string_equal(t.step[0].rule, "(x·y / y·y) y");
-    assert_true(t.step[0].factor == 2 && fabs(t.step[0].value - sqrt(8)) < 1e-9);
+    assert_true(t.step[0].part_value == 2 && fabs(t.step[0].value - sqrt(8)) < 1e-9);
     assert_string_equal(t.step[1].rule, "k x");
     assert_true(t.operand[0].coef == 0 && t.operand[1].coef == 2 && t.operand[2].coef == -1984);
     vs_value_free(&v);
