@@ -236,8 +236,8 @@ static vs_status open_words(vs_err *err, vs_session *s, const char *name, const 
     if (keep && vs_store_space_find(NULL, s->store, name, &r) == VS_OK && r.source && !strcmp(r.source, path) &&
         r.source_size == (uint64_t)file.st_size && r.source_mtime == (uint64_t)file.st_mtime)
         return open_stored(err, s, name, p, out);
-    VS_TRY(vs_space_from_words(err, path, name, p, NULL, out));
-    if (!keep) return VS_OK;
+    VS_TRY(vs_space_from_words(err, path, name, p, out));
+    if (!keep || vs_space_composes(*out)) return VS_OK; /* what composes words is in the file alone */
     vs_status st = store_words(err, s, *out, path, &file, p);
     if (st != VS_OK) {
         vs_space_free(*out);

@@ -11,6 +11,13 @@ bool vs_quit_asked(void) { return quit_asked; }
 
 /* ---- open ---- */
 
+/* What was wrong in a file of words, a note a line. */
+static void say_notes(const vs_space *sp, vs_out *o) {
+    const char *notes = vs_space_notes(sp);
+    if (*notes) vs_out_text(o, VS_COL_JSON_ONLY, "notes", notes);
+    for (const char *s = notes, *end; (end = strchr(s, '\n')); s = end + 1) vs_out_note(o, "  %.*s", (int)(end - s), s);
+}
+
 /* A model or words?  A catalogued or existing thing says so itself; for a path, a model is tried first. */
 static vs_status open_any(vs_err *err, vs_session *s, const char *what, vs_out *o) {
     vs_err as_model = {0}, as_space = {0};
@@ -30,6 +37,7 @@ static vs_status run_open(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     vs_space *sp = vs_session_space(s);
     if (vs_session_model(NULL, s, &m) == VS_OK) vs_out_text(o, 0, "model", vs_model_info_of(m)->name);
     if (sp) vs_out_text(o, 0, "space", vs_space_name(sp));
+    if (sp) say_notes(sp, o);
     return VS_OK;
 }
 

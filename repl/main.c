@@ -161,6 +161,12 @@ static int run_script(vs_session *s, const char *path, bool keep_going, vs_out *
     return rc;
 }
 
+/* What was wrong in a file of words that -s names. */
+static void say_notes(const char *what, const vs_space *sp) {
+    for (const char *s = vs_space_notes(sp), *end; (end = strchr(s, '\n')); s = end + 1)
+        fprintf(stderr, "vecscope: %s: %.*s\n", what, (int)(end - s), s);
+}
+
 static int start(vs_session *s, const options *o, vs_out *out) {
     vs_err err = {0};
     vs_settings *set = vs_session_settings(s);
@@ -170,9 +176,11 @@ static int start(vs_session *s, const options *o, vs_out *out) {
     for (int models = 1; models >= 0; models--) /* models first: a space may be a table of one */
         for (size_t i = 0; i < o->n_open; i++) {
             if (o->is_model[i] != (models == 1)) continue;
+            vs_space *sp = NULL;
             vs_status st = models ? vs_session_open_model(&err, s, o->open[i], NULL)
-                                  : vs_session_open_space(&err, s, o->open[i], vs_out_progress(out), NULL);
+                                  : vs_session_open_space(&err, s, o->open[i], vs_out_progress(out), &sp);
             if (st != VS_OK) return say(&err, st);
+            if (sp) say_notes(o->open[i], sp);
         }
     if (o->commands) return run_text(s, NULL, o->commands, strlen(o->commands), o->keep_going, out);
     if (o->script) return run_script(s, o->script, o->keep_going, out);

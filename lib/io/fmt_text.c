@@ -1,7 +1,7 @@
 /* fmt_text.c - word vectors as text: a line is a word and its numbers, with blanks or tabs between them.
  *
- * word2vec and fastText write "ROWS DIM" first, GloVe does not: its dimension is the number of fields that most of the
- * first lines have after their word.  Words may hold blanks ("New York"): the last DIM fields are the vector. */
+ * word2vec and fastText write "ROWS DIM" first, GloVe does not: its dimension is the count of numbers that most of the
+ * first lines end in.  Words may hold blanks ("New York"): the last DIM fields are the vector. */
 #include <inttypes.h>
 #include <locale.h>
 #include <stdlib.h>
@@ -100,18 +100,32 @@ static size_t count_fields(const char *s, const char *end) {
     return n;
 }
 
-/* The number of fields that most of the first lines have; the smaller where two are as frequent: words only add fields.
- */
-static size_t usual_fields(const vs_map *m, size_t at) {
+/* How many numbers stand at the end of a line, its first field left out. */
+static size_t count_numbers(const char *s, const char *end) {
+    size_t n = 0;
+    for (const char *p = end; p > s;) {
+        const char *to = p;
+        while (p > s && !is_blank(p[-1])) p--;
+        const char *from = p;
+        float x;
+        if (from == s || !vs__parse_float(&from, to, &x) || from != to) break;
+        n++;
+        while (p > s && is_blank(p[-1])) p--;
+    }
+    return n;
+}
+
+/* The width that most of the first lines have; of equally frequent ones that of the earlier line. */
+static size_t usual_numbers(const vs_map *m, size_t at) {
     size_t seen[SAMPLE], n = 0, best = 0, best_times = 0;
     while (at < m->size && n < SAMPLE) {
         const char *end, *s = take_line(m, &at, &end);
-        if (s < end) seen[n++] = count_fields(s, end);
+        if (s < end) seen[n++] = count_numbers(s, end);
     }
     for (size_t i = 0; i < n; i++) {
         size_t times = 0;
         for (size_t k = 0; k < n; k++) times += seen[k] == seen[i];
-        if (times > best_times || (times == best_times && seen[i] < best)) {
+        if (seen[i] && times > best_times) {
             best = seen[i];
             best_times = times;
         }
@@ -138,7 +152,7 @@ static vs_status open_text(vs_err *err, vs_words *w) {
         w->line = 1;
         return VS_OK;
     }
-    w->dim = usual_fields(&w->map, w->at);
+    w->dim = usual_numbers(&w->map, w->at);
     if (w->dim) return VS_OK;
     return vs_fail(err, VS_E_FORMAT, "%s: not word vectors; want lines of a word and its numbers", w->path);
 }
@@ -185,12 +199,14 @@ static vs_status next_line(vs_err *err, vs_words *w, const char **key, size_t *n
         s = take_line(&w->map, &w->at, &end);
         w->line++;
     }
+    w->ended = s == end || (w->rows && w->row == w->rows);
     if (s == end && w->row < w->rows)
         return vs_fail(err, VS_E_FORMAT, "%s: the file ends after %zu of %zu rows", w->path, w->row, w->rows);
     if (s == end) return VS_OK;
     if (w->rows && w->row == w->rows)
         return vs_fail(err, VS_E_FORMAT, "%s: line %zu: the first line counts only %zu rows", w->path, w->line,
                        w->rows);
+    w->row++;
     const char *blank = s;
     while (blank < end && !is_blank(*blank)) blank++;
     if (!parse_row(w, blank, end)) { /* the word holds blanks, or the line is wrong */
@@ -200,7 +216,6 @@ static vs_status next_line(vs_err *err, vs_words *w, const char **key, size_t *n
     *n = (size_t)(blank - s);
     VS_TRY(vs__words_key(err, w, &s, n));
     *key = s;
-    w->row++;
     return VS_OK;
 }
 

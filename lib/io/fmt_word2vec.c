@@ -53,13 +53,15 @@ static vs_status next_row(vs_err *err, vs_words *w, const char **key, size_t *n)
     }
     if (w->line == w->rows) {
         w->at = w->map.size - left;
+        w->ended = true;
         return left ? vs_fail(err, VS_E_FORMAT, "%s: %zu bytes follow the last of %zu rows", w->path, left, w->rows)
                     : VS_OK;
     }
     w->line++;
     const char *blank = memchr(s, ' ', left);
     size_t bytes = w->dim * sizeof(float);
-    if (!blank || left - (size_t)(blank - s) - 1 < bytes)
+    w->ended = !blank || left - (size_t)(blank - s) - 1 < bytes;
+    if (w->ended)
         return vs_fail(err, VS_E_FORMAT, "%s: the file ends in row %zu of %zu", w->path, w->line, w->rows);
     *n = (size_t)(blank - s);
     memcpy(w->vec, blank + 1, bytes);

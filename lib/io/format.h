@@ -101,8 +101,19 @@ vs_status vs_words_open(vs_err *err, const char *path, vs_words **out) VS_MUST_C
 vs_status vs_words_open_bytes(vs_err *err, const char *name, const void *bytes, size_t size, vs_words **out) VS_MUST_CHECK;
 size_t vs_words_dim(const vs_words *w);
 size_t vs_words_rows_hint(const vs_words *w); /* 0: unknown */
-/* VS_OK with *key = NULL at the end. */
+/* vs_words_next() - the next row; VS_OK with *key = NULL at the end.  A row that is wrong is an error that names its line, and
+ * so is a count that is; the call after it goes on behind that row.
+ * VS_OK | VS_E_FORMAT | VS_E_NUMERIC (a number that is not finite) | VS_E_NOMEM. */
 vs_status vs_words_next(vs_err *err, vs_words *w, const char **key, size_t *key_len, const float **vec) VS_MUST_CHECK;
+/* The line (of a text) or row (otherwise) last read, from 1, and which of the two it is; how many keys so far were no UTF-8,
+ * their bad bytes now U+FFFD, and the line of the first. */
+size_t vs_words_line(const vs_words *w);
+const char *vs_words_unit(const vs_words *w);
+size_t vs_words_mended(const vs_words *w, size_t *first);
+/* vs_words_compose() - the vector of any word from the parts that a file of fastText keeps (n-grams); 0: it has none of them,
+ * vec is zero.  vs_words_composes() - whether the file is of that kind.  Not to be called by two threads at once. */
+bool vs_words_composes(const vs_words *w);
+size_t vs_words_compose(vs_words *w, const char *key, size_t n, float *vec);
 uint64_t vs_words_done(const vs_words *w), vs_words_total(const vs_words *w); /* bytes, for progress */
 void vs_words_close(vs_words *w);
 

@@ -48,6 +48,7 @@ vs_status vs__words_key(vs_err *err, vs_words *w, const char **key, size_t *n) {
                        vs__show(*key, *n).s);
     size_t bad;
     if (vs_utf8_valid(*key, *n, &bad)) return VS_OK;
+    if (!w->mended++) w->mended_line = w->line;
     vs_buf_clear(&w->key);
     for (size_t i = 0; i < *n;) vs_buf_put_utf8(&w->key, vs_utf8_next(*key, *n, &i, NULL));
     if (w->key.failed) return vs_fail(err, VS_E_NOMEM, "%s: no memory for a word", w->path);
@@ -106,6 +107,7 @@ void vs_words_close(vs_words *w) {
     vs_map_close(&w->map);
     vs_map_close(&w->list);
     vs_buf_free(&w->key);
+    vs_buf_free(&w->marked);
     vs_free(w->vec);
     vs_free(w->path);
     vs_free(w);
@@ -155,6 +157,18 @@ vs_status vs_words_open_bytes(vs_err *err, const char *name, const void *bytes, 
 
 size_t vs_words_dim(const vs_words *w) { return w->dim; }
 size_t vs_words_rows_hint(const vs_words *w) { return w->rows; }
+size_t vs_words_line(const vs_words *w) { return w->line; }
+const char *vs_words_unit(const vs_words *w) { return unit(w); }
+size_t vs_words_mended(const vs_words *w, size_t *first) {
+    *first = w->mended_line;
+    return w->mended;
+}
+
+size_t vs_words_compose(vs_words *w, const char *key, size_t n, float *vec) {
+    return w->kind->compose ? w->kind->compose(w, key, n, vec) : 0;
+}
+bool vs_words_composes(const vs_words *w) { return w->kind->compose != NULL; }
+
 uint64_t vs_words_done(const vs_words *w) { return w->at; }
 uint64_t vs_words_total(const vs_words *w) { return w->kind == &vs__words_wordlist ? w->list.size : w->map.size; }
 
@@ -162,6 +176,7 @@ vs_status vs_words_next(vs_err *err, vs_words *w, const char **key, size_t *key_
     *key = NULL;
     *key_len = 0;
     *vec = w->vec;
+    if (w->ended) return VS_OK;
     vs_status s = w->kind->next(err, w, key, key_len);
     if (s == VS_OK && *key) s = vs__words_check(err, w, *key, *key_len);
     if (s != VS_OK) *key = NULL;

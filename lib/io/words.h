@@ -21,13 +21,24 @@ struct vs_words {
     size_t dim;
     float *vec; /* [dim] */
     vs_buf key; /* where it had to be mended */
+    bool ended;         /* nothing more is read */
+    size_t mended;      /* keys that were no UTF-8 so far */
+    size_t mended_line; /* the first of them */
+    struct {            /* fastText */
+        const unsigned char *matrix; /* f32 [rows + buckets, dim], not aligned */
+        size_t buckets, least, most; /* n-grams: how many numbers there are, how long in characters */
+    } ngram;
+    vs_buf marked; /* fastText: a word between its marks */
 };
 
 struct vs__words_kind {
     const char *name;
     bool (*probe)(const vs_words *w);
     vs_status (*open)(vs_err *err, vs_words *w);                              /* sets dim, rows, at */
-    vs_status (*next)(vs_err *err, vs_words *w, const char **key, size_t *n); /* fills vec; *key = NULL at the end */
+    /* Fills vec; *key = NULL at the end.  After a failure the next call goes on behind what was wrong, or, with w->ended, at
+     * the end. */
+    vs_status (*next)(vs_err *err, vs_words *w, const char **key, size_t *n);
+    size_t (*compose)(vs_words *w, const char *key, size_t n, float *vec); /* as vs_words_compose(); NULL: there is none */
 };
 
 #define WORDS(name, words) extern const vs__words_kind vs__words_##name;

@@ -40,11 +40,14 @@ void vs_space_free(vs_space *s) {
     vs_free(atomic_load(&s->inverse));
     vs__codes_free(atomic_load(&s->codes));
     vs__components_free(atomic_load(&s->components));
+    vs_buf_free(&s->notes);
     vs_free(s->name);
     vs_free(s->place);
     vs_free(s);
 }
 
+const char *vs_space_notes(const vs_space *s) { return s->notes.s ? s->notes.s : ""; }
+bool vs_space_composes(const vs_space *s) { return s->keys.compose != NULL; }
 const char *vs_space_name(const vs_space *s) { return s->name; }
 const char *vs_space_place(const vs_space *s) { return s->place; }
 size_t vs_space_dim(const vs_space *s) { return s->d; }
@@ -224,6 +227,10 @@ vs_status vs_space_lookup(vs_err *err, const vs_space *s, const char *key, size_
     if (found) {
         *n_rows = 1;
         return vs_space_row(err, s, rows[0], vec);
+    }
+    if (!exact_only && s->keys.compose && s->keys.compose(s->keys.self, key, n, vec, note)) {
+        *how = VS_MATCH_COMPOSED;
+        return note->failed ? vs_fail(err, VS_E_NOMEM, "no memory to look a key up") : VS_OK;
     }
     size_t count = exact_only ? 0 : parts(s, key, n, rows);
     if (!count) return vs__space_unknown(err, s, key, n);

@@ -21,6 +21,9 @@ typedef struct vs_keys {
     bool (*find)(void *self, const char *key, size_t n, size_t *row);
     /* pieces of a text that is no key, for tables of tokens: the first cap of their rows into rows, returns how many there are; NULL: split at blanks */
     size_t (*split)(void *self, const char *text, size_t n, size_t *rows, size_t cap);
+    /* vec [d] of a text that is no key, made of its parts by the rule of the space, and what it is made of appended to note;
+     * false: there are none; NULL: means of words alone */
+    bool (*compose)(void *self, const char *text, size_t n, float *vec, vs_buf *note);
     bool pieces; /* keys are a tokenizer's pieces: a word is tried with a leading blank first */
 } vs_keys;
 
@@ -37,10 +40,24 @@ typedef struct vs_space_desc {
 vs_status vs_space_new(vs_err *err, const vs_space_desc *desc, vs_space **out) VS_MUST_CHECK;
 void vs_space_free(vs_space *s);
 
-/* vs_space_default() - the embedded 20,000 GloVe words.  vs_space_from_words() - a word-vector file read into memory,
- * with progress; a bad row is an error naming its line, a duplicate key keeps its first row and is counted. */
+/* vs_space_default() - the embedded 20,000 GloVe words. */
 vs_status vs_space_default(vs_err *err, vs_space **out) VS_MUST_CHECK;
-vs_status vs_space_from_words(vs_err *err, const char *path, const char *name, const vs_progress *p, size_t *duplicates, vs_space **out) VS_MUST_CHECK;
+
+/* vs_space_from_words() - a word-vector file read into memory, with progress.  What is wrong in it is reported by line
+ * (vs_space_notes()) and kept or left out by these rules:
+ *   a key that was there before      left out: the first row of a name keeps it
+ *   a key that is no UTF-8           kept, each bad byte as U+FFFD
+ *   a number that is not finite, no number, too few or too many fields, no key     the row is left out
+ *   more or fewer rows than the file says     those that are there, as many as it says
+ * A file with as many wrong rows as right ones is none: the first of them is the error.  A model of fastText goes on
+ * composing words that are not in it.
+ * VS_OK | VS_E_UNKNOWN | VS_E_FORMAT | VS_E_NUMERIC | VS_E_SHAPE | VS_E_UNSUPPORTED | VS_E_NOMEM | VS_E_STOPPED. */
+vs_status vs_space_from_words(vs_err *err, const char *path, const char *name, const vs_progress *p, vs_space **out) VS_MUST_CHECK;
+
+/* vs_space_notes() - what there was to say when the space was read, a line each, static until it is freed; "" mostly. */
+const char *vs_space_notes(const vs_space *s);
+/* vs_space_composes() - whether texts that are no keys have vectors made of their parts (vs_keys.compose). */
+bool vs_space_composes(const vs_space *s);
 
 /* vs_space_write() - the first `rows` rows as a file of word vectors.  format: NULL: by the end of the file's name
  * (vs_words_format_of()); *mended: keys that were changed for it.  VS_OK | VS_E_USAGE (a name that says no format) | as
@@ -57,8 +74,8 @@ bool vs_space_find(const vs_space *s, const char *key, size_t n, size_t *row); /
 vs_status vs_space_row(vs_err *err, const vs_space *s, size_t row, float *out) VS_MUST_CHECK; /* [d] */
 const float *vs_space_data(const vs_space *s); /* [n, d] where the rows are contiguous f32, else NULL */
 
-/* How a key was found (DESIGN 1: exact; case-folded; with a leading blank in a table of pieces; mean of parts). */
-typedef enum vs_match { VS_MATCH_EXACT, VS_MATCH_FOLDED, VS_MATCH_BLANK, VS_MATCH_MEAN } vs_match;
+/* How a key was found (DESIGN 1: exact; case-folded; with a leading blank in a table of pieces; mean of parts; composed). */
+typedef enum vs_match { VS_MATCH_EXACT, VS_MATCH_FOLDED, VS_MATCH_BLANK, VS_MATCH_MEAN, VS_MATCH_COMPOSED } vs_match;
 
 /* vs_space_has() - whether a text is wholly a key (in a table of pieces: with a leading blank too). */
 bool vs_space_has(const vs_space *s, const char *key, size_t n);

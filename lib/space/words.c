@@ -14,6 +14,7 @@ struct vs__word_list {
     size_t n, cap, d;
     vs_dict index;
     vs_arena arena;
+    vs_words *file; /* where words that are not here are composed from; NULL: nowhere */
 };
 
 static const char *list_key(void *self, size_t row, size_t *len) {
@@ -30,6 +31,14 @@ static bool list_find(void *self, const char *key, size_t n, size_t *row) {
     return true;
 }
 
+/* A word's n-grams know nothing of blanks. */
+static bool list_compose(void *self, const char *text, size_t n, float *vec, vs_buf *note) {
+    const vs__word_list *w = self;
+    size_t grams = memchr(text, ' ', n) ? 0 : vs_words_compose(w->file, text, n, vec);
+    if (grams) vs_buf_printf(note, "%zu n-grams", grams);
+    return grams != 0;
+}
+
 static void list_release(void *self) { vs__word_list_free(self); }
 
 void vs__word_list_free(vs__word_list *w) {
@@ -39,6 +48,7 @@ void vs__word_list_free(vs__word_list *w) {
     vs_free(w->len);
     vs_dict_free(&w->index);
     vs_arena_free(&w->arena);
+    vs_words_close(w->file);
     vs_free(w);
 }
 
@@ -89,7 +99,7 @@ vs_status vs__word_list_add(vs_err *err, vs__word_list *w, const char *key, size
 
 vs_status vs__word_list_space(vs_err *err, vs__word_list *w, const char *name, vs_space **out) {
     vs_space_desc desc = {.name = name, .place = "words", .release = list_release, .owner = w};
-    desc.keys = (vs_keys){.self = w, .key = list_key, .find = list_find};
+    desc.keys = (vs_keys){.self = w, .key = list_key, .find = list_find, .compose = w->file ? list_compose : NULL};
     vs_status s = vs_tensor_over(err, w->vec, VS_F32, 2, (size_t[]){w->n, w->d}, &desc.rows, NULL);
     if (s == VS_OK) s = vs_space_new(err, &desc, out);
     if (s != VS_OK) vs__word_list_free(w);
@@ -118,8 +128,41 @@ vs_status vs_space_default(vs_err *err, vs_space **out) {
     return s;
 }
 
-static vs_status read_rows(vs_err *err, vs_words *file, const char *path, const vs_progress *p, size_t *duplicates,
-                           vs__word_list *w) {
+/* ---- from a file ---- */
+
+/* What was wrong in it: the first lines of each kind in words, how many there are in all. */
+typedef struct report {
+    vs_buf said;
+    size_t skipped, twice;
+    vs_err first;
+} report;
+enum { SAID = 5 };
+
+static bool is_row_wrong(vs_status s) { return s == VS_E_FORMAT || s == VS_E_NUMERIC; }
+
+static void say_skipped(report *r, const char *path, const vs_err *e) {
+    size_t n = strlen(path);
+    const char *msg = !strncmp(e->msg, path, n) && e->msg[n] == ':' ? e->msg + n + 2 : e->msg;
+    if (!r->skipped++) r->first = *e;
+    if (r->skipped <= SAID) vs_buf_printf(&r->said, "%s: left out\n", msg);
+}
+
+static void say_twice(report *r, const vs_words *file, const char *key, size_t n) {
+    if (r->twice++ < SAID)
+        vs_buf_printf(&r->said, "%s %zu: %.*s was there before: left out\n", vs_words_unit(file), vs_words_line(file),
+                      (int)(n < 80 ? n : 80), key);
+}
+
+static void say_all(report *r, const vs_words *file) {
+    size_t first, mended = vs_words_mended(file, &first);
+    if (mended)
+        vs_buf_printf(&r->said, "%zu keys are no UTF-8, the first in %s %zu: kept, with \xEF\xBF\xBD for what is not\n", mended,
+                      vs_words_unit(file), first);
+    if (r->skipped > SAID) vs_buf_printf(&r->said, "%zu wrong rows in all were left out\n", r->skipped);
+    if (r->twice > SAID) vs_buf_printf(&r->said, "%zu rows in all of a key that was there before were left out\n", r->twice);
+}
+
+static vs_status read_rows(vs_err *err, vs_words *file, const char *path, const vs_progress *p, report *r, vs__word_list *w) {
     enum { POLL = 4096 }; /* rows between two looks at the clock of others */
     for (size_t i = 0;; i++) {
         const char *key;
@@ -129,28 +172,47 @@ static vs_status read_rows(vs_err *err, vs_words *file, const char *path, const 
         if (i % POLL == 0) {
             vs_tick(p, path, vs_words_done(file), vs_words_total(file));
             if (vs_interrupted()) return vs_fail(err, VS_E_STOPPED, "%s: interrupted after %zu rows", path, i);
+            if (r->skipped > w->n) break;
         }
-        VS_TRY(vs_words_next(err, file, &key, &len, &vec));
+        vs_err wrong = {0};
+        vs_status s = vs_words_next(&wrong, file, &key, &len, &vec);
+        if (is_row_wrong(s)) {
+            say_skipped(r, path, &wrong);
+            continue;
+        }
+        if (s != VS_OK) return vs_fail(err, s, "%s", wrong.msg);
         if (!key) break;
         VS_TRY(vs__word_list_add(err, w, key, len, vec, &added));
-        *duplicates += !added;
+        if (!added) say_twice(r, file, key, len);
     }
     vs_tick(p, path, vs_words_total(file), vs_words_total(file));
+    if (r->skipped && r->skipped >= w->n) return vs_fail(err, r->first.code, "%s", r->first.msg);
+    say_all(r, file);
+    if (r->said.failed) return vs_fail(err, VS_E_NOMEM, "%s: no memory for what is to be said of it", path);
     return w->n ? VS_OK : vs_fail(err, VS_E_FORMAT, "%s: no vectors in it", path);
 }
 
-vs_status vs_space_from_words(vs_err *err, const char *path, const char *name, const vs_progress *p, size_t *duplicates,
-                              vs_space **out) {
+vs_status vs_space_from_words(vs_err *err, const char *path, const char *name, const vs_progress *p, vs_space **out) {
     *out = NULL;
-    size_t twice = 0;
+    report r = {0};
     vs_words *file;
     VS_TRY(vs_words_open(err, path, &file));
     vs__word_list *w = NULL;
     vs_status s = vs__word_list_new(err, vs_words_rows_hint(file), vs_words_dim(file), &w);
-    if (s == VS_OK) s = read_rows(err, file, path, p, &twice, w);
-    vs_words_close(file);
-    if (duplicates) *duplicates = twice;
-    if (s == VS_OK) return vs__word_list_space(err, w, name, out);
-    vs__word_list_free(w);
+    if (s == VS_OK) s = read_rows(err, file, path, p, &r, w);
+    if (s == VS_OK && vs_words_composes(file))
+        w->file = file; /* and goes with the list */
+    else
+        vs_words_close(file);
+    if (s == VS_OK) {
+        s = vs__word_list_space(err, w, name, out);
+        if (s == VS_OK) {
+            (*out)->notes = r.said;
+            return s;
+        }
+    } else {
+        vs__word_list_free(w);
+    }
+    vs_buf_free(&r.said);
     return s;
 }

@@ -258,23 +258,47 @@ static void from_a_file(void **state) {
     (void)state;
     vs_space *s;
     vs_err err = {0};
-    size_t twice;
     char *path = temporary("the 1 2 3\ncat 4 5 6\nthe 7 8 9\nsat 0 0 1\n");
-    assert_int_equal(vs_space_from_words(&err, path, "small", NULL, &twice, &s), VS_OK);
+    assert_int_equal(vs_space_from_words(&err, path, "small", NULL, &s), VS_OK);
     assert_int_equal(vs_space_rows(s), 3);
     assert_int_equal(vs_space_dim(s), 3);
-    assert_int_equal(twice, 1);
+    assert_string_equal(vs_space_notes(s), "line 3: the was there before: left out\n");
     assert_true(vs_space_data(s)[0] == 1 && vs_space_data(s)[6] == 0);
     vs_space_free(s);
     vs_interrupt();
-    assert_int_equal(vs_space_from_words(&err, path, "small", NULL, NULL, &s), VS_E_STOPPED);
+    assert_int_equal(vs_space_from_words(&err, path, "small", NULL, &s), VS_E_STOPPED);
     vs_interrupt_clear();
     remove(path);
     path = temporary("the 1 2 3\ncat 4 five 6\n");
-    assert_int_equal(vs_space_from_words(&err, path, "small", NULL, NULL, &s), VS_E_FORMAT);
+    assert_int_equal(vs_space_from_words(&err, path, "small", NULL, &s), VS_E_FORMAT);
     assert_non_null(strstr(err.msg, "2"));
     remove(path);
-    assert_int_equal(vs_space_from_words(&err, "/nowhere/x.txt", "small", NULL, NULL, &s), VS_E_UNKNOWN);
+    path = temporary("a 1 2\nb 1\nc x 2\nd nan 2\ne\xFF 1 2\nf 3 4\ng 5 6\nh 7 8\ni 1 2 3\n");
+    assert_int_equal(vs_space_from_words(&err, path, "small", NULL, &s), VS_OK);
+    assert_int_equal(vs_space_rows(s), 6);
+    assert_string_equal(vs_space_notes(s), "line 2 (b 1): want a word and 2 numbers, the line has 2 fields: left out\n"
+                                           "line 3 (c): x is not a number: left out\n"
+                                           "line 4 (d): value 0 is nan; want finite numbers: left out\n"
+                                           "1 keys are no UTF-8, the first in line 5: kept, with \xEF\xBF\xBD for what is not\n");
+    vs_space_free(s);
+    remove(path);
+    path = temporary("king 1 2 3\nqueen 4 5\nman 7 8 9\n"); /* ragged */
+    assert_int_equal(vs_space_from_words(&err, path, "small", NULL, &s), VS_OK);
+    assert_int_equal(vs_space_dim(s), 3);
+    assert_string_equal(vs_space_notes(s), "line 2 (queen 4 5): want a word and 3 numbers, the line has 3 fields: left out\n");
+    vs_space_free(s);
+    remove(path);
+    path = temporary("king 1 2 3\nqueen 4 5\n"); /* too ragged to say */
+    assert_int_equal(vs_space_from_words(&err, path, "small", NULL, &s), VS_E_FORMAT);
+    assert_non_null(strstr(err.msg, "line 2"));
+    remove(path);
+    path = temporary("5 1\na 1\nb 2\nc 333333333\n"); /* other rows than it says */
+    assert_int_equal(vs_space_from_words(&err, path, "small", NULL, &s), VS_OK);
+    assert_int_equal(vs_space_rows(s), 3);
+    assert_non_null(strstr(vs_space_notes(s), "the file ends after 3 of 5 rows"));
+    vs_space_free(s);
+    remove(path);
+    assert_int_equal(vs_space_from_words(&err, "/nowhere/x.txt", "small", NULL, &s), VS_E_UNKNOWN);
 }
 
 static void short_of_memory(void **state) {

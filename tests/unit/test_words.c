@@ -287,6 +287,91 @@ static void word2vec_binary(void **state) {
     refuses_words(b.p, b.n, VS_E_FORMAT, "4000000000 rows of 3 numbers|17 bytes follow");
 }
 
+/* ---- fastText ---- */
+
+typedef struct made {
+    uint32_t version, buckets, least, most, words, labels, pruned;
+    bool quantised, old;
+    const char *entry[4];
+} made;
+
+/* A model of one number a row: row r is r + 1. */
+static void put_model(bytes *b, const made *m) {
+    *b = (bytes){.n = 0};
+    if (!m->old) put_u32(b, 793712314), put_u32(b, m->version);
+    const uint32_t arg[12] = {1, 5, 5, 1, 5, 1, 2, 2, m->buckets, m->least, m->most, 100};
+    for (size_t i = 0; i < 12; i++) put_u32(b, arg[i]);
+    put(b, &(double){1e-4}, 8);
+    put_u32(b, m->words + m->labels), put_u32(b, m->words), put_u32(b, m->labels);
+    put_u64(b, 100);
+    if (!m->old) put_u64(b, m->pruned);
+    for (size_t i = 0; i < m->words + m->labels; i++) {
+        put(b, m->entry[i], strlen(m->entry[i]) + 1);
+        put_u64(b, 7), put_number(b, i >= m->words, 1);
+    }
+    if (!m->old) put_number(b, m->quantised, 1);
+    put_u64(b, m->words + m->buckets), put_u64(b, 1);
+    for (uint32_t r = 0; r < m->words + m->buckets; r++) put_f32(b, (float)(r + 1));
+}
+
+static float composed(const bytes *b, const char *key, size_t *grams) {
+    unsigned char *copy = exactly(b->p, b->n);
+    vs_words *w;
+    float v = -1;
+    assert_int_equal(vs_words_open_bytes(NULL, "a.bin", copy, b->n, &w), VS_OK);
+    assert_true(vs_words_composes(w));
+    *grams = vs_words_compose(w, key, strlen(key), &v);
+    vs_words_close(w);
+    vs_free(copy);
+    return v;
+}
+
+/* Which n-grams there are and their numbers: gensim's ft_ngram_hashes(), noted at each. */
+static void fasttext_models(void **state) {
+    (void)state;
+    bytes b;
+    size_t grams;
+    made m = {.version = 12, .buckets = 11, .least = 2, .most = 3, .words = 3, .entry = {"</s>", "ab", "é", "__label__x"}};
+    put_model(&b, &m);
+    /* ("ab", 2, 3, 11): 6 10 0 3 2   ("é", 2, 3, 11): 9 9 6; row 3 + h is 4 + h */
+    static const want three[] = {{"</s>", {1}}, {"ab", {43.0f / 6}}, {"é", {39.0f / 4}}};
+    reads(b.p, b.n, 1, 3, three, 3);
+    float v = composed(&b, "ночь", &grams); /* ("ночь", 2, 3, 11): 4 0 8 6 9 4 8 3 5 */
+    assert_true(grams == 9 && v == 83.0f / 9);
+    for (size_t n = 4; n < b.n; n++) refuses_words(b.p, n, VS_E_FORMAT, "");
+    made labels = m, old = m, none = m, single = m;
+    labels.labels = 1;
+    put_model(&b, &labels);
+    reads(b.p, b.n, 1, 3, three, 3);
+    old.old = true;
+    put_model(&b, &old);
+    reads(b.p, b.n, 1, 3, three, 3);
+    none.most = 0;
+    put_model(&b, &none);
+    (void)composed(&b, "ab", &grams);
+    assert_int_equal(grams, 0);
+    single.least = 1, single.most = 2, single.buckets = 7;
+    put_model(&b, &single);
+    v = composed(&b, "x", &grams); /* ("x", 1, 2, 7): 1 4 2: neither "<" nor ">" alone */
+    assert_true(grams == 3 && v == 19.0f / 3);
+    made bad = m;
+    bad.version = 13;
+    put_model(&b, &bad);
+    refuses_words(b.p, b.n, VS_E_UNSUPPORTED, "version 13");
+    bad = m, bad.quantised = true;
+    put_model(&b, &bad);
+    refuses_words(b.p, b.n, VS_E_UNSUPPORTED, "quantised");
+    bad = m, bad.most = 200;
+    put_model(&b, &bad);
+    refuses_words(b.p, b.n, VS_E_FORMAT, "2 to 200 characters");
+    bad = m, bad.pruned = 1;
+    put_model(&b, &bad);
+    refuses_words(b.p, b.n, VS_E_UNSUPPORTED, "pruned");
+    bad = m, bad.words = 2, bad.labels = 2, bad.entry[1] = "";
+    put_model(&b, &bad);
+    refuses_words(b.p, b.n, VS_E_FORMAT, "row 2 has no word");
+}
+
 /* ---- an array with its list ---- */
 
 static void put_npy(bytes *b, const char *dict) {
@@ -509,7 +594,7 @@ int main(void) {
         cmocka_unit_test(the_locale_does_not_matter),
         cmocka_unit_test(text_of_every_kind),
         cmocka_unit_test(text_refused),
-        cmocka_unit_test(word2vec_binary),
+        cmocka_unit_test(word2vec_binary), cmocka_unit_test(fasttext_models),
         cmocka_unit_test(array_with_list),
         cmocka_unit_test(out_of_memory),
         cmocka_unit_test(what_is_written_reads_back),
