@@ -107,6 +107,7 @@ size_t vs_words_rows_hint(const vs_words *w); /* 0: unknown */
 vs_status vs_words_next(vs_err *err, vs_words *w, const char **key, size_t *key_len, const float **vec) VS_MUST_CHECK;
 /* The line (of a text) or row (otherwise) last read, from 1, and which of the two it is; how many keys so far were no UTF-8,
  * their bad bytes now U+FFFD, and the line of the first. */
+bool vs_words_ended(const vs_words *w); /* whether the last failure was one that nothing follows */
 size_t vs_words_line(const vs_words *w);
 const char *vs_words_unit(const vs_words *w);
 size_t vs_words_mended(const vs_words *w, size_t *first);

@@ -157,6 +157,7 @@ vs_status vs_words_open_bytes(vs_err *err, const char *name, const void *bytes, 
 
 size_t vs_words_dim(const vs_words *w) { return w->dim; }
 size_t vs_words_rows_hint(const vs_words *w) { return w->rows; }
+bool vs_words_ended(const vs_words *w) { return w->ended; }
 size_t vs_words_line(const vs_words *w) { return w->line; }
 const char *vs_words_unit(const vs_words *w) { return unit(w); }
 size_t vs_words_mended(const vs_words *w, size_t *first) {

@@ -140,11 +140,11 @@ enum { SAID = 5 };
 
 static bool is_row_wrong(vs_status s) { return s == VS_E_FORMAT || s == VS_E_NUMERIC; }
 
-static void say_skipped(report *r, const char *path, const vs_err *e) {
+static void say_skipped(report *r, const char *path, bool ended, const vs_err *e) {
     size_t n = strlen(path);
     const char *msg = !strncmp(e->msg, path, n) && e->msg[n] == ':' ? e->msg + n + 2 : e->msg;
     if (!r->skipped++) r->first = *e;
-    if (r->skipped <= SAID) vs_buf_printf(&r->said, "%s: left out\n", msg);
+    if (r->skipped <= SAID) vs_buf_printf(&r->said, "%s: %s\n", msg, ended ? "what stands before is kept" : "left out");
 }
 
 static void say_twice(report *r, const vs_words *file, const char *key, size_t n) {
@@ -177,7 +177,7 @@ static vs_status read_rows(vs_err *err, vs_words *file, const char *path, const 
         vs_err wrong = {0};
         vs_status s = vs_words_next(&wrong, file, &key, &len, &vec);
         if (is_row_wrong(s)) {
-            say_skipped(r, path, &wrong);
+            say_skipped(r, path, vs_words_ended(file), &wrong);
             continue;
         }
         if (s != VS_OK) return vs_fail(err, s, "%s", wrong.msg);
