@@ -185,4 +185,34 @@ vs_status vs_session_divergences(vs_err *err, vs_session *s, double *kl, double 
 vs_status vs_position_find(vs_err *err, const vs_model *m, int stack, const char *text, const vs_tokens *tokens,
                            const char *pos, size_t n, size_t *from, size_t *to) VS_MUST_CHECK;
 
+/* ---- a model's layers as spaces of words ---- */
+/* Which: the streams entering blocks from..to of a model (L: after the last), of two stacks the one that reads texts. */
+typedef struct vs_layers {
+    vs_model *model;
+    const char *name; /* it goes by; borrowed */
+    size_t from, to;
+} vs_layers;
+
+/* vs_session_layers() - what "MODEL@12", "@12" (of the current model), "MODEL" and "@" (all layers) name.  *names is false,
+ * and the rest not set, where `what` has no @ and is no open model.
+ * VS_OK | VS_E_UNKNOWN (no such model) | VS_E_STATE (none is open) | VS_E_RANGE (no such layer: how many there are). */
+vs_status vs_session_layers(vs_err *err, vs_session *s, const char *what, bool *names, vs_layers *out) VS_MUST_CHECK;
+
+/* vs_session_layer_spaces() - a space a layer over the words of a list, and over nothing else: each is read by the model by
+ * itself or in a frame, and its row is what "frame"@12[word] means: the stream at its last piece in a causal model, else the
+ * mean of its pieces.  They are named MODEL@LAYER, their place is "resid LAYER".
+ *   frame: a text with one %s; NULL: the word alone   centre: take the mean of all rows away from each, as layers lie far from 0
+ *   out [to - from + 1]: the caller's, vs_space_free() each
+ * Under the edits in force each word is a pass of its own; else they are packed, some at a time.  The same bits either way.
+ * VS_OK | VS_E_USAGE (a frame without one %s; no words) | VS_E_FORMAT (a word that is not UTF-8, or of no token) | errors of
+ * vs_run(); VS_E_NOMEM, VS_E_STOPPED.  O(n) passes; n (to - from + 1) d numbers. */
+typedef struct vs_layer_words {
+    const char *const *word;
+    size_t n;
+    const char *frame;
+    bool centre;
+} vs_layer_words;
+vs_status vs_session_layer_spaces(vs_err *err, vs_session *s, const vs_layers *at, const vs_layer_words *words,
+                                  const vs_progress *p, vs_space **out) VS_MUST_CHECK;
+
 #endif

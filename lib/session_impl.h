@@ -97,4 +97,7 @@ vs_status vs__answers_in(vs_err *err, vs_session *s, const vs_value *v, const ch
  * last); false when it does not. */
 bool vs__word_in(const char *text, const char *word, size_t n, int nth, size_t *begin, size_t *end);
 
+/* vs__tokens_over() - the tokens that overlap bytes begin..end of their text; false where none does. */
+bool vs__tokens_over(const vs_tokens *t, size_t begin, size_t end, size_t *from, size_t *to);
+
 #endif

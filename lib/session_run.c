@@ -57,8 +57,7 @@ static bool all_digits(const char *s, size_t n) {
     return true;
 }
 
-/* The tokens that overlap bytes begin..end of the text. */
-static bool tokens_over(const vs_tokens *t, size_t begin, size_t end, size_t *from, size_t *to) {
+bool vs__tokens_over(const vs_tokens *t, size_t begin, size_t end, size_t *from, size_t *to) {
     bool any = false;
     for (size_t i = 0; i < t->n; i++) {
         if (t->special[i] || (t->text && t->text[i]) || t->end[i] <= begin || t->begin[i] >= end) continue;
@@ -106,7 +105,7 @@ vs_status vs_position_find(vs_err *err, const vs_model *m, int stack, const char
     bool found = vs__word_in(text, pos, n, nth, &begin, &end);
     if (!found && nth && vs__word_in(text, pos, n, 1, &begin, &end))
         return vs_fail(err, VS_E_UNKNOWN, "[%.*s#%d]: \"%.200s\" has that word less often", (int)n, pos, nth, text);
-    if (!found || !tokens_over(t, begin, end, from, to))
+    if (!found || !vs__tokens_over(t, begin, end, from, to))
         return vs_fail(err, VS_E_UNKNOWN, "[%.*s] is no word of \"%.200s\"", (int)n, pos, text);
     if (vs_model_info_of(m)->stack[stack].causal) *from = *to; /* only its last piece has seen the whole word */
     return VS_OK;

@@ -40,7 +40,9 @@ enum { METHODS = sizeof method_names / sizeof *method_names, RULES_COUNT = 0
 const char *vs_analogy_method_name(vs_analogy_method m) { return method_names[m]; }
 const char *vs_analogy_rules_name(vs_analogy_rules r) { return vs__rules_of(r)->name; }
 const char *vs_analogy_rules_say(vs_analogy_rules r) { return vs__rules_of(r)->says; }
-vs_analogy_rules vs_analogy_rules_for(const vs_space *s) { return s->keys.pieces ? VS_RULES_VECSCOPE : VS_RULES_GENSIM; }
+vs_analogy_rules vs_analogy_rules_for(const vs_space *s) {
+    return strcmp(s->place, "words") == 0 ? VS_RULES_GENSIM : VS_RULES_VECSCOPE;
+}
 
 vs_status vs_analogy_method_find(vs_err *err, const char *name, vs_analogy_method *out) {
     for (int i = 0; i < METHODS; i++)

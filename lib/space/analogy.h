@@ -40,7 +40,8 @@ typedef struct vs_analogy_options {
 /* Names, for options and reports: "3cosadd", "gensim".  VS_OK | VS_E_UNKNOWN (names them all).
  * vs_analogy_rules_choices - their names, a | before each.
  * vs_analogy_rules_say() - what the rules are, for a reader of scores.
- * vs_analogy_rules_for() - those that fit a space where none are asked for: gensim's for words, our own for a model's pieces. */
+ * vs_analogy_rules_for() - those that fit a space where none are asked for: gensim's for word vectors, our own
+ * for a model's pieces and layers. */
 const char *vs_analogy_method_name(vs_analogy_method m);
 const char *vs_analogy_rules_name(vs_analogy_rules r);
 extern const char vs_analogy_rules_choices[];

@@ -32,7 +32,7 @@ static void ask_span(void *arg, size_t begin, size_t end, int worker) {
     for (size_t r = begin; r < end; r++) {
         if (isnan(k->inverse[r])) {
             vs_widen(k->s->rows.dtype, vs_tensor_row(&k->s->rows, r), x, d);
-            if (!isfinite(vs_sum(x, d))) continue; /* a row that is not finite is no answer */
+            if (!isfinite((double)vs_sum(x, d))) continue; /* a row that is not finite is no answer */
         }
         vs__unit_row(k->s, k->inverse, r, x);
         float of_class = m == VS_ANALOGY_LRCOS ? vs_dot(w, x, d) : 0;
@@ -40,7 +40,7 @@ static void ask_span(void *arg, size_t begin, size_t end, int worker) {
         float shared = m == VS_ANALOGY_LRCOS ? of_class : vs__analogy_x(m, vs_dot(a, x, d), vs_dot(b, x, d));
         float score = vs__analogy_score(m, shared, vs_dot(c, x, d), k->shift) * k->over;
         vs__best *best = &k->best[worker];
-        if (score >= vs__best_floor(best) && !is_skipped(k->q, r)) vs__best_keep(best, (vs__hit){score, r});
+        if ((double)score >= vs__best_floor(best) && !is_skipped(k->q, r)) vs__best_keep(best, (vs__hit){.score = (double)score, .row = r});
     }
 }
 
@@ -127,7 +127,7 @@ vs_status vs_analogy_ask(vs_err *err, vs_space *s, const vs_analogy_question *q,
     if (st == VS_OK && k) st = search(err, &a, k, hit, workers, found);
     for (size_t i = 0; i < *found && st == VS_OK; i++) {
         idx[i] = hit[i].row;
-        score[i] = hit[i].score;
+        score[i] = (float)hit[i].score;
     }
     vs_free(a.unit);
     vs_free(a.row);

@@ -65,6 +65,11 @@ bool vs_space_composes(const vs_space *s);
 vs_status vs_space_write(vs_err *err, const vs_space *s, const char *path, const char *format, size_t rows,
                          const vs_progress *p, size_t *mended) VS_MUST_CHECK;
 
+/* vs_space_of_words() - copies of rows vec [n,d] under copies of their keys; a key that is there already keeps its first row.
+ * VS_OK | VS_E_SHAPE (d = 0) | VS_E_NOMEM. */
+vs_status vs_space_of_words(vs_err *err, const char *name, const char *place, const char *const *key, size_t n,
+                            const float *vec, size_t d, vs_space **out) VS_MUST_CHECK;
+
 const char *vs_space_name(const vs_space *s);
 const char *vs_space_place(const vs_space *s);
 size_t vs_space_dim(const vs_space *s);

@@ -106,6 +106,29 @@ vs_status vs__word_list_space(vs_err *err, vs__word_list *w, const char *name, v
     return s;
 }
 
+vs_status vs_space_of_words(vs_err *err, const char *name, const char *place, const char *const *key, size_t n,
+                            const float *vec, size_t d, vs_space **out) {
+    *out = NULL;
+    vs__word_list *w;
+    bool added;
+    char *where = vs_strdup(place);
+    if (!where) return vs_fail(err, VS_E_NOMEM, "space %s: no memory", name);
+    vs_status s = vs__word_list_new(err, n, d, &w);
+    for (size_t i = 0; i < n && s == VS_OK; i++) s = vs__word_list_add(err, w, key[i], strlen(key[i]), vec + i * d, &added);
+    if (s == VS_OK) {
+        s = vs__word_list_space(err, w, name, out);
+    } else {
+        vs__word_list_free(w);
+    }
+    if (s == VS_OK) {
+        vs_free((*out)->place);
+        (*out)->place = where;
+    } else {
+        vs_free(where);
+    }
+    return s;
+}
+
 vs_status vs_space_default(vs_err *err, vs_space **out) {
     *out = NULL;
     vs_packed p;
