@@ -24,6 +24,7 @@ endif
 BASE_CFLAGS := -std=c11 $(OPT.$(CFG)) $(WARN) -ffp-contract=off -fno-math-errno -fPIC -pthread -Ibuild/gen -D_POSIX_C_SOURCE=200809L
 FOREIGN := -pthread -lsqlite3 -lgsl -lopenblas -lpcre2-8 -lutf8proc -ljansson -lm
 LIBS := $(OPT.$(CFG)) $(FOREIGN)
+APP_LIBS := -lreadline -lcairo # of the program alone: the library draws nothing
 
 .DEFAULT_GOAL := all
 ARCH := $(shell uname -m)
@@ -108,17 +109,17 @@ $(EXTENSION): $(B)/extension/functions.o $(B)/extension/ext/extension.o $(LIB)
 
 $(B)/vecscope: $(B)/repl/main.o $(APP) $(LIB)
 	$(call say,LINK)
-	$(Q)$(CC) $^ $(LDFLAGS) -lreadline $(LIBS) -o $@
+	$(Q)$(CC) $^ $(LDFLAGS) $(APP_LIBS) $(LIBS) -o $@
 
 $(B)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/walk.c tests/fuzz/replay.c $(LIB) $(APP)
 	@mkdir -p $(@D)
 	$(call say,FUZZ)
-	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -Ilib $< tests/fuzz/walk.c $(FUZZ_DRIVER) $(APP) $(LIB) $(LDFLAGS) -lreadline $(LIBS) -o $@
+	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -Ilib $< tests/fuzz/walk.c $(FUZZ_DRIVER) $(APP) $(LIB) $(LDFLAGS) $(APP_LIBS) $(LIBS) -o $@
 
 $(B)/tests/%: tests/%.c $(LIB) $(APP)
 	@mkdir -p $(@D)
 	$(call say,TEST)
-	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -Ilib $< $(APP) $(LIB) $(LDFLAGS) -lcmocka -lreadline $(LIBS) -o $@
+	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -Ilib $< $(APP) $(LIB) $(LDFLAGS) -lcmocka $(APP_LIBS) $(LIBS) -o $@
 
 deps: ## install the Debian packages that are missing (apt-get, through sudo when not root)
 	@bash .ci/deps.sh build fetch

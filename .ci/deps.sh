@@ -16,6 +16,7 @@ build | libreadline-dev      | the prompt                                       
 build | libpcre2-dev         | the patterns that split text before tokenising       |
 build | libutf8proc-dev      | Unicode: normal forms, character widths              |
 build | libjansson-dev       | JSON                                                 |
+build | libcairo2-dev        | pictures (PNG)                                       |
 test  | libcmocka-dev        | unit tests                                           |
 test  | pkgconf              | the installed library is found by it                  | pkg-config --version
 test  | git                  | lint looks at the files under version control        | git --version

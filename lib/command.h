@@ -61,6 +61,27 @@ void vs_out_end(vs_out *o);
 void vs_out_matrix(vs_out *o, const char *name, const float *v, size_t rows, size_t cols, const char *const *row_labels,
                    const char *const *col_labels, double lo, double hi);
 
+/* Points of a plane, each in one of some groups (which have colours of their own), with words beside those where there is
+ * room for them: of two the earlier. */
+typedef struct vs_point {
+    double x, y;
+    const char *label; /* NULL: none */
+    size_t group;      /* below n_groups, or 0 */
+} vs_point;
+typedef struct vs_scatter {
+    const char *title, *x_axis, *y_axis; /* "…": what they show; NULL: nothing to say */
+    bool scaled;                         /* a unit of x is one of y, and their numbers mean something */
+    const vs_point *point;
+    size_t n;
+    const char *const *group; /* [n_groups] what to call them; 0: no groups */
+    size_t n_groups;
+} vs_scatter;
+/* vs_out_scatter() - drawn in characters for a person; nothing in JSON or CSV, for which a table tells the same.
+ * vs_out_picture() - drawn into a file, at once: SVG or PNG by the end of its name.  VS_OK | VS_E_USAGE (another ending) | VS_E_IO |
+ * VS_E_NOMEM | VS_E_UNSUPPORTED (a program that draws no pictures). */
+void vs_out_scatter(vs_out *o, const vs_scatter *s);
+vs_status vs_out_picture(vs_err *err, vs_out *o, const char *path, const vs_scatter *s) VS_MUST_CHECK;
+
 /* For a person only (nothing in JSON or CSV): a line of prose; a heading. */
 void vs_out_note(vs_out *o, const char *fmt, ...) VS_PRINTF(2, 3);
 void vs_out_heading(vs_out *o, const char *fmt, ...) VS_PRINTF(2, 3);

@@ -70,6 +70,7 @@ typedef enum vs_item_kind {
     VS_ITEM_FIELD,
     VS_ITEM_TABLE,
     VS_ITEM_MATRIX,
+    VS_ITEM_SCATTER,
     VS_ITEM_NOTE,
     VS_ITEM_HEADING,
     VS_ITEM_RAW
@@ -98,6 +99,7 @@ typedef struct vs_item {
     size_t rows, n_values_cols;
     const char **row_labels, **col_labels;
     double lo, hi;
+    vs_scatter scatter;
     /* text of notes, headings, raw */
     const char *text;
     size_t text_len;
@@ -109,6 +111,7 @@ typedef struct vs_sink {
     int width;
     void (*show)(void *self, const vs_out *o);
     void (*stream)(void *self, const char *s, size_t n);
+    vs_status (*paint)(vs_err *err, const char *path, const vs_scatter *s); /* NULL: no pictures */
     vs_progress progress;
     void *self;
 } vs_sink;

@@ -156,6 +156,32 @@ void vs_out_matrix(vs_out *o, const char *name, const float *v, size_t rows, siz
     it->hi = hi;
 }
 
+void vs_out_scatter(vs_out *o, const vs_scatter *s) {
+    if (o->sink.data) return;
+    vs_item *it = add(o, VS_ITEM_SCATTER, NULL, VS_COL_TTY_ONLY);
+    vs_point *point = vs_arena_alloc(&o->arena, s->n, sizeof *point);
+    if (!it || !point) {
+        o->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < s->n; i++) {
+        point[i] = s->point[i];
+        if (point[i].label) point[i].label = keep(o, point[i].label, strlen(point[i].label));
+    }
+    it->scatter = *s;
+    it->scatter.point = point;
+    const char **words[] = {&it->scatter.title, &it->scatter.x_axis, &it->scatter.y_axis};
+    for (size_t i = 0; i < 3; i++)
+        if (*words[i]) *words[i] = keep(o, *words[i], strlen(*words[i]));
+    it->scatter.group = keep_labels(o, s->n_groups ? s->group : NULL, s->n_groups);
+    if (!it->scatter.group) it->scatter.n_groups = 0;
+}
+
+vs_status vs_out_picture(vs_err *err, vs_out *o, const char *path, const vs_scatter *s) {
+    if (!o->sink.paint) return vs_fail(err, VS_E_UNSUPPORTED, "%s: this program draws no pictures", path);
+    return o->sink.paint(err, path, s);
+}
+
 static void text_item(vs_out *o, vs_item_kind kind, const char *s, size_t n) {
     vs_item *it = add(o, kind, NULL, VS_COL_TTY_ONLY);
     if (!it) return;

@@ -15,8 +15,7 @@ static void pad(vs_buf *b, int n) {
     while (n-- > 0) vs_buf_putc(b, ' ');
 }
 
-/* The character of s[n] at byte i with the marks upon it: the byte behind them. */
-static size_t cluster_end(const char *s, size_t n, size_t i) {
+size_t vs_cluster_end(const char *s, size_t n, size_t i) {
     vs_utf8_next(s, n, &i, NULL);
     for (size_t next = i; i < n; i = next) {
         vs_utf8_next(s, n, &next, NULL);
@@ -27,15 +26,15 @@ static size_t cluster_end(const char *s, size_t n, size_t i) {
 
 static int clusters(const char *s) {
     int k = 0;
-    for (size_t i = 0, n = strlen(s); i < n; i = cluster_end(s, n, i)) k++;
+    for (size_t i = 0, n = strlen(s); i < n; i = vs_cluster_end(s, n, i)) k++;
     return k;
 }
 
 /* Cluster `at` of s (NULL beyond its end): its bytes and how many. */
 static const char *cluster(const char *s, int at, size_t *len) {
     size_t n = strlen(s), i = 0;
-    while (at-- > 0 && i < n) i = cluster_end(s, n, i);
-    *len = i < n ? cluster_end(s, n, i) - i : 0;
+    while (at-- > 0 && i < n) i = vs_cluster_end(s, n, i);
+    *len = i < n ? vs_cluster_end(s, n, i) - i : 0;
     return i < n ? s + i : NULL;
 }
 

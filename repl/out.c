@@ -134,7 +134,7 @@ void vs_out_mode(vs_out *o, vs_mode mode) {
 }
 
 void vs_out_open(vs_out *o, vs_mode mode) {
-    *o = (vs_out){.sink = {.show = show, .stream = stream}};
+    *o = (vs_out){.sink = {.show = show, .stream = stream, .paint = vs_paint}};
     vs_out_resize(o);
     if (isatty(STDERR_FILENO)) o->sink.progress.tick = tick;
     vs_out_mode(o, mode);

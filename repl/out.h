@@ -28,6 +28,9 @@ void vs_out_line(bool begun);
 /* vs_columns() - terminal columns of s[n] (wide characters count two, combining ones none). */
 int vs_columns(const char *s, size_t n);
 
+/* vs_cluster_end() - the character of s[n] at byte i with the marks upon it: the byte behind them. */
+size_t vs_cluster_end(const char *s, size_t n, size_t i);
+
 /* vs_put_visible() - a text as a person can see it, appended to b: controls, characters without a picture and halves of
  * characters as \\n, \\xNN, \\uNNNN, a mark that would stand on nothing on ◌; a piece's leading blank as ·. */
 void vs_put_visible(vs_buf *b, const char *s, bool piece);
@@ -38,6 +41,16 @@ void vs_put_prose(vs_buf *b, const char *s, const vs_look *look);
 
 /* vs_heat() - a matrix as rows of coloured blocks (or digits without colour), appended to b. */
 void vs_heat(const vs_item *m, const vs_look *look, vs_buf *b);
+
+/* vs_scatter_tty() - points in the rows of a terminal, with their words and the names of their groups, appended to b. */
+void vs_scatter_tty(const vs_scatter *s, const vs_look *look, vs_buf *b);
+
+/* vs_paint() - points as a picture of 1200 x 900: SVG or PNG by the end of the file's name.  VS_OK | VS_E_USAGE | VS_E_IO |
+ * VS_E_NOMEM. */
+vs_status vs_paint(vs_err *err, const char *path, const vs_scatter *s) VS_MUST_CHECK;
+
+/* vs_group_mark() - the character of a group: 1 to 9, a to z, then +. */
+char vs_group_mark(size_t group);
 
 /* vs_item_has() - whether any column of a table lacks the flag `without`: whether there is something to show. */
 bool vs_item_has(const vs_item *t, unsigned without);

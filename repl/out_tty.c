@@ -291,6 +291,7 @@ void vs_show_tty(const vs_out *o, const vs_look *look, vs_buf *b) {
             if (vs_item_has(it, VS_COL_NO_TTY)) table(it, look, b);
             break;
         case VS_ITEM_MATRIX: vs_heat(it, look, b); break;
+        case VS_ITEM_SCATTER: vs_scatter_tty(&it->scatter, look, b); break;
         case VS_ITEM_HEADING:
             if (b->len) vs_buf_putc(b, '\n');
             if (look->color) vs_buf_puts(b, BOLD);

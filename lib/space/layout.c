@@ -203,7 +203,7 @@ static void near_in_plane(const float *y, size_t n, size_t i, size_t k, size_t *
 }
 
 static vs_status how_true(vs_err *err, plane *p, const float *y, vs_layout_facts *f) {
-    size_t n = p->n, asked = n < ASKED ? n : ASKED, k = n - 1 < NEAR ? n - 1 : NEAR, hits = 0, in_plane[NEAR];
+    size_t n = p->n, asked = n < ASKED ? n : ASKED, k = (n - 1) / 4 < 1 ? 1 : (n - 1) / 4 < NEAR ? (n - 1) / 4 : NEAR, hits = 0, in_plane[NEAR];
     float dist[NEAR];
     asking *a = asking_new(k);
     vs_status s = a ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for %zu neighbours", k);

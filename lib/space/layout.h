@@ -24,7 +24,7 @@ typedef struct vs_layout_facts {
     size_t neighbours; /* UMAP: as used */
     double kept;       /* of each point's `near` nearest by cosine the part that are its nearest in the plane too (1,000
                           points asked) */
-    size_t near;       /* 10, less for few points */
+    size_t near;       /* 10, or a quarter of the others where that is less */
 } vs_layout_facts;
 
 /* vs_layout() - a place in the plane for each row.  t-SNE and UMAP begin at the PCA of the directions.
