@@ -102,7 +102,7 @@ $(B)/extension/%.o: lib/sql/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -DVS_SQL_EXTENSION -MMD -MP -c $< -o $@
-$(EXTENSION): $(B)/extension/functions.o $(B)/extension/ext/extension.o $(LIB)
+$(EXTENSION): $(patsubst %,$(B)/extension/%.o,functions vec tables ext/spaces ext/extension) $(LIB)
 	@printf '{ global: sqlite3_extension_init; local: *; };\n' > $(B)/extension.map
 	$(call say,LINK)
 	$(Q)$(CC) -shared -Wl,--version-script=$(B)/extension.map $^ $(LDFLAGS) $(LIBS) -o $@

@@ -64,6 +64,9 @@ vs_space *vs_session_space_named(vs_session *s,
 vs_status vs_session_eval(vs_err *err, vs_session *s, const char *expr, size_t n, vs_value *out) VS_MUST_CHECK;
 vs_status vs_session_eval_any(vs_err *err, vs_session *s, const char *expr, size_t n, vs_trace *trace, vs_value *out) VS_MUST_CHECK;
 
+/* vs_session_eval_in() - the same with words looked up in a space, whatever the current one is (NULL: in that). */
+vs_status vs_session_eval_in(vs_err *err, vs_session *s, vs_space *in, const char *expr, size_t n, vs_value *out) VS_MUST_CHECK;
+
 /* vs_session_is_expr() - whether a text evaluates, for the hint a failing command gives. */
 bool vs_session_is_expr(vs_session *s, const char *expr, size_t n);
 

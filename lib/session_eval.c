@@ -197,6 +197,14 @@ vs_status vs_session_eval(vs_err *err, vs_session *s, const char *expr, size_t n
     return vs_eval(err, expr, n, &r, out);
 }
 
+vs_status vs_session_eval_in(vs_err *err, vs_session *s, vs_space *in, const char *expr, size_t n, vs_value *out) {
+    vs_space *was = s->current_space;
+    if (in) s->current_space = in;
+    vs_status st = vs_session_eval(err, s, expr, n, out);
+    if (in) s->current_space = was;
+    return st;
+}
+
 bool vs_session_is_expr(vs_session *s, const char *expr, size_t n) {
     vs_value v;
     for (size_t i = 0; i + 2 < n; i++)

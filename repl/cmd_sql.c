@@ -100,7 +100,8 @@ const vs_cmd vs_cmd_sql = {
                "vs_vec('queen - king + man') is an expression's vector; vs_cosine(a, b) vs_dot vs_l2 vs_norm vs_add "
                "vs_sub vs_scale\n"
                "vs_unit vs_json vs_dim work on them; vectors_of('glove') is a space as a table (row, key, vec),\n"
-               "vs_neighbors('glove', 'queen - king + man', 10) its nearest rows (row, key, score).",
+               "vs_neighbors('glove', 'queen - king + man', 10) its nearest rows (row, key, score), best first; a vector\n"
+               "may stand for the expression, and 'dot' or 'l2' follow k.  vs_expr('glove', 'queen', 10) looks words up there.",
     .style = VS_ARGS_RAW,
     .min_args = 1,
     .opts = sql_opts,

@@ -84,25 +84,18 @@ void vs__sql_fail(sqlite3_context *c, const vs_err *err) {
 
 static const char *name_of(sqlite3_context *c) { return sqlite3_user_data(c); }
 
-/* A vector that SQLite keeps beside a constant argument, so that JSON is read once a statement. */
-typedef struct kept {
-    size_t n;
-    float x[];
-} kept;
-
-static bool keep(sqlite3_context *c, int i, vs__sql_vector *v) {
-    size_t bytes = v->n * sizeof(float);
-    kept *k = vs_alloc(1, sizeof *k + bytes);
+bool vs__sql_keep(sqlite3_context *c, int argument, const float *x, size_t n) {
+    vs__sql_kept *k = vs_alloc(1, sizeof *k + n * sizeof *x);
     if (!k) return false;
-    k->n = v->n;
-    memcpy(k->x, v->x, bytes);
-    sqlite3_set_auxdata(c, i, k, vs_free);
+    k->n = n;
+    memcpy(k->x, x, n * sizeof *x);
+    sqlite3_set_auxdata(c, argument, k, vs_free);
     return true;
 }
 
 /* Argument i as a vector.  False: the result is set, to NULL for NULL or to an error. */
 static bool take(sqlite3_context *c, sqlite3_value **args, int i, vs__sql_vector *out) {
-    const kept *k = sqlite3_get_auxdata(c, i);
+    const vs__sql_kept *k = sqlite3_get_auxdata(c, i);
     if (k) {
         *out = (vs__sql_vector){.x = k->x, .n = k->n};
         return true;
@@ -113,7 +106,7 @@ static bool take(sqlite3_context *c, sqlite3_value **args, int i, vs__sql_vector
         return false;
     }
     if (!out->x) return false;
-    if (sqlite3_value_type(args[i]) == SQLITE_TEXT && !keep(c, i, out)) {
+    if (sqlite3_value_type(args[i]) == SQLITE_TEXT && !vs__sql_keep(c, i, out->x, out->n)) {
         sqlite3_result_error_nomem(c);
         vs_free(out->own);
         return false;

@@ -10,6 +10,7 @@
 #endif
 
 #include "../base/alloc.h"
+#include "../session.h"
 
 /* A vector among a function's arguments. */
 typedef struct vs__sql_vector {
@@ -26,24 +27,31 @@ vs_status vs__sql_vector_of(vs_err *err, const char *name, sqlite3_value *v, vs_
 /* vs__sql_fail() - end a function's call with the message of err. */
 void vs__sql_fail(sqlite3_context *c, const vs_err *err);
 
+/* A vector that SQLite keeps beside a constant argument, so that it is worked out once a statement. */
+typedef struct vs__sql_kept {
+    size_t n;
+    float x[];
+} vs__sql_kept;
+bool vs__sql_keep(sqlite3_context *c, int argument, const float *x, size_t n); /* false: no memory */
+
 /* vs__sql_functions() - add the functions of functions.def to a connection.  Returns SQLite's code. */
 int vs__sql_functions(sqlite3 *db);
-
-#ifndef VS_SQL_EXTENSION
-#include "../session.h"
 
 /* What the functions of a session know. */
 typedef struct vs__sql {
     vs_session *session; /* NULL: spaces of the store alone */
-    vs_store *store;
-    struct vs__sql_stored *stored; /* spaces of the store opened for SQL */
-    size_t cursors;                /* open on either table */
+    vs_store *store;     /* NULL in the extension: the tables of the connection */
+    sqlite3 *db;
+    struct vs__sql_stored *stored; /* spaces that are stored, opened for SQL */
+    size_t cursors;                /* open on any table */
 } vs__sql;
 
-/* vs__sql_tables() - add vectors_of and vs_neighbors.  of: borrowed while the connection is open.
- * vs__sql_free() - of, and the spaces that it has open. */
+/* vs__sql_space() - a space that is open or stored, by its name (spaces.c; of the extension ext/spaces.c).
+ * vs__sql_vec() - add vs_vec, which owns `of`: that goes with the connection, or now when this fails.
+ * vs__sql_tables() - add vectors_of, vs_neighbors and vs_expr.  vs__sql_free() - of, and the spaces that it has open. */
+vs_status vs__sql_space(vs_err *err, vs__sql *of, const char *name, vs_space **out) VS_MUST_CHECK;
+int vs__sql_vec(sqlite3 *db, vs__sql *of);
 int vs__sql_tables(sqlite3 *db, vs__sql *of);
 void vs__sql_free(void *of);
-#endif
 
 #endif

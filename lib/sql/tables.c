@@ -1,95 +1,20 @@
-/* tables.c - spaces as tables: vectors_of(space) and vs_neighbors(space, query, k).
- *
- * A space that the session has open, or that a table of an open model is, is read where it lies.  Any other is looked up
- * in the store and kept open with the connection: its cells are handed to SQLite without a copy, so a space that has
- * been replaced meanwhile is let go only when no cursor is open. */
+/* tables.c - spaces as tables: vectors_of(space), vs_neighbors(space, query, k), vs_expr(space, expr, k). */
+#include "sql_impl.h"
+
+#ifdef VS_SQL_EXTENSION
+SQLITE_EXTENSION_INIT3
+#endif
+
 #include <string.h>
 
 #include "../tensor/kernels.h"
-#include "sql_impl.h"
 
-/* A space of the store, opened for SQL. */
-struct vs__sql_stored {
-    struct vs__sql_stored *next;
-    vs_space *space;
-    vs_id id;
-    int64_t generation;
-};
-
-/* ---- spaces by name ---- */
-
-static const char *block_key(void *b, size_t row, size_t *len) { return vs_block_key(b, row, len); }
-static bool block_find(void *b, const char *key, size_t n, size_t *row) { return vs_block_find(b, key, n, row); }
-static void block_release(void *b) { vs_block_close(b); }
-
-static vs_status open_stored(vs_err *err, vs__sql *of, const vs_space_record *r, vs_space **out) {
-    struct vs__sql_stored *s = vs_alloc(1, sizeof *s);
-    char *name = vs_strdup(r->name); /* r's strings are the store's until its next call */
-    if (!s || !name) {
-        vs_free(s);
-        vs_free(name);
-        return vs_fail(err, VS_E_NOMEM, "space %s: out of memory", r->name);
-    }
-    *s = (struct vs__sql_stored){.next = of->stored, .id = r->id, .generation = r->generation};
-    vs_block *b = NULL;
-    vs_status status = vs_store_space_open(err, of->store, name, NULL, &b);
-    if (status == VS_OK) {
-        size_t shape[2];
-        vs_space_desc desc = {.name = name, .place = "words", .keys = {b, block_key, block_find, NULL, false}, .release = block_release, .owner = b};
-        const float *rows = vs_block_rows(b, &shape[0], &shape[1]);
-        status = vs_tensor_over(err, rows, VS_F32, 2, shape, &desc.rows, NULL);
-        if (status == VS_OK) status = vs_space_new(err, &desc, &s->space);
-        if (status != VS_OK) vs_block_close(b);
-    }
-    vs_free(name);
-    if (status != VS_OK) {
-        vs_free(s);
-        return status;
-    }
-    of->stored = s;
-    *out = s->space;
-    return VS_OK;
-}
-
-static void let_go_of(vs__sql *of, const char *name) {
-    for (struct vs__sql_stored **at = &of->stored; *at;) {
-        struct vs__sql_stored *s = *at;
-        if (name && strcmp(vs_space_name(s->space), name)) {
-            at = &s->next;
-        } else {
-            *at = s->next;
-            vs_space_free(s->space);
-            vs_free(s);
-        }
-    }
-}
-
-void vs__sql_free(void *p) {
-    let_go_of(p, NULL);
-    vs_free(p);
-}
-
-static vs_status space_named(vs_err *err, vs__sql *of, const char *name, vs_space **out) {
-    *out = of->session ? vs_session_space_named(of->session, name) : NULL;
-    if (*out) return VS_OK;
-    vs_space_record r;
-    vs_status s = vs_store_space_find(err, of->store, name, &r);
-    if (s == VS_E_UNKNOWN) return vs_fail(err, s, "no space named %s is open or stored", name);
-    VS_TRY(s);
-    for (struct vs__sql_stored *have = of->stored; have; have = have->next)
-        if (have->id == r.id && have->generation == r.generation) {
-            *out = have->space;
-            return VS_OK;
-        }
-    if (of->cursors == 0) let_go_of(of, name);
-    return open_stored(err, of, &r, out);
-}
-
-/* ---- what both tables do ---- */
+/* ---- what all tables do ---- */
 
 typedef struct table {
     sqlite3_vtab base;
     vs__sql *of;
+    bool expressions; /* vs_expr */
 } table;
 
 static int fail_table(sqlite3_vtab *t, const vs_err *err) {
@@ -205,7 +130,7 @@ static int vectors_filter(sqlite3_vtab_cursor *c, int by, const char *unused, in
     const char *name = (const char *)sqlite3_value_text(args[0]);
     if (!name) return want_arguments(c->pVtab, "vectors_of wants the name of a space, not NULL");
     vs_err err;
-    if (space_named(&err, ((table *)c->pVtab)->of, name, &v->space) != VS_OK) return fail_table(c->pVtab, &err);
+    if (vs__sql_space(&err, ((table *)c->pVtab)->of, name, &v->space) != VS_OK) return fail_table(c->pVtab, &err);
     v->d = vs_space_dim(v->space);
     v->data = vs_space_data(v->space);
     vs_free(v->row_vec);
@@ -281,9 +206,9 @@ static const sqlite3_module vectors_module = {.xConnect = vectors_connect,
                                               .xColumn = vectors_column,
                                               .xRowid = vectors_rowid};
 
-/* ---- vs_neighbors(space, query, k) ---- */
+/* ---- vs_neighbors(space, query, k), vs_expr(space, expr, k) ---- */
 
-enum { N_ROW, N_KEY, N_SCORE, N_SPACE, N_QUERY, N_K };
+enum { N_ROW, N_KEY, N_SCORE, N_SPACE, N_QUERY, N_K, N_METRIC };
 enum { DEFAULT_K = 10, MAX_K = 1 << 20 };
 
 typedef struct neighbors {
@@ -296,15 +221,25 @@ typedef struct neighbors {
 
 static int neighbors_connect(sqlite3 *db, void *of, int argc, const char *const *argv, sqlite3_vtab **out, char **message) {
     (void)argc, (void)argv, (void)message;
-    return connect(db, of, "CREATE TABLE vs_neighbors (row INTEGER, key TEXT, score REAL, space HIDDEN, query HIDDEN, k HIDDEN)",
+    return connect(db, of, "CREATE TABLE vs_neighbors (row INTEGER, key TEXT, score REAL, space HIDDEN, query HIDDEN, k HIDDEN, metric HIDDEN)",
                    SQLITE_VTAB_DIRECTONLY, out);
+}
+
+/* The same table, whose queries are expressions whatever they look like. */
+static int expr_connect(sqlite3 *db, void *of, int argc, const char *const *argv, sqlite3_vtab **out, char **message) {
+    (void)argc, (void)argv, (void)message;
+    int rc = connect(db, of, "CREATE TABLE vs_expr (row INTEGER, key TEXT, score REAL, space HIDDEN, expr HIDDEN, k HIDDEN, metric HIDDEN)",
+                     SQLITE_VTAB_DIRECTONLY, out);
+    if (rc == SQLITE_OK) ((table *)*out)->expressions = true;
+    return rc;
 }
 
 static int neighbors_best(sqlite3_vtab *t, sqlite3_index_info *info) {
     enum { SPACE_AND_QUERY = 3 };
-    if (!take_arguments(info, N_SPACE, 3, &info->idxNum)) return SQLITE_CONSTRAINT;
+    if (!take_arguments(info, N_SPACE, 4, &info->idxNum)) return SQLITE_CONSTRAINT;
     if ((info->idxNum & SPACE_AND_QUERY) != SPACE_AND_QUERY)
-        return want_arguments(t, "vs_neighbors wants a space and a query: vs_neighbors('glove', 'queen - king + man', 10)");
+        return want_arguments(t, ((table *)t)->expressions ? "vs_expr wants a space and an expression: vs_expr('glove', 'queen - king + man', 10)"
+                                                           : "vs_neighbors wants a space and a query: vs_neighbors('glove', 'queen - king + man', 10)");
     info->estimatedCost = 1e4;
     info->estimatedRows = DEFAULT_K;
     return SQLITE_OK;
@@ -333,62 +268,98 @@ static int neighbors_close(sqlite3_vtab_cursor *c) {
     return SQLITE_OK;
 }
 
-/* An expression as at the prompt: where the answer is looked up and what is left out are the session's to say. */
-static vs_status near_expression(vs_err *err, vs__sql *of, const char *space, sqlite3_value *query, size_t k, neighbors *v) {
-    if (!of->session) return vs_fail(err, VS_E_STATE, "vs_neighbors: an expression needs a session; give a vector");
-    vs_value value = {0};
-    vs_hit *hits = vs_alloc(k, sizeof *hits);
-    vs_status s = hits ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for %zu neighbours", k);
-    const char *text = (const char *)sqlite3_value_text(query);
-    if (s == VS_OK) s = vs_session_eval(err, of->session, text, (size_t)sqlite3_value_bytes(query), &value);
-    vs_space *open = s == VS_OK && space ? vs_session_space_named(of->session, space) : NULL;
-    if (s == VS_OK && space && !open) { /* a stored one, which the session does not know */
-        s = space_named(err, of, space, &v->space);
-        if (s == VS_OK && vs_space_dim(v->space) != value.dim)
-            s = vs_fail(err, VS_E_SHAPE, "vs_neighbors: %s has vectors of %zu numbers, the query %zu", space, vs_space_dim(v->space), value.dim);
-        if (s == VS_OK) s = vs_space_near(err, v->space, value.vec, k, NULL, 0, v->row, v->score, &v->found);
-    } else if (s == VS_OK) {
-        s = vs_session_near(err, of->session, &value, space, k, false, hits, &v->found, &v->space);
-        for (size_t i = 0; s == VS_OK && i < v->found; i++) {
-            v->row[i] = hits[i].row;
-            v->score[i] = hits[i].score;
-        }
+/* What is asked. */
+typedef struct question {
+    const char *who, *space; /* space NULL: that of the answer is the session's to say */
+    sqlite3_value *query;
+    size_t k;
+    vs_measure measure;
+    bool here; /* words are looked up in that space too, not in the session's current one */
+} question;
+
+/* A vector, in a space; value: whose rows of that space are left out, NULL: none. */
+static vs_status near_here(vs_err *err, const question *q, const float *x, size_t n, const vs_value *value, neighbors *v) {
+    if (vs_space_dim(v->space) != n)
+        return vs_fail(err, VS_E_SHAPE, "%s: %s has vectors of %zu numbers, the query %zu", q->who, q->space, vs_space_dim(v->space), n);
+    bool own = value && value->space == v->space;
+    vs_ask ask = {.q = x, .skip = own ? value->rows : NULL, .n_skip = own ? value->n_rows : 0, .idx = v->row, .score = v->score};
+    VS_TRY(vs_space_near_many(err, v->space, &ask, 1, q->k, q->measure, NULL));
+    v->found = ask.found;
+    return VS_OK;
+}
+
+/* A value where the session looks its answers up, or in a space that it knows. */
+static vs_status near_value(vs_err *err, vs__sql *of, const question *q, const vs_value *value, neighbors *v) {
+    vs_near_how how = {.k = q->k, .in = q->space, .measure = q->measure};
+    vs_hit *hits = vs_alloc(q->k, sizeof *hits);
+    vs_status s = hits ? vs_session_near_many(err, of->session, value, 1, &how, hits, &v->found, &v->space)
+                       : vs_fail(err, VS_E_NOMEM, "no memory for %zu neighbours", q->k);
+    for (size_t i = 0; s == VS_OK && i < v->found; i++) {
+        v->row[i] = hits[i].row;
+        v->score[i] = hits[i].score;
     }
-    vs_value_free(&value);
     vs_free(hits);
     return s;
 }
 
-static vs_status near_vector(vs_err *err, vs__sql *of, const char *space, sqlite3_value *query, size_t k, neighbors *v) {
+static vs_status near_expression(vs_err *err, vs__sql *of, const question *q, neighbors *v) {
+    if (!of->session) return vs_fail(err, VS_E_STATE, "%s: an expression needs a session; give a vector", q->who);
+    vs_value value = {0};
+    if (q->space) VS_TRY(vs__sql_space(err, of, q->space, &v->space));
+    const char *text = (const char *)sqlite3_value_text(q->query);
+    size_t n = (size_t)sqlite3_value_bytes(q->query);
+    if (!text) return vs_fail(err, VS_E_NOMEM, "%s: out of memory", q->who);
+    vs_status s = vs_session_eval_in(err, of->session, q->here ? v->space : NULL, text, n, &value);
+    if (s == VS_OK)
+        s = q->space && vs_session_space_named(of->session, q->space) != v->space ? near_here(err, q, value.vec, value.dim, &value, v)
+                                                                                   : near_value(err, of, q, &value, v);
+    vs_value_free(&value);
+    return s;
+}
+
+static vs_status near_vector(vs_err *err, vs__sql *of, const question *q, neighbors *v) {
     vs__sql_vector x;
-    if (!space) return vs_fail(err, VS_E_USAGE, "vs_neighbors wants the name of a space, not NULL");
-    VS_TRY(vs__sql_vector_of(err, "vs_neighbors", query, &x));
-    vs_status s = x.x ? space_named(err, of, space, &v->space) : vs_fail(err, VS_E_USAGE, "vs_neighbors: the query is NULL");
-    if (s == VS_OK && vs_space_dim(v->space) != x.n)
-        s = vs_fail(err, VS_E_SHAPE, "vs_neighbors: %s has vectors of %zu numbers, the query %zu", space, vs_space_dim(v->space), x.n);
-    if (s == VS_OK) s = vs_space_near(err, v->space, x.x, k, NULL, 0, v->row, v->score, &v->found);
+    if (!q->space) return vs_fail(err, VS_E_USAGE, "%s wants the name of a space, not NULL", q->who);
+    VS_TRY(vs__sql_vector_of(err, q->who, q->query, &x));
+    vs_status s = x.x ? vs__sql_space(err, of, q->space, &v->space) : vs_fail(err, VS_E_USAGE, "%s: the query is NULL", q->who);
+    if (s == VS_OK) s = near_here(err, q, x.x, x.n, NULL, v);
     vs_free(x.own);
     return s;
 }
 
+/* The arguments after the space and the query, where they are given. */
+static vs_status read_rest(vs_err *err, int given, sqlite3_value **rest, question *q) {
+    sqlite3_int64 k = given & 4 ? sqlite3_value_int64(*rest++) : DEFAULT_K;
+    if (k < 1 || k > MAX_K) return vs_fail(err, VS_E_RANGE, "%s: k is 1 to %d", q->who, (int)MAX_K);
+    q->k = (size_t)k;
+    if (!(given & 8) || sqlite3_value_type(*rest) == SQLITE_NULL) return VS_OK;
+    const char *name = (const char *)sqlite3_value_text(*rest);
+    return name && vs_measure_find(name, &q->measure)
+               ? VS_OK
+               : vs_fail(err, VS_E_USAGE, "%s: the metric is cosine, dot or l2, not %s", q->who, name ? name : "that");
+}
+
 static int neighbors_filter(sqlite3_vtab_cursor *c, int given, const char *unused, int argc, sqlite3_value **args) {
-    (void)unused;
+    (void)unused, (void)argc;
     neighbors *v = (neighbors *)c;
-    vs__sql *of = ((table *)c->pVtab)->of;
-    sqlite3_int64 k = given & 4 ? sqlite3_value_int64(args[argc - 1]) : DEFAULT_K;
-    forget(v);
+    const table *t = (const table *)c->pVtab;
+    question q = {.who = t->expressions ? "vs_expr" : "vs_neighbors", .query = args[1], .here = t->expressions};
     vs_err err;
-    if (k < 1 || k > MAX_K) {
-        (void)vs_fail(&err, VS_E_RANGE, "vs_neighbors: k is 1 to %d", (int)MAX_K);
-        return fail_table(c->pVtab, &err);
-    }
-    v->row = vs_alloc((size_t)k, sizeof *v->row);
-    v->score = vs_alloc((size_t)k, sizeof *v->score);
+    forget(v);
+    if (read_rest(&err, given, args + 2, &q) != VS_OK) return fail_table(c->pVtab, &err);
+    v->row = vs_alloc(q.k, sizeof *v->row);
+    v->score = vs_alloc(q.k, sizeof *v->score);
     if (!v->row || !v->score) return SQLITE_NOMEM;
-    const char *space = (const char *)sqlite3_value_text(args[0]);
-    const char *text = sqlite3_value_type(args[1]) == SQLITE_TEXT ? (const char *)sqlite3_value_text(args[1]) : NULL;
-    bool expression = text && text[strspn(text, " \t\n")] != '[';
-    vs_status s = expression ? near_expression(&err, of, space, args[1], (size_t)k, v) : near_vector(&err, of, space, args[1], (size_t)k, v);
+    q.space = (const char *)sqlite3_value_text(args[0]);
+    bool is_text = sqlite3_value_type(q.query) == SQLITE_TEXT;
+    const char *text = is_text ? (const char *)sqlite3_value_text(q.query) : NULL;
+    vs_status s;
+    if (t->expressions && !text)
+        s = vs_fail(&err, VS_E_USAGE, "vs_expr wants an expression, as text; vs_neighbors takes vectors");
+    else if (t->expressions || (text && text[strspn(text, " \t\n")] != '['))
+        s = near_expression(&err, t->of, &q, v);
+    else
+        s = near_vector(&err, t->of, &q, v);
     return s == VS_OK ? SQLITE_OK : fail_table(c->pVtab, &err);
 }
 
@@ -431,18 +402,22 @@ static int neighbors_rowid(sqlite3_vtab_cursor *c, sqlite3_int64 *out) {
     return SQLITE_OK;
 }
 
-static const sqlite3_module neighbors_module = {.xConnect = neighbors_connect,
-                                                .xBestIndex = neighbors_best,
-                                                .xDisconnect = disconnect,
-                                                .xOpen = neighbors_open,
-                                                .xClose = neighbors_close,
-                                                .xFilter = neighbors_filter,
-                                                .xNext = neighbors_next,
-                                                .xEof = neighbors_eof,
-                                                .xColumn = neighbors_column,
-                                                .xRowid = neighbors_rowid};
+#define NEIGHBORS_MODULE(connects)                                                                                     \
+    {.xConnect = (connects),                                                                                           \
+     .xBestIndex = neighbors_best,                                                                                     \
+     .xDisconnect = disconnect,                                                                                        \
+     .xOpen = neighbors_open,                                                                                          \
+     .xClose = neighbors_close,                                                                                        \
+     .xFilter = neighbors_filter,                                                                                      \
+     .xNext = neighbors_next,                                                                                          \
+     .xEof = neighbors_eof,                                                                                            \
+     .xColumn = neighbors_column,                                                                                      \
+     .xRowid = neighbors_rowid}
+static const sqlite3_module neighbors_module = NEIGHBORS_MODULE(neighbors_connect);
+static const sqlite3_module expr_module = NEIGHBORS_MODULE(expr_connect);
 
 int vs__sql_tables(sqlite3 *db, vs__sql *of) {
     int rc = sqlite3_create_module_v2(db, "vectors_of", &vectors_module, of, NULL);
-    return rc == SQLITE_OK ? sqlite3_create_module_v2(db, "vs_neighbors", &neighbors_module, of, NULL) : rc;
+    if (rc == SQLITE_OK) rc = sqlite3_create_module_v2(db, "vs_neighbors", &neighbors_module, of, NULL);
+    return rc == SQLITE_OK ? sqlite3_create_module_v2(db, "vs_expr", &expr_module, of, NULL) : rc;
 }

@@ -152,15 +152,66 @@ static void expressions(void **state) {
     vs_session_free(s);
 }
 
+/* Words of the space that is asked, by any measure; operands left out. */
+static void expressions_in_a_space(void **state) {
+    (void)state;
+    vs_session *s;
+    vs_store *st = open_session(&s);
+    OK(store_space(st, "a", 100, 3, 0));
+    assert_sql(st, "SELECT key FROM vs_expr('default', 'queen − king + man', 2)", "woman;girl");
+    assert_sql(st, "SELECT key FROM vs_expr(NULL, 'queen - king + man', 1)", "woman");
+    assert_sql(st, "SELECT key, space FROM vs_expr('a', 'k50', 2, 'l2')", "k49,a;k51,a"); /* k50 is a word of `a` alone */
+    assert_sql(st, "SELECT key FROM vs_expr('a', 'k50 - k10 + k20', 1, 'l2')", "k60");
+    assert_sql(st, "SELECT key FROM vs_expr('a', 'k50', 2, 'dot')", "k99;k98");
+    assert_sql(st, "SELECT key, round(score, 3) FROM vs_neighbors('a', '[50, 50.25, 50.5]', 3, 'l2')", "k50,0;k49,1.732;k51,1.732");
+    assert_sql(st, "SELECT key, score = vs_l2(vs_vec('queen'), (SELECT vec FROM vectors_of('default') v WHERE v.key = n.key)) FROM "
+                   "(SELECT key, score FROM vs_neighbors('default', 'queen', 1, 'l2')) n",
+               "princess,0"); /* the score is an f32 */
+    assert_sql(st, "SELECT count(*) FROM vs_neighbors('default', 'queen', 3, NULL)", "3");
+    assert_sql(st, "SELECT (SELECT key FROM vectors_of('default') v ORDER BY vs_l2(v.vec, vs_vec('paris')), row LIMIT 1 OFFSET 1) = key "
+                   "FROM vs_expr('default', 'paris', 1, 'l2')",
+               "1");
+    assert_sql(st, "SELECT key FROM vectors_of('default') WHERE row = 0 AND vs_dim(vs_vec('king')) = 50", "the"); /* as before */
+    sql_fails(st, "SELECT * FROM vs_expr", "wants a space and an expression");
+    sql_fails(st, "SELECT * FROM vs_expr('default')", "wants a space and an expression");
+    sql_fails(st, "SELECT * FROM vs_expr('nowhere', 'queen')", "no space named nowhere");
+    sql_fails(st, "SELECT * FROM vs_expr('a', 'queen')", "a has no key \"queen\"");
+    sql_fails(st, "SELECT * FROM vs_expr('a', 'default:queen')", "a has vectors of 3 numbers, the query 50");
+    sql_fails(st, "SELECT * FROM vs_expr('default', NULL)", "wants an expression, as text");
+    sql_fails(st, "SELECT * FROM vs_expr('default', x'00000000')", "wants an expression, as text");
+    sql_fails(st, "SELECT * FROM vs_expr('default', 'queen', 0)", "vs_expr: k is 1 to");
+    sql_fails(st, "SELECT * FROM vs_expr('default', 'queen', 3, 'euclid')", "vs_expr: the metric is cosine, dot or l2, not euclid");
+    sql_fails(st, "SELECT * FROM vs_neighbors('default', 'queen', 3, 7)", "not 7");
+    sql_fails(st, "SELECT * FROM vs_expr('default', 'queen', 3, 'l2', 1)", "too many arguments");
+    vs_session_free(s);
+}
+
+/* What SQLite may assume of each function; vs_vec is none of it, but a constant one is still worked out once. */
+static void promises(void **state) {
+    (void)state;
+    vs_session *s;
+    vs_store *st = open_session(&s);
+    assert_sql(st, "SELECT group_concat(name, ' ') FROM (SELECT DISTINCT name FROM pragma_function_list WHERE name LIKE 'vs\\_%' ESCAPE '\\' AND "
+                   "(flags & 0x280800) IS NOT 0x200800)",
+               "vs_vec"); /* all others: deterministic, innocuous, not direct only */
+    assert_sql(st, "SELECT DISTINCT flags & 0x280800 = 0x80000 FROM pragma_function_list WHERE name = 'vs_vec'", "1");
+    size_t before = vs_alloc_count();
+    assert_sql(st, "SELECT count(*) FROM vectors_of('default') WHERE vs_dim(vs_vec('queen - king + man')) = 50", "20000");
+    assert_true(vs_alloc_count() - before < 10000);
+    vs_session_free(s);
+}
+
 /* An expression may read files: a file that comes from elsewhere may not evaluate one when it is looked at. */
 static void expressions_stay_out_of_schemas(void **state) {
     (void)state;
     vs_session *s;
     vs_store *st = open_session(&s);
     OK(vs_store_sql(&err, st, "CREATE VIEW v AS SELECT vs_vec('queen') AS x; CREATE VIEW n AS SELECT * FROM vs_neighbors('default', 'queen', 2);"
+                              "CREATE VIEW e AS SELECT * FROM vs_expr('default', 'queen', 2);"
                               "CREATE VIEW o AS SELECT count(*) FROM vectors_of('default')", false, NULL, NULL, NULL));
     sql_fails(st, "SELECT * FROM v", "unsafe use of vs_vec");
     sql_fails(st, "SELECT * FROM n", "unsafe use of virtual table");
+    sql_fails(st, "SELECT * FROM e", "unsafe use of virtual table");
     assert_sql(st, "SELECT * FROM o", "20000");
     vs_session_free(s);
 }
@@ -210,6 +261,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_stored_space_as_a_table), TEST(rows_by_number_and_key),          TEST(wrong_spaces),      TEST(a_replaced_space_is_seen), TEST(neighbors),
         TEST(expressions),               TEST(expressions_stay_out_of_schemas), TEST(tables_of_a_model), TEST(out_of_memory),
+        TEST(expressions_in_a_space),    TEST(promises),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
