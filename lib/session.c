@@ -189,7 +189,7 @@ static vs_status open_stored(vs_err *err, vs_session *s, const char *name, const
 static vs_status store_words(vs_err *err, vs_session *s, const vs_space *sp, const char *source,
                              const struct stat *file, const vs_progress *p) {
     vs_space_record r = {.name = vs_space_name(sp),
-                         .place = "words",
+                         .place = vs_space_place(sp),
                          .metric = "cosine",
                          .source = source,
                          .dim = vs_space_dim(sp),
@@ -315,6 +315,9 @@ static bool replace_space(vs_session *s, vs_space *sp) {
         vs_space *old = s->space[i].space;
         if (strcmp(vs_space_name(old), vs_space_name(sp)) != 0) continue;
         s->space[i].space = sp;
+        if (s->current_space == old) s->current_space = sp;
+        vs_free(s->clusters); /* may be of the old one */
+        s->clusters = NULL;
         vs_space_free(old);
         return true;
     }
@@ -333,6 +336,24 @@ vs_status vs_session_add_space(vs_err *err, vs_session *s, vs_space *sp, const v
     s->current_space = sp;
     s->space_chosen = true;
     return VS_OK;
+}
+
+vs_status vs__keep_aside(vs_err *err, vs_session *s, vs_space *sp, const vs_progress *p) {
+    vs_space *was = s->current_space;
+    bool chosen = s->space_chosen, replaced = was && !strcmp(vs_space_name(was), vs_space_name(sp));
+    vs_status st = vs_session_add_space(err, s, sp, p);
+    if (!replaced) s->current_space = was;
+    s->space_chosen = chosen;
+    return st;
+}
+
+vs_status vs__stored_space(vs_err *err, vs_session *s, const char *name, vs_space **out) {
+    vs_store *store;
+    vs_space_record r;
+    VS_TRY(vs_session_store(err, s, &store));
+    VS_TRY(vs_store_space_find(err, store, name, &r));
+    VS_TRY(open_stored(err, s, name, NULL, out));
+    return add_space(err, s, *out, name);
 }
 
 vs_space *vs_session_space(vs_session *s) {

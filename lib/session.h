@@ -5,6 +5,7 @@
 #define VS_SESSION_H
 
 #include "model/grad.h"
+#include "space/align.h"
 #include "space/expr.h"
 #include "store/store.h"
 
@@ -103,6 +104,13 @@ typedef struct vs_near_how {
 vs_status vs_session_near_many(vs_err *err, vs_session *s, const vs_value *v, size_t n, const vs_near_how *how, vs_hit *hits,
                                size_t *found, vs_space **where) VS_MUST_CHECK;
 vs_status vs_session_filter(vs_err *err, vs_session *s, const vs_space *sp, const vs_filter *f, uint64_t **out) VS_MUST_CHECK;
+
+/* vs_session_learn_map() - learn a map between two spaces by their names (vs_align()) and keep it, as the space
+ * map:FROM->TO, in the session and where the store is on disk there: map(x, TO) in an expression is what it makes of x.
+ *   o->words, held_out, method as given; the seed is the session's.   from, to out: the spaces; borrowed
+ * Errors as vs_align(), vs_session_add_space(); VS_E_UNKNOWN (no such space). */
+vs_status vs_session_learn_map(vs_err *err, vs_session *s, const char *from_name, const char *to_name, const vs_align_options *o,
+                               const vs_progress *p, vs_align_result *r, vs_space **from, vs_space **to) VS_MUST_CHECK;
 
 /* Tokens of a text by the current model, with special tokens. */
 vs_status vs_session_tokenize(vs_err *err, vs_session *s, const char *text, size_t n, vs_tokens *out) VS_MUST_CHECK;

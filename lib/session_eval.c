@@ -120,7 +120,8 @@ static const struct call {
     bool of_model;
     vs__call_fn *resolve;
 } calls[] = {{"neuron", true, vs__resolve_neuron}, {"head", true, vs__resolve_head},         {"file", false, vs__resolve_file},
-             {"sql", false, vs__resolve_sql},      {"cluster", false, vs__resolve_cluster}};
+             {"sql", false, vs__resolve_sql},      {"cluster", false, vs__resolve_cluster},
+             {"map", false, vs__resolve_map}};
 enum { CALLS = sizeof calls / sizeof *calls };
 
 static vs_status resolve_call(vs_err *err, vs_session *s, const vs_addr *a, vs_value *out) {

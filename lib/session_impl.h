@@ -78,12 +78,17 @@ size_t vs__layers_for(const vs_site *site);
 vs_status vs__space_of_table(vs_err *err, vs__open_model *m, int which, vs_space **out) VS_MUST_CHECK;
 
 /* What a call's address means, as vs_resolver.resolve does: rows and maps of weights (session_weights.c); a vector of a file,
- * of SQL, the centre of a cluster (session_calls.c). */
+ * of SQL, the centre of a cluster (session_calls.c), what a map makes of one (session_map.c). */
 typedef vs_status vs__call_fn(vs_err *err, vs_session *s, const vs_addr *a, vs_value *out);
-vs__call_fn vs__resolve_neuron, vs__resolve_head, vs__resolve_file, vs__resolve_sql, vs__resolve_cluster;
+vs__call_fn vs__resolve_neuron, vs__resolve_head, vs__resolve_file, vs__resolve_sql, vs__resolve_cluster, vs__resolve_map;
 
 /* vs__eval_argument() - argument i of a call as an expression; such calls nest to a bounded depth. */
 vs_status vs__eval_argument(vs_err *err, vs_session *s, const vs_addr *a, size_t i, vs_value *out) VS_MUST_CHECK;
+
+/* vs__keep_aside() - vs_session_add_space(), but the current space stays.
+ * vs__stored_space() - a space of the store, opened and kept, but not made current.  VS_E_UNKNOWN where there is none. */
+vs_status vs__keep_aside(vs_err *err, vs_session *s, vs_space *sp, const vs_progress *p) VS_MUST_CHECK;
+vs_status vs__stored_space(vs_err *err, vs_session *s, const char *name, vs_space **out) VS_MUST_CHECK;
 
 /* vs__model_named() - an open model by its name or a prefix that fits one alone; NULL. */
 vs__open_model *vs__model_named(vs_session *s, const char *name, size_t n);
