@@ -1,25 +1,14 @@
-/* cmd_near.c - near, analogy: neighbours of an expression. */
+/* cmd_near.c - near: neighbours of an expression. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/command.h"
-
-#define NEAR_OPTS                                                                                                      \
-    {"k", 'k', VS_OPT_INT, "K", "how many (set k)", NULL, VS_COMPLETE_NONE},                                           \
-        {"in", 0, VS_OPT_TEXT, "SPACE", "look for neighbours there", NULL, VS_COMPLETE_SPACE},                         \
-        VS_OPERAND_OPTS,                                                                                               \
-        {"metric", 0, VS_OPT_TEXT, "cosine|dot|l2", "how near: by angle, by product, by distance", "cosine",           \
-         VS_COMPLETE_CHOICE},                                                                                          \
-        {"match", 0, VS_OPT_TEXT, "REGEX", "only keys in which this is found", NULL, VS_COMPLETE_NONE},                \
-        {"rank", 0, VS_OPT_TEXT, "A..B", "only the rows of these frequency ranks, from 1", NULL, VS_COMPLETE_NONE},    \
-        {"where", 0, VS_OPT_TEXT, "SQL", "only rows for which this holds, of row, key, vec", NULL, VS_COMPLETE_NONE}
+#include "near.h"
 
 static const vs_opt near_opts[] = {
-    NEAR_OPTS,
+    VS_NEAR_OPTS,
     {"file", 0, VS_OPT_TEXT, "FILE", "an expression a line, asked together: an answer a line", NULL, VS_COMPLETE_FILE},
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
-static const vs_opt analogy_opts[] = {NEAR_OPTS, {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
 /* A..B, A.. or B: ranks from 1. */
 static vs_status parse_rank(vs_err *err, const char *text, vs_filter *f) {
@@ -44,8 +33,7 @@ static vs_status parse_rank(vs_err *err, const char *text, vs_filter *f) {
     return VS_OK;
 }
 
-/* What the options of near ask. */
-static vs_status how_of(vs_err *err, const vs_args *a, const char *name, vs_filter *f, vs_near_how *how) {
+vs_status vs_near_how_of(vs_err *err, const vs_args *a, const char *name, vs_filter *f, vs_near_how *how) {
     int64_t k = vs_int(a, "k");
     if (vs_has(a, "k") && k < 1) return vs_fail(err, VS_E_USAGE, "%s: -k wants a number from 1, not %lld", name, (long long)k);
     *f = (vs_filter){.match = vs_text(a, "match"), .where = vs_text(a, "where")};
@@ -60,7 +48,7 @@ static vs_status run_near(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     vs_filter filter;
     vs_near_how how;
     const char *expr = vs_arg(a, 0), *file = vs_text(a, "file");
-    VS_TRY(how_of(err, a, "near", &filter, &how));
+    VS_TRY(vs_near_how_of(err, a, "near", &filter, &how));
     if (!expr && !file) return vs_fail(err, VS_E_USAGE, "near wants more: near EXPR [-k K]");
     if (expr && file) return vs_fail(err, VS_E_USAGE, "near wants EXPR or --file FILE, not both");
     if (file && vs_has(a, "both")) return vs_fail(err, VS_E_USAGE, "near: --both is for one expression, not --file");
@@ -90,40 +78,3 @@ const vs_cmd vs_cmd_near = {
     .examples = near_examples,
     .complete = VS_COMPLETE_WORD,
     .run = run_near};
-
-/* A is to B as C is to …: B − A + C (Mikolov et al. 2013, 3CosAdd over unit vectors). */
-static vs_status run_analogy(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
-    vs_buf b = {0};
-    const int order[3] = {1, 0, 2};
-    static const char *const sign[3] = {"", " - ", " + "};
-    for (int i = 0; i < 3; i++) {
-        const char *word = vs_arg(a, (size_t)order[i]);
-        size_t n = strlen(word);
-        bool quoted = n > 2 && word[0] == '"' && word[n - 1] == '"';
-        vs_buf_puts(&b, sign[i]);
-        vs_buf_puts(&b, quoted ? "unit(" : "unit(\"");
-        for (const char *p = word; *p; p++) {
-            if (!quoted && (*p == '"' || *p == '\\')) vs_buf_putc(&b, '\\');
-            vs_buf_putc(&b, *p);
-        }
-        vs_buf_puts(&b, quoted ? ")" : "\")");
-    }
-    vs_filter filter;
-    vs_near_how how;
-    vs_status st = b.failed ? vs_fail(err, VS_E_NOMEM, "no memory for an analogy") : how_of(err, a, "analogy", &filter, &how);
-    if (st == VS_OK) st = vs_query(err, s, b.s, b.len, &how, vs_args_operands(a), o);
-    vs_buf_free(&b);
-    return st;
-}
-static const char *const analogy_examples[] = {"analogy king queen man", "analogy france paris italy -k 3", NULL};
-const vs_cmd vs_cmd_analogy = {.name = "analogy",
-                               .group = "vectors",
-                               .synopsis = "A B C",
-                               .summary = "A is to B as C is to …: unit vectors, b - a + c",
-                               .style = VS_ARGS_EXPRS,
-                               .min_args = 3,
-                               .max_args = 3,
-                               .opts = analogy_opts,
-                               .examples = analogy_examples,
-                               .complete = VS_COMPLETE_WORD,
-                               .run = run_analogy};

@@ -81,14 +81,15 @@ vs_status vs_analogy_eval(vs_err *err, vs_space *s, const char *path, const vs_a
 void vs_analogy_result_free(vs_analogy_result *r);
 
 /* vs_analogy_ask() - the k best rows for one question by a method; of equals the first.
- *   a, b, c [d]   skip [n_skip]: rows that are no answers   group [n_group]: rows of b's class, LRCOS alone (a is the other
- *   side)   idx, score [k] out, best first; *found of them
- * VS_OK | VS_E_NUMERIC (a, b or c is zero or not finite) | VS_E_USAGE (LRCOS without a class) | VS_E_NOMEM.  O(n d). */
+ *   a, b, c [d]   skip [n_skip]: rows that are no answers   group [n_group]: rows of b's class beside b, LRCOS
+ *   alone (against a and as many random rows as there are)   idx, score [k] out, best first; *found of them
+ * VS_OK | VS_E_NUMERIC (a, b or c is zero or not finite; PAIR: b is a) | VS_E_USAGE (LRCOS without a class) | VS_E_NOMEM.  O(n d). */
 typedef struct vs_analogy_question {
     vs_analogy_method method;
     const float *a, *b, *c;
     const size_t *skip, *group;
     size_t n_skip, n_group;
+    const uint64_t *allow; /* a bit a row that may answer, NULL: all */
     uint64_t seed;
 } vs_analogy_question;
 vs_status vs_analogy_ask(vs_err *err, vs_space *s, const vs_analogy_question *q, size_t k, size_t *idx, float *score,
@@ -108,15 +109,18 @@ typedef struct vs_similarity_result {
 vs_status vs_similarity_eval(vs_err *err, const vs_space *s, const char *path, vs_analogy_rules rules,
                              vs_similarity_result *out) VS_MUST_CHECK;
 
-/* The different words of a file, as first written: for a space made of them. */
+/* Words of a file, for a space made of them.  Zero-initialise. */
 typedef struct vs_word_set {
     const char **at;
-    size_t n;
+    size_t n, cap;
     vs_arena arena;
 } vs_word_set;
-/* vs_analogy_words(), vs_similarity_words() - those of a file of either kind; vs_word_set_free().  Errors as above. */
+/* vs_analogy_words(), vs_similarity_words() - the different words of a file of either kind, as first written; vs_word_set_free().  Errors as above.
+ * vs_word_set_read() - all of a text, blanks between them, as often as they are there.   vs_word_set_add() - one more, copied. */
 vs_status vs_analogy_words(vs_err *err, const char *path, const char *section, vs_word_set *out) VS_MUST_CHECK;
 vs_status vs_similarity_words(vs_err *err, const char *path, vs_word_set *out) VS_MUST_CHECK;
+vs_status vs_word_set_read(vs_err *err, const char *path, vs_word_set *out) VS_MUST_CHECK;
+vs_status vs_word_set_add(vs_err *err, vs_word_set *w, const char *word, size_t n) VS_MUST_CHECK;
 void vs_word_set_free(vs_word_set *w);
 
 #endif

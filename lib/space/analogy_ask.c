@@ -18,6 +18,7 @@ typedef struct ask {
 } ask;
 
 static bool is_skipped(const vs_analogy_question *q, size_t row) {
+    if (q->allow && !(q->allow[row / 64] >> row % 64 & 1)) return true;
     for (size_t i = 0; i < q->n_skip; i++)
         if (q->skip[i] == row) return true;
     return false;
@@ -52,20 +53,21 @@ static vs_status unit_of(vs_err *err, const char *which, const float *v, size_t 
     return VS_OK;
 }
 
-/* The class against the other side, which is a and c, and as many random rows as there are in it. */
+/* The class, b in it, against a and as many random rows as the class has others. */
 static vs_status learn(vs_err *err, ask *k) {
     const vs_analogy_question *q = k->q;
-    size_t d = k->s->d, room;
-    if (!q->n_group) return vs_fail(err, VS_E_USAGE, "lrcos wants a class: words of the kind that is looked for");
-    float *x = vs_mul(2 * q->n_group + 1, d, &room) ? vs_alloc(room, sizeof *x) : NULL;
-    if (!x) return vs_fail(err, VS_E_NOMEM, "no memory for a class of %zu words", q->n_group);
-    for (size_t i = 0; i < q->n_group; i++) vs__unit_row(k->s, k->inverse, q->group[i], x + i * d);
-    memcpy(x + q->n_group * d, k->unit, d * sizeof *x);
-    for (uint64_t i = 0; i < q->n_group; i++) {
+    size_t d = k->s->d, n = q->n_group, room;
+    if (!n) return vs_fail(err, VS_E_USAGE, "lrcos wants a class: words of the kind that is looked for");
+    float *x = vs_mul(2 * n + 2, d, &room) ? vs_alloc(room, sizeof *x) : NULL;
+    if (!x) return vs_fail(err, VS_E_NOMEM, "no memory for a class of %zu words", n);
+    for (size_t i = 0; i < n; i++) vs__unit_row(k->s, k->inverse, q->group[i], x + i * d);
+    memcpy(x + n * d, k->unit + d, d * sizeof *x);
+    memcpy(x + (n + 1) * d, k->unit, d * sizeof *x);
+    for (uint64_t i = 0; i < n; i++) {
         uint64_t key[] = {q->seed, i};
-        vs__unit_row(k->s, k->inverse, (size_t)(vs_hash(key, sizeof key) % k->s->n), x + (q->n_group + 1 + i) * d);
+        vs__unit_row(k->s, k->inverse, (size_t)(vs_hash(key, sizeof key) % k->s->n), x + (n + 2 + i) * d);
     }
-    vs_status st = vs__class_fit(err, x, q->n_group, q->n_group + 1, d, k->unit + 3 * d, &k->odds);
+    vs_status st = vs__class_fit(err, x, n + 1, n + 1, d, k->unit + 3 * d, &k->odds);
     vs_free(x);
     return st;
 }
@@ -82,6 +84,7 @@ static vs_status prepare(vs_err *err, ask *k) {
     float ab = vs_dot(a, b, d), bc = vs_dot(b, c, d), ac = vs_dot(a, c, d);
     /* what is the same for all rows makes a cosine of the score */
     if (q->method == VS_ANALOGY_PAIR) {
+        if (2 - 2 * ab < 1e-6F) return vs_fail(err, VS_E_NUMERIC, "a and b are the same: from one to the other there is no direction");
         k->shift = bc - ac;
         k->over = 1 / sqrtf(fmaxf(2 - 2 * ab, 1e-6F));
     } else if (q->method == VS_ANALOGY_ADD) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/map.h"
 #include "../base/parallel.h"
 #include "space_impl.h"
 
@@ -66,15 +67,45 @@ vs_status vs__words_add(vs_err *err, vs__words *w, const char *word, size_t n, u
     return s;
 }
 
-vs_status vs__words_set(vs_err *err, const vs__words *w, vs_word_set *out) {
-    *out = (vs_word_set){.at = vs_alloc(w->n, sizeof *out->at)};
-    bool failed = !out->at;
-    for (; !failed && out->n < w->n; out->n++) {
-        out->at[out->n] = vs_arena_strndup(&out->arena, w->text[out->n], strlen(w->text[out->n]));
-        failed = !out->at[out->n];
+vs_status vs_word_set_add(vs_err *err, vs_word_set *w, const char *word, size_t n) {
+    if (w->n == w->cap) {
+        size_t cap = w->cap ? 2 * w->cap : 512;
+        const char **grown = vs_grow(w->at, w->n, cap, sizeof *grown);
+        if (!grown) return no_memory(err);
+        w->at = grown;
+        w->cap = cap;
     }
-    if (failed) vs_word_set_free(out);
-    return failed ? no_memory(err) : VS_OK;
+    w->at[w->n] = vs_arena_strndup(&w->arena, word, n);
+    if (!w->at[w->n]) return no_memory(err);
+    w->n++;
+    return VS_OK;
+}
+
+vs_status vs__words_set(vs_err *err, const vs__words *w, vs_word_set *out) {
+    *out = (vs_word_set){0};
+    vs_status s = VS_OK;
+    for (size_t i = 0; i < w->n && s == VS_OK; i++) s = vs_word_set_add(err, out, w->text[i], strlen(w->text[i]));
+    if (s != VS_OK) vs_word_set_free(out);
+    return s;
+}
+
+vs_status vs_word_set_read(vs_err *err, const char *path, vs_word_set *out) {
+    *out = (vs_word_set){0};
+    vs_map file;
+    VS_TRY(vs_map_open(err, path, &file));
+    const char *text = (const char *)file.bytes, *end = text + file.size;
+    size_t bad;
+    vs_status s = vs_utf8_valid(text, file.size, &bad) ? VS_OK : vs_fail(err, VS_E_FORMAT, "%s: byte %zu is not valid UTF-8", path, bad);
+    while (text < end && s == VS_OK) {
+        const char *from = text;
+        while (text < end && *text != ' ' && *text != '\t' && *text != '\n' && *text != '\r') text++;
+        if (text > from) s = vs_word_set_add(err, out, from, (size_t)(text - from));
+        text += text < end;
+    }
+    if (s == VS_OK && !out->n) s = vs_fail(err, VS_E_FORMAT, "%s: no words in it", path);
+    vs_map_close(&file);
+    if (s != VS_OK) vs_word_set_free(out);
+    return s;
 }
 
 void vs_word_set_free(vs_word_set *w) {
