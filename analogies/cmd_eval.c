@@ -1,7 +1,8 @@
 /* cmd_eval.c - eval: how well a space answers a file of analogies, or ranks pairs of words as people do. */
+#include <math.h>
 #include <string.h>
 
-#include "../lib/command.h"
+#include "words.h"
 
 #define OR(name, word) "|" word
 static const char methods[] = VS_ANALOGY_METHODS(OR);
@@ -19,6 +20,8 @@ static const vs_opt opts[] = {
     {"frame", 0, VS_OPT_TEXT, "TEXT", "layers: each word in this text, at %s", NULL, VS_COMPLETE_NONE},
     {"centre", 0, VS_OPT_FLAG, NULL, "layers: take the mean of the words away first", NULL, VS_COMPLETE_NONE},
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
+
+enum { WIDE = 30 }; /* columns of a curve */
 
 static double share(size_t correct, size_t total) { return total ? (double)correct / (double)total : 0; }
 
@@ -141,11 +144,12 @@ static vs_status options_of(vs_err *err, vs_session *s, const vs_args *a, const 
     return rules_of(err, a, in, &out->rules);
 }
 
-/* A row a layer, the share that is right as a bar. */
+/* A row a layer, the share that is right drawn beside it, its interval as ticks. */
 static vs_status analogy_layers(vs_err *err, vs_session *s, const vs_args *a, const where *w, vs_out *o) {
     static const vs_col cols[] = {{"layer", VS_COL_INT, 0, 0, NULL}, {"correct", VS_COL_INT, 0, 0, NULL},
                                   {"total", VS_COL_INT, 0, 0, NULL}, {"low", VS_COL_REAL, 4, 0, NULL},
-                                  {"high", VS_COL_REAL, 4, 0, NULL}, {"accuracy", VS_COL_PROB, 4, 0, NULL}};
+                                  {"high", VS_COL_REAL, 4, 0, NULL}, {"accuracy", VS_COL_REAL, 4, 0, NULL},
+                                  {"curve", VS_COL_TEXT, 0, VS_COL_TTY_ONLY, "0 … 1"}};
     vs_analogy_options options;
     VS_TRY(options_of(err, s, a, w->layer[0], &options));
     say_where(a, w, o);
@@ -163,6 +167,7 @@ static vs_status analogy_layers(vs_err *err, vs_session *s, const vs_args *a, co
         vs_out_cell_real(o, r.all.low);
         vs_out_cell_real(o, r.all.high);
         vs_out_cell_real(o, share(r.all.correct, r.all.total));
+        vs_cell_track(o, share(r.all.correct, r.all.total), 0, 1, WIDE, (double[]){r.all.low, r.all.high}, 2);
         vs_analogy_result_free(&r);
     }
     vs_out_end(o);
@@ -191,7 +196,7 @@ static vs_status analogies_in(vs_err *err, vs_session *s, const vs_args *a, cons
 static vs_status similarity_layers(vs_err *err, const vs_args *a, const where *w, vs_analogy_rules rule, vs_out *o) {
     static const vs_col cols[] = {{"layer", VS_COL_INT, 0, 0, NULL}, {"pairs", VS_COL_INT, 0, 0, NULL},
                                   {"low", VS_COL_REAL, 4, 0, NULL},  {"high", VS_COL_REAL, 4, 0, NULL},
-                                  {"spearman", VS_COL_SCORE, 4, 0, NULL}};
+                                  {"spearman", VS_COL_REAL, 4, 0, NULL}, {"curve", VS_COL_TEXT, 0, VS_COL_TTY_ONLY, "0 … 1"}};
     vs_status st = VS_OK;
     say_where(a, w, o);
     vs_out_table(o, "layers", cols, sizeof cols / sizeof *cols);
@@ -204,6 +209,10 @@ static vs_status similarity_layers(vs_err *err, const vs_args *a, const where *w
         vs_out_cell_real(o, r.low);
         vs_out_cell_real(o, r.high);
         vs_out_cell_real(o, r.spearman);
+        if (isnan(r.spearman))
+            vs_out_cell_text(o, "");
+        else
+            vs_cell_track(o, r.spearman, 0, 1, WIDE, (double[]){r.low, r.high}, 2);
     }
     vs_out_end(o);
     return st;

@@ -328,17 +328,31 @@ static void find_runs(eval *e) {
     }
 }
 
+/* The unit vector of a word into x; of one that has no row zero, or what the space makes of its parts where the rules have it
+ * so. */
+static void word_vector(const eval *e, size_t word, float *x) {
+    const vs_keys *keys = &e->s->keys;
+    const char *text = e->q.words.text[word];
+    size_t d = e->s->d;
+    vs_buf note = {0};
+    bool made = false;
+    if (e->q.words.row[word] != VS__NO_ROW) {
+        vs__unit_row(e->s, e->inverse, e->q.words.row[word], x);
+        return;
+    }
+    if ((e->rules->flags & VS__COUNTED) && keys->compose) made = keys->compose(keys->self, text, strlen(text), x, &note);
+    vs_buf_free(&note);
+    double square = 0;
+    for (size_t j = 0; j < d && made; j++) square += (double)x[j] * (double)x[j];
+    for (size_t j = 0; j < d; j++) x[j] = square > 0 && isfinite(square) ? (float)((double)x[j] / sqrt(square)) : 0;
+}
+
 /* The unit vectors of the words, and of what tells the classes behind them. */
 static vs_status vectors(vs_err *err, eval *e, uint64_t seed) {
     size_t d = e->s->d, words = e->q.words.n, size;
     e->unit = vs_mul(words, d, &size) ? vs_alloc(size, sizeof *e->unit) : NULL;
     if (!e->unit) return no_memory(err, e);
-    for (size_t u = 0; u < words; u++) {
-        if (e->q.words.row[u] == VS__NO_ROW)
-            memset(e->unit + u * d, 0, d * sizeof *e->unit);
-        else
-            vs__unit_row(e->s, e->inverse, e->q.words.row[u], e->unit + u * d);
-    }
+    for (size_t u = 0; u < words; u++) word_vector(e, u, e->unit + u * d);
     for (size_t i = 0; i < e->q.n && e->method == VS_ANALOGY_PAIR; i++) {
         vs__question *q = &e->q.at[i];
         const float *c = e->unit + q->c * d;

@@ -68,8 +68,13 @@ static bool is_answer(const vs__questions *q, const job *k, uint32_t word) {
     return false;
 }
 
-/* The unit rows of one class, of the other side and of random words, one after another. */
-static size_t gather(const fit *f, const job *k, uint64_t number, float *x, size_t *n_yes) {
+static bool stands_there(const side *of, uint32_t word) {
+    return bsearch(&word, of->word, of->n, sizeof word, by_number) != NULL;
+}
+
+/* The unit rows of one class, of the other side and of random rows that are on neither, one after another.  What is drawn
+ * depends on the answer that is left out, not on what else is in the file. */
+static size_t gather(const fit *f, const job *k, float *x, size_t *n_yes) {
     const vs__questions *q = f->q;
     size_t d = f->s->d, n = 0;
     for (int half = 0; half < 2; half++) {
@@ -81,13 +86,14 @@ static size_t gather(const fit *f, const job *k, uint64_t number, float *x, size
         }
         if (!half) *n_yes = n;
     }
-    size_t more = n - *n_yes;
-    for (uint64_t i = 0; i < more; i++) {
-        uint64_t key[] = {f->seed, number, i};
+    const char *text = q->words.text[q->answer[k->first]];
+    uint64_t key[] = {f->seed, vs_hash(text, strlen(text)), 0};
+    for (size_t more = n - *n_yes, most = 4 * more; more && key[2] < most; key[2]++) {
         size_t row = (size_t)(vs_hash(key, sizeof key) % f->rows);
         uint32_t w = vs__words_of_row(&q->words, row);
-        if (w != VS__NO_ROW) continue; /* what the file asks about is no stranger to it */
+        if (w != VS__NO_ROW && (stands_there(&f->of[0][k->section], w) || stands_there(&f->of[1][k->section], w))) continue;
         vs__unit_row(f->s, f->inverse, row, x + n++ * d);
+        more--;
     }
     return n;
 }
@@ -105,7 +111,7 @@ static void fit_span(void *arg, size_t begin, size_t end, int worker) {
         float *w = f->out->w + i * d;
         memset(w, 0, d * sizeof *w);
         f->out->b[i] = 0;
-        if (x) n = gather(f, k, i, x, &n_yes);
+        if (x) n = gather(f, k, x, &n_yes);
         if (!x)
             st = vs_fail(&err, VS_E_NOMEM, "%s: no memory for its classes", f->q->path);
         else if (n_yes && n > n_yes) /* of nothing there is nothing to learn: all are as likely */
