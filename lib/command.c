@@ -187,12 +187,30 @@ static vs_status split_exprs(vs_err *err, const vs_cmd *c, vs_args *a, const vs_
     return VS_OK;
 }
 
+/* A word as an expression has it: with its quotes, but for '…'. */
+static const char *as_written(vs_args *a, const vs_word *w) {
+    return a->from_argv || w->raw[0] == '\'' ? w->text : vs_arena_strndup(&a->arena, w->raw, w->raw_len);
+}
+
+static vs_status items(vs_err *err, const vs_words_of *w, const bool *taken, size_t first, vs_args *a) {
+    a->pos = vs_arena_alloc(&a->arena, w->n + 1, sizeof *a->pos);
+    a->word = vs_arena_alloc(&a->arena, w->n + 1, sizeof *a->word);
+    if (!a->pos || !a->word) return vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
+    for (size_t i = first; i < w->n; i++) {
+        if (taken[i]) continue;
+        a->word[a->n_word++] = w->word[i].text;
+        if (!(a->pos[a->n_pos++] = as_written(a, &w->word[i]))) return vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
+    }
+    return VS_OK;
+}
+
 /* The positional arguments, by the command's style, once the options are taken. */
 static vs_status positionals(vs_err *err, const vs_cmd *c, const vs_words_of *w, const bool *taken, size_t first,
                              vs_args *a) {
     size_t left = 0;
     for (size_t i = first; i < w->n; i++) left += !taken[i];
     bool raw = !a->from_argv && (c->style == VS_ARGS_EXPR || c->style == VS_ARGS_EXPRS || c->style == VS_ARGS_RAW);
+    if (c->style == VS_ARGS_ITEMS) return items(err, w, taken, first, a);
     if (c->style == VS_ARGS_RAW && left == 1) raw = false; /* sql "select …": one quoted word is its text */
     a->pos = vs_arena_alloc(&a->arena, left + 1, sizeof *a->pos);
     if (!a->pos) return vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
@@ -253,6 +271,26 @@ static vs_status block(vs_err *err, const vs_cmd *c, const vs_words_of *w, size_
     return s;
 }
 
+/* The words of a TEXTS option from its first one, *at, up to the next option. */
+static vs_status more_texts(vs_err *err, const vs_cmd *c, const vs_opt *o, const vs_words_of *w, bool *taken, size_t *at, vs_args *a) {
+    struct vs_given *last = &a->given[a->n_given - 1];
+    if (last->text == w->word[*at].text) last->text = as_written(a, &w->word[*at]);
+    bool failed = !last->text;
+    while (*at + 1 < w->n && !failed) {
+        const vs_word *next = &w->word[*at + 1];
+        const vs_opt *other;
+        const char *value;
+        if (!next->quoted && !strcmp(next->text, "--")) break;
+        VS_TRY(option_of(err, c, next, &other, &value));
+        if (other) break;
+        taken[++*at] = true;
+        last = &a->given[a->n_given++];
+        *last = (struct vs_given){.opt = o, .text = as_written(a, next)};
+        failed = !last->text;
+    }
+    return failed ? vs_fail(err, VS_E_NOMEM, "no memory for the arguments") : VS_OK;
+}
+
 vs_status vs_args_parse(vs_err *err, const vs_cmd *c, const vs_words_of *w, size_t first, bool from_argv, vs_args *a) {
     *a = (vs_args){.cmd = c, .from_argv = from_argv};
     if (c->style == VS_ARGS_BLOCK) return block(err, c, w, first, a);
@@ -283,6 +321,7 @@ vs_status vs_args_parse(vs_err *err, const vs_cmd *c, const vs_words_of *w, size
         }
         VS_TRY(opt_value(err, c, o, value ? value : "", &a->given[a->n_given]));
         a->n_given++;
+        if (o->type == VS_OPT_TEXTS) VS_TRY(more_texts(err, c, o, w, taken, &i, a));
     }
     VS_TRY(positionals(err, c, w, taken, first, a));
     size_t least = c->min_args;
@@ -317,6 +356,16 @@ const char *vs_text(const vs_args *a, const char *opt) {
     const struct vs_given *g = given(a, opt);
     const vs_opt *o = g ? NULL : opt_find(a->cmd, opt, strlen(opt), false);
     return g ? g->text : o ? o->fallback : NULL;
+}
+
+size_t vs_text_list(const vs_args *a, const char *opt, const char **out, size_t cap) {
+    size_t n = 0;
+    for (size_t i = 0; i < a->n_given; i++) {
+        if (strcmp(a->given[i].opt->name, opt) != 0) continue;
+        if (n < cap) out[n] = a->given[i].text;
+        n++;
+    }
+    return n;
 }
 
 int64_t vs_int(const vs_args *a, const char *opt) {

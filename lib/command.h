@@ -100,7 +100,8 @@ int vs_out_width(const vs_out *o);
 
 /* ---- arguments ---------------------------------------------------------------------------------------------- */
 
-typedef enum vs_opt_type { VS_OPT_FLAG, VS_OPT_INT, VS_OPT_REAL, VS_OPT_TEXT } vs_opt_type;
+/* TEXTS: the words up to the next option, as they are written (vs_text_list()). */
+typedef enum vs_opt_type { VS_OPT_FLAG, VS_OPT_INT, VS_OPT_REAL, VS_OPT_TEXT, VS_OPT_TEXTS } vs_opt_type;
 /* What completes an argument. */
 typedef enum vs_complete {
     VS_COMPLETE_NONE,
@@ -126,6 +127,7 @@ typedef struct vs_opt {
 typedef enum vs_arg_style {
     VS_ARGS_NONE,
     VS_ARGS_WORDS,  /* each word one argument; quotes group */
+    VS_ARGS_ITEMS,  /* each word one argument, its quotes kept: an expression without blanks, or any in '…' */
     VS_ARGS_TEXT,   /* the rest is one text (quotes around it stripped); --ids, --file, --pair, --target apply (vs_args_texts) */
     VS_ARGS_EXPR,   /* the rest is one expression, quotes kept */
     VS_ARGS_EXPRS,  /* expressions separated by commas at top level; without a comma, two words (with max_args: all) are
@@ -154,6 +156,8 @@ bool vs_has(const vs_args *a, const char *opt); /* given on the line */
 int64_t vs_int(const vs_args *a, const char *opt); /* value or fallback */
 double vs_real(const vs_args *a, const char *opt);
 const char *vs_text(const vs_args *a, const char *opt); /* NULL when absent and without fallback */
+/* vs_text_list() - the words of a TEXTS option, the first cap of them into out; returns how many there are. */
+size_t vs_text_list(const vs_args *a, const char *opt, const char **out, size_t cap);
 
 /* vs_args_run_rest() - run the command that a VS_ARGS_BLOCK or VS_ARGS_COMMAND command holds.  Its answer is shown
  * together with what the command around it has to say. */

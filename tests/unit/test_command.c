@@ -34,6 +34,9 @@ static vs_status toy(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     if (vs_has(a, "k")) note_down(" k=%lld", (long long)vs_int(a, "k"));
     if (vs_has(a, "real")) note_down(" real=%g", vs_real(a, "real"));
     if (vs_has(a, "name")) note_down(" name=%s", vs_text(a, "name"));
+    const char *list[8];
+    size_t listed = vs_text_list(a, "list", list, 8);
+    for (size_t i = 0; i < listed && i < 8; i++) note_down(" list=%s", list[i]);
     if (vs_has(a, "pair")) note_down(" pair=%s", vs_text(a, "pair"));
     note_down(";");
     vs_out_int(o, 0, "one", 1);
@@ -55,10 +58,12 @@ static vs_status toy_around(vs_err *err, vs_session *s, const vs_args *a, vs_out
 
 static const vs_opt toy_opts[] = {{"k", 'k', VS_OPT_INT, "K", "", "10", VS_COMPLETE_NONE},      {"flag", 'f', VS_OPT_FLAG, NULL, "", NULL, VS_COMPLETE_NONE},
                                   {"real", 0, VS_OPT_REAL, "R", "", "0.5", VS_COMPLETE_NONE},   {"name", 0, VS_OPT_TEXT, "NAME", "", NULL, VS_COMPLETE_NONE},
+                                  {"list", 0, VS_OPT_TEXTS, "WORDS", "", NULL, VS_COMPLETE_NONE},
                                   {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 #define TOY(id, sty, least, most, fn) \
     static const vs_cmd cmd_##id = {.name = #id, .group = "toys", .synopsis = "WHAT", .style = sty, .min_args = least, .max_args = most, .opts = toy_opts, .run = fn}
 TOY(words, VS_ARGS_WORDS, 1, 3, toy);
+TOY(items, VS_ARGS_ITEMS, 1, 0, toy);
 TOY(say, VS_ARGS_TEXT, 1, 0, toy);
 TOY(near, VS_ARGS_EXPR, 1, 0, toy);
 TOY(both, VS_ARGS_EXPRS, 1, 0, toy);
@@ -67,7 +72,7 @@ TOY(none, VS_ARGS_NONE, 0, 0, toy);
 TOY(fails, VS_ARGS_NONE, 0, 0, toy_fails);
 TOY(with, VS_ARGS_BLOCK, 1, 0, toy_around);
 TOY(time, VS_ARGS_COMMAND, 0, 0, toy_around);
-static const vs_cmd *const table[] = {&cmd_words, &cmd_say, &cmd_near, &cmd_both, &cmd_sql, &cmd_none, &cmd_fails, &cmd_with, &cmd_time, NULL};
+static const vs_cmd *const table[] = {&cmd_words, &cmd_items, &cmd_say, &cmd_near, &cmd_both, &cmd_sql, &cmd_none, &cmd_fails, &cmd_with, &cmd_time, NULL};
 
 static void count_show(void *self, const vs_out *o) {
     (void)self;
@@ -192,6 +197,9 @@ static void lines_run_as_they_should(void **state) {
         {"words a -k 5 --flag b", "words[a][b] flag k=5;<1>"},
         {"words -k5 a --real=0.25 -f", "words[a] flag k=5 real=0.25;<1>"},
         {"words a --name x --name \"y z\"", "words[a] name=y z;<1>"},
+        {"items a \"b c\" 'd - e' -k 2 \"f\"@6[g]", "items[a][\"b c\"][d - e][\"f\"@6[g]] k=2;<1>"},
+        {"words a --list b \"c d\" 'e - f' -k 2 g", "words[a][g] k=2 list=b list=\"c d\" list=e - f;<1>"},
+        {"words a --list=b c --list d -- e", "words[a][e] list=b list=c list=d;<1>"},
         {"words a -- --flag -k", "words[a][--flag][-k];<1>"},
         {"words \"--flag\" a", "words[--flag][a];<1>"},
         {"words - -x --- a-b", NULL},
@@ -317,6 +325,8 @@ static void words_of_argv_are_never_split_again(void **state) {
         {{"both", "queen - king, woman - man"}, "both[queen - king][woman - man];<1>"},
         {{"with", "{a;", "b}", "words", "x  y"}, "{a; b}words[x  y];<2>"},
         {{"time", "words", "x  y", "\"z"}, "words[x  y][\"z];<2>"},
+        {{"items", "a b", "\"c\""}, "items[a b][\"c\"];<1>"},
+        {{"words", "a", "--list", "b c", "-", "d"}, "words[a] list=b c list=- list=d;<1>"},
         {{"words", "--", "-k", "--flag"}, "words[-k][--flag];<1>"},
     };
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
@@ -365,7 +375,7 @@ static void json_text_is_utf_8(void **state) {
 /* Each allocation of each of these lines fails once: an error or the same answer, never a crash or a leak. */
 static void memory_may_run_out(void **state) {
     (void)state;
-    static const char *const lines[] = {"words a \"b c\" -k 3 --name x", "say the white swan --pair x", "both queen - king, woman - man", "with {a; b} words x; none", "time sql select 1"};
+    static const char *const lines[] = {"words a \"b c\" -k 3 --name x", "items a \"b c\" --list d e", "say the white swan --pair x", "both queen - king, woman - man", "with {a; b} words x; none", "time sql select 1"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         vs_status s = VS_E_NOMEM;
         for (size_t n = 1; s != VS_OK && n < 500; n++) {
