@@ -28,6 +28,7 @@
 #include "session.h"
 #include "space/among.h"
 #include "space/analogy.h"
+#include "space/axis.h"
 #include "space/bag.h"
 #include "space/expr.h"
 #include "space/layout.h"
