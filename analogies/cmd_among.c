@@ -31,7 +31,7 @@ static void show_odd(const vs_args *a, const float *cosine, size_t n, size_t odd
         for (size_t i = 0; i < n; i++)
             if (!done[i] && (best == n || cosine[i] > cosine[best])) best = i;
         done[best] = true;
-        vs_out_cell_text(o, vs_arg(a, best));
+        vs_cell_word(o, vs_arg(a, best));
         vs_out_cell_real(o, (double)cosine[best]);
     }
     vs_out_end(o);

@@ -1,5 +1,6 @@
 /* cmd_relation.c - relation: the offset of a relation between words, and how well it answers pairs it has not seen. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "words.h"
@@ -18,26 +19,30 @@ static void table(vs_out *o) {
     static const vs_col cols[] = {{"name", VS_COL_TEXT, 0, 0, "relation"},
                                   {"pairs", VS_COL_INT, 0, 0, NULL},
                                   {"unknown", VS_COL_INT, 0, VS_COL_JSON_ONLY, NULL},
-                                  {"first", VS_COL_REAL, 3, 0, "first"},
-                                  {"low", VS_COL_REAL, 3, 0, "low"},
-                                  {"high", VS_COL_REAL, 3, 0, "high"},
-                                  {"five", VS_COL_REAL, 3, 0, "in five"},
-                                  {"none", VS_COL_REAL, 3, 0, "no offset"},
-                                  {"shuffled", VS_COL_REAL, 3, 0, "shuffled"},
+                                  {"first", VS_COL_REAL, 3, 0, NULL},
+                                  {"low", VS_COL_REAL, 3, VS_COL_JSON_ONLY, NULL},
+                                  {"high", VS_COL_REAL, 3, VS_COL_JSON_ONLY, NULL},
+                                  {"interval", VS_COL_TEXT, 0, VS_COL_TTY_ONLY, "95 %"},
+                                  {"five", VS_COL_REAL, 3, 0, NULL},
+                                  {"none", VS_COL_REAL, 3, 0, "alone"},
+                                  {"shuffled", VS_COL_REAL, 3, 0, NULL},
                                   {"shuffled_five", VS_COL_REAL, 3, VS_COL_JSON_ONLY, NULL},
                                   {"none_five", VS_COL_REAL, 3, VS_COL_JSON_ONLY, NULL},
-                                  {"cosine", VS_COL_REAL, 3, 0, NULL},
-                                  {"shuffled_cosine", VS_COL_REAL, 3, 0, "shuffled"}};
+                                  {"cosine", VS_COL_REAL, 2, 0, "cos"},
+                                  {"shuffled_cosine", VS_COL_REAL, 2, 0, "shuffled"}};
     vs_out_table(o, "relations", cols, sizeof cols / sizeof *cols);
 }
 
 static void row(const vs_relation *r, const vs_relation_result *x, vs_out *o) {
+    char interval[32];
+    snprintf(interval, sizeof interval, "%.2f..%.2f", x->low, x->high);
     vs_out_cell_text(o, r->name);
     vs_out_cell_int(o, (int64_t)x->pairs);
     vs_out_cell_int(o, (int64_t)r->unknown);
     vs_out_cell_real(o, share(x->fit.first, x->pairs));
     vs_out_cell_real(o, x->low);
     vs_out_cell_real(o, x->high);
+    vs_out_cell_text(o, interval);
     vs_out_cell_real(o, share(x->fit.five, x->pairs));
     vs_out_cell_real(o, share(x->none.first, x->pairs));
     vs_out_cell_real(o, share(x->shuffled.first, x->pairs));
@@ -126,8 +131,8 @@ static vs_status run(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
         st = sections(err, s, a, &r, offset, o, &one, &result);
     }
     if (st == VS_OK) {
-        vs_out_note(o, "  held-out pairs answered first (low, high: 95 %% interval) and in five; first without an offset, and shuffled");
-        vs_out_note(o, "  cosine: of a held-out pair's b - a with the offset of the others; the same shuffled");
+        vs_out_note(o, "  held-out pairs: b is the answer, in the first five; by a alone; with each b given to another a");
+        vs_out_note(o, "  cos: of a held-out b - a with the offset of the others; with each b given to another a");
         if (vs_has(a, "pairs")) pairs(sp, one, &result, o);
         if (name) st = keep(err, s, name, vs_arg(a, 1), one, &result, offset, o);
     }

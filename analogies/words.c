@@ -65,6 +65,15 @@ void vs_put_key(vs_buf *b, const vs_space *s, size_t row) {
     vs_buf_put(b, key + blank, len - blank);
 }
 
+void vs_cell_word(vs_out *o, const char *text) {
+    size_t n = strlen(text);
+    bool quoted = n > 2 && text[0] == '"' && strchr(text + 1, '"') == text + n - 1;
+    vs_buf b = {0};
+    vs_buf_put(&b, text + quoted, n - 2 * quoted);
+    vs_out_cell_text(o, b.s ? b.s : "");
+    vs_buf_free(&b);
+}
+
 /* The column of x on a line from..to; -1 and width beyond its ends. */
 static int column(double x, double from, double to, int width) {
     if (!(x >= from)) return -1;

@@ -6,7 +6,7 @@
 
 /* A word or an expression of a command, evaluated. */
 typedef struct vs_word_value {
-    const char *text; /* as typed, without quotes around it; borrowed */
+    const char *text; /* as typed; borrowed */
     vs_value v;
     size_t row; /* the row of v.space that it is, else SIZE_MAX */
 } vs_word_value;
@@ -26,6 +26,8 @@ size_t vs_words_skip(const vs_word_value *w, size_t n, size_t skip[VS_WORDS_SKIP
 /* vs_cell_key() - the key of a row as a cell of a table.   vs_put_key() - appended to b, without a piece's leading blank. */
 void vs_cell_key(vs_out *o, const vs_space *s, size_t row);
 void vs_put_key(vs_buf *b, const vs_space *s, size_t row);
+/* vs_cell_word() - a word as it was typed, without the "…" around it where there are any. */
+void vs_cell_word(vs_out *o, const char *text);
 
 /* vs_cell_track() - a cell with a line from `from` to `to` of `width` columns and a mark at x (an arrow beyond an end); a tick
  * where one of tick[n] is. */
