@@ -91,7 +91,7 @@ pick '^lib/.*\.c$' | search '\b(printf|puts|putchar|perror|exit|_exit|abort|asse
 pick '^lib/.*\.c$' '^lib/base/alloc\.c$' | search '\b(malloc|calloc|realloc|aligned_alloc|strdup|strndup|asprintf)[[:space:]]*\(' |
     rule "memory comes from base/alloc.h"
 
-names=$(pick '^lib/arch/arch_[a-z0-9]+\.c$' | sed 's:.*/arch_\(.*\)\.c:\1:' | paste -sd'|')
+names=$(pick '^lib/arch/arch_[a-z0-9]+\.c$' '^lib/arch/arch_list\.c$' | sed 's:.*/arch_\(.*\)\.c:\1:' | paste -sd'|')
 [ -z "$names" ] || pick '^(lib|repl|probes|analogies)/.*\.(c|h|def)$' '^lib/(arch|text)/' | search "\"($names)\"" |
     grep -vE "^[^:]*:[0-9]+:( \*|.*/\*.*\"($names)\")" |
     rule "no architecture's name outside its file"
