@@ -69,6 +69,15 @@ void *vs_grow(void *p, size_t old_n, size_t n, size_t size) {
 
 void vs_free(void *p) { free(p); }
 
+void vs_idle(void *p, size_t bytes) {
+#ifdef MADV_FREE
+    size_t skip = (WIDE_PAGE - (uintptr_t)p % WIDE_PAGE) % WIDE_PAGE; /* whole pages alone */
+    if (bytes >= skip + WIDE_PAGE) (void)madvise((char *)p + skip, (bytes - skip) / WIDE_PAGE * WIDE_PAGE, MADV_FREE);
+#else
+    (void)p, (void)bytes;
+#endif
+}
+
 char *vs_strndup(const char *s, size_t n) {
     char *p = vs_alloc(n + 1, 1);
     if (p) {

@@ -14,12 +14,15 @@ bool vs_add(size_t a, size_t b, size_t *out) VS_MUST_CHECK;
 /* vs_alloc() - n*size bytes, aligned to 64, not cleared; NULL when that overflows or memory is short. n*size = 0 gives
  * a valid pointer.  vs_zalloc() clears.  vs_grow() resizes a block of either (contents kept; NULL leaves it alone).
  * vs_alloc_wide() is vs_alloc() for memory that is written whole at once: where it is large the system is asked for large
- * pages, as it would otherwise fill in each small one by itself.  vs_free(NULL) is a no-op.  Owner: the caller. */
+ * pages, as it would otherwise fill in each small one by itself.  vs_free(NULL) is a no-op.  Owner: the caller.
+ * vs_idle() - what is in p[bytes] is wanted no more, the memory may be soon: the system takes it where it is short of it,
+ * else it stays, and need not be filled in again. */
 void *vs_alloc(size_t n, size_t size) VS_MUST_CHECK;
 void *vs_alloc_wide(size_t n, size_t size) VS_MUST_CHECK;
 void *vs_zalloc(size_t n, size_t size) VS_MUST_CHECK;
 void *vs_grow(void *p, size_t old_n, size_t n, size_t size) VS_MUST_CHECK;
 void vs_free(void *p);
+void vs_idle(void *p, size_t bytes);
 
 /* vs_strdup() / vs_strndup() - a copy with its NUL. */
 char *vs_strdup(const char *s) VS_MUST_CHECK;

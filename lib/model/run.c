@@ -4,10 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-/* Memory above this is given back rather than kept for the next pass: the workspace that all passes of a model share,
- * and what a finished pass of one plan held (a decoding step's logits stay). */
-#define KEEP_WORK ((size_t)64 << 20)
-#define KEEP_PASS ((size_t)4 << 20)
+/* The workspace that all passes of a model share, and what a finished pass held, wait for the next pass, as filling in
+ * fresh pages takes longer than many a product does.  Above KEEP_FREELY the system may have them back meanwhile, and of
+ * finished passes the model keeps one; above KEEP they are given back. */
+#define KEEP_FREELY ((size_t)4 << 20)
+#define KEEP ((size_t)4 << 30)
 
 /* ---- the request ---- */
 
@@ -89,6 +90,20 @@ void vs__pass_destroy(vs_pass *p) {
     vs_free(p);
 }
 
+/* Memory for `want` floats that another plan's finished pass left, or NULL; what is large is given back else, so that a
+ * model keeps one such. */
+static float *left_over(vs_plan_cache *c, size_t want, size_t *cap) {
+    float *mem = NULL;
+    for (size_t i = 0; c && i < VS_PLANS; i++) {
+        vs_pass *p = c->plan[i] ? c->plan[i]->spare : NULL;
+        if (!p || p->cap * sizeof *p->mem <= KEEP_FREELY) continue;
+        if (!mem && p->cap >= want && p->cap / 2 <= want) mem = p->mem, *cap = p->cap, p->mem = NULL;
+        vs__pass_destroy(p);
+        c->plan[i]->spare = NULL;
+    }
+    return mem;
+}
+
 /* A pass of the plan: its spare one, or a new one, in the memory of `old` (may be NULL) where that is large enough. */
 static vs_status new_pass(vs_err *err, const vs_model *m, vs_plan *plan, vs_pass *old, vs_pass **out) {
     vs_pass *p = plan->spare;
@@ -98,8 +113,10 @@ static vs_status new_pass(vs_err *err, const vs_model *m, vs_plan *plan, vs_pass
         if (p && old && old->cap >= plan->kept) {
             p->mem = old->mem, p->cap = old->cap;
             old->mem = NULL;
-        } else if (p)
-            p->mem = vs_alloc_wide(plan->kept, sizeof *p->mem), p->cap = plan->kept;
+        } else if (p) {
+            p->mem = left_over(m->plans, plan->kept, &p->cap);
+            if (!p->mem) p->mem = vs_alloc_wide(plan->kept, sizeof *p->mem), p->cap = plan->kept;
+        }
         if (p) p->effects = vs_alloc(plan->n_edits, sizeof *p->effects);
         if (!p || !p->mem || !p->effects) {
             vs__pass_destroy(p);
@@ -117,9 +134,10 @@ static vs_status new_pass(vs_err *err, const vs_model *m, vs_plan *plan, vs_pass
 void vs_pass_free(vs_pass *p) {
     if (!p) return;
     vs_plan *plan = p->plan;
-    if (p->mem && !plan->spare && plan->refs > 1 && plan->kept * sizeof(float) <= KEEP_PASS)
+    if (p->mem && !plan->spare && plan->refs > 1 && p->cap * sizeof(float) <= KEEP) {
+        if (p->cap * sizeof(float) > KEEP_FREELY) vs_idle(p->mem, p->cap * sizeof(float));
         plan->spare = p;
-    else
+    } else
         vs__pass_destroy(p);
     vs__plan_release(plan);
 }
@@ -237,11 +255,12 @@ vs_status vs__run(vs_err *err, vs_model *m, const vs_request *rq, vs_pass *old, 
     if (s == VS_OK) s = run_nodes(err, &x);
     if (s == VS_OK) s = vs__pass_finite(err, pass);
     if (s == VS_E_NUMERIC) vs__blame_weight(err, m);
-    if (c->work_cap * sizeof(float) > KEEP_WORK) {
+    if (c->work_cap * sizeof(float) > KEEP) {
         vs_free(c->work);
         c->work = NULL;
         c->work_cap = 0;
-    }
+    } else if (c->work_cap * sizeof(float) > KEEP_FREELY)
+        vs_idle(c->work, c->work_cap * sizeof(float));
     if (s != VS_OK) {
         vs_pass_free(pass);
         return s;

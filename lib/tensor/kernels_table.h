@@ -11,19 +11,23 @@ typedef struct vs__weights {
     vs_dtype dtype;
 } vs__weights;
 
-/* Outputs that matmul_t takes at a time, and the floats of its panel: their rows, a little apart so that they lie in
- * different cache sets. */
-enum { VS__T_OUTS = 96 };
-#define VS__T_PANEL(in) ((((in) + 15) / 16 * 16 + 16) * VS__T_OUTS)
+/* matmul_t reads x as [rows / VS__T_BLOCK][16][VS__T_BLOCK / VS__T_ROWS][depth][VS__T_ROWS], depth = in / 16 rounded up:
+ * what makes partial sum l of a block of rows lies in one piece, zeros where x has nothing.  A last block has fewer tiles.
+ * VS__T_PACKED: floats of that. */
+enum { VS__T_ROWS = 6, VS__T_BLOCK = 12, VS__T_COLS = 64 };
+#define VS__T_PANEL(in) (VS__T_COLS * (((in) + 15) / 16 * 16))
+#define VS__T_PACKED(rows, in) (((rows) + VS__T_ROWS - 1) / VS__T_ROWS * VS__T_ROWS * (((in) + 15) / 16 * 16))
 
 typedef struct vs__kernels {
     const char *name;
     void (*widen)(vs_dtype t, const void *src, float *dst, size_t n);
     void (*matmul)(const float *x, size_t rows, size_t in, size_t ldx, vs__weights w, const float *b, float *y,
                    size_t outs, size_t ldy);
-    /* w [in, outs], panel [VS__T_PANEL(in)] scratch */
-    void (*matmul_t)(const float *x, size_t rows, size_t in, size_t ldx, vs__weights w, const float *b, float *y,
+    /* w [in, outs]; packed: [VS__T_PACKED(rows, in)], x by pack_t; not read where rows is 1 */
+    void (*matmul_t)(const float *x, size_t rows, size_t in, const float *packed, vs__weights w, const float *b, float *y,
                      size_t outs, size_t ldy, float *panel);
+    /* a tile of up to VS__T_ROWS rows; `lane` floats lie between the parts of its partial sums */
+    void (*pack_t)(const float *x, size_t rows, size_t in, size_t ldx, float *packed, size_t lane);
     float (*dot)(const float *x, const float *y, size_t n);
     float (*sum)(const float *x, size_t n);
     float (*sum_squares)(const float *x, size_t n);

@@ -156,21 +156,29 @@ static void product_of_one_row_is_that_of_a_batch(void **state) {
     }
 }
 
+/* Against vs_dot() too, element by element: blocks of rows and groups of outputs, whole and in part. */
 static void turned_product_has_the_bits_of_the_copy(void **state) {
     use(state);
-    static const size_t ins[] = {1, 15, 16, 100, 768};
-    for (size_t k = 0; k < 5; k++)
-        for (size_t rows = 1; rows <= 19; rows += 3) {
-            size_t in = ins[k], out = 43, shape[2] = {in, out};
-            product *p = product_new(VS_F32, rows, in, out), *q = product_new(VS_F32, 1, in, out);
-            for (size_t o = 0; o < out; o++)
-                for (size_t i = 0; i < in; i++) memcpy(q->w + (i * out + o) * 4, p->w + (o * in + i) * 4, 4);
-            assert_int_equal(vs_tensor_over(NULL, q->w, VS_F32, 2, shape, &q->t, NULL), VS_OK);
-            assert_int_equal(vs_matmul(NULL, p->x, rows, in, in, &p->t, p->b, p->y, out, out), VS_OK);
-            assert_int_equal(vs_matmul_t(NULL, p->x, rows, in, in, &q->t, p->b, p->z, out, out), VS_OK);
-            assert_memory_equal(p->y, p->z, rows * out * sizeof *p->y);
-            free(p), free(q);
+    static const size_t ins[] = {1, 15, 16, 100, 768}, many[] = {1, 2, 4, 7, 12, 13, 25, 110}, outs[] = {43, 64, 200};
+    for (size_t i = 0; i < 5 * 8 * 3; i++) {
+        size_t in = ins[i % 5], rows = many[i / 5 % 8], out = outs[i / 40], shape[2] = {out, in}, turned[2] = {in, out};
+        float *x = malloc(rows * in * sizeof *x), *w = malloc(out * in * sizeof *w), *t = malloc(out * in * sizeof *t);
+        float *b = malloc(out * sizeof *b), *y = malloc(rows * out * sizeof *y), *z = malloc(rows * out * sizeof *z);
+        vs_tensor wt, tt;
+        assert_true(x && w && t && b && y && z);
+        case_floats(x, rows * in), case_floats(w, out * in), case_floats(b, out);
+        for (size_t k = 0; k < out * in; k++) t[k % in * out + k / in] = w[k];
+        assert_int_equal(vs_tensor_over(NULL, w, VS_F32, 2, shape, &wt, NULL), VS_OK);
+        assert_int_equal(vs_tensor_over(NULL, t, VS_F32, 2, turned, &tt, NULL), VS_OK);
+        assert_int_equal(vs_matmul(NULL, x, rows, in, in, &wt, b, y, out, out), VS_OK);
+        assert_int_equal(vs_matmul_t(NULL, x, rows, in, in, &tt, b, z, out, out), VS_OK);
+        assert_memory_equal(y, z, rows * out * sizeof *y);
+        for (size_t k = 0; k < rows * out; k++) {
+            float want = vs_dot(x + k / out * in, w + k % out * in, in) + b[k % out];
+            assert_memory_equal(y + k, &want, sizeof want);
         }
+        free(x), free(w), free(t), free(b), free(y), free(z);
+    }
 }
 
 static void product_refuses_wrong_shapes(void **state) {

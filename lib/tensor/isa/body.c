@@ -325,10 +325,10 @@ static void widen(vs_dtype t, const void *src, float *dst, size_t n) {
 }
 
 #include "product.h"
-#include "product_t.h"
 
 #include "backward.h"
 #include "outer.h"
+#include "product_t.h"
 #include "pull.h"
 
 #define TABLE_(name) vs__kernels_##name
@@ -340,6 +340,7 @@ const vs__kernels TABLE(ISA_NAME) = {
     .widen = widen,
     .matmul = matmul,
     .matmul_t = matmul_t,
+    .pack_t = pack_t,
     .dot = dot,
     .sum = sum,
     .sum_squares = sum_squares,

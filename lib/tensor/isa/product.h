@@ -85,13 +85,26 @@ static void tile(size_t rows, const float *x, size_t ldx, const float *w, size_t
 enum {
     PANEL = 768, /* elements of k walked at once: TILE_OUTS rows of W stay in the first-level cache */
     BLOCK = 96,  /* rows of x that share a widened panel */
+    GROUP = 96,  /* outputs whose W serves all blocks of rows while it is near, and that are written out together */
     PAD = 16     /* keeps the panel's rows out of each other's cache sets */
 };
 
 typedef struct scratch {
     _Alignas(64) float panel[TILE_OUTS * (PANEL + PAD)];
     _Alignas(64) float sums[BLOCK / TILE_ROWS * TILE];
+    _Alignas(64) float done[BLOCK * GROUP];
 } scratch;
+
+/* The outputs of a tile from its partial sums; y has a row for each of TILE_ROWS and room for TILE_OUTS in each. */
+INLINE void tile_total(size_t rows, const float *s, float *y, size_t ldy) {
+    for (size_t r = 0; r < rows; r++, s += TILE_OUTS * 16, y += ldy) {
+        float t[4];
+        v_totals4(s, t);
+        memcpy(y, t, sizeof t);
+        y[4] = v_total(v_load(s + 64));
+        y[5] = v_total(v_load(s + 80));
+    }
+}
 
 /* The last n % 16 elements of a tile's rows, as one more step over copies filled up with zeros. */
 static void tile_rest(size_t rows, const float *x, size_t ldx, const float *w, size_t ldw, size_t n, float *s,
@@ -102,9 +115,9 @@ static void tile_rest(size_t rows, const float *x, size_t ldx, const float *w, s
     tile(rows, xs, 16, ws, 16, 16, s, more);
 }
 
-/* `outs` (up to TILE_OUTS) outputs for `rows` (up to BLOCK) rows. */
-static void product_block(scratch *c, const float *x, size_t rows, size_t in, size_t ldx, vs__weights w, const float *b,
-                          float *y, size_t outs, size_t ldy) {
+/* `outs` (up to TILE_OUTS) outputs for `rows` (up to BLOCK) rows; y [rows, TILE_OUTS]. */
+static void product_block(scratch *c, const float *x, size_t rows, size_t in, size_t ldx, vs__weights w, float *y, size_t outs,
+                          size_t ldy) {
     const vs_dtype_info *info = vs_dtype_of(w.dtype);
     /* f32 is used where it lies, unless it is not aligned, or the rows of W would share cache sets */
     bool aligned = w.stride % sizeof(float) == 0 && (uintptr_t)w.p % sizeof(float) == 0;
@@ -120,23 +133,15 @@ static void product_block(scratch *c, const float *x, size_t rows, size_t in, si
             for (size_t o = 0; o < outs; o++) widen(w.dtype, p + o * w.stride, c->panel + o * ldw, n);
         }
         float *s = c->sums;
-        for (size_t r = 0; r < rows; r += TILE_ROWS, s += TILE) {
+        for (size_t r = 0; r < rows; r += TILE_ROWS) {
             size_t some = rows - r < TILE_ROWS ? rows - r : TILE_ROWS;
             tile(some, x + r * ldx + k, ldx, panel, ldw, whole, s, k > 0);
             if (whole < n) tile_rest(some, x + r * ldx + k + whole, ldx, panel + whole, ldw, n - whole, s, true);
+            if (n == in - k) tile_total(some, s, y + r * ldy, ldy);
+            if (in > PANEL) s += TILE; /* else they are done with at once, and stay near */
         }
         k += PANEL;
     } while (k < in);
-    for (size_t r = 0; r < rows; r += TILE_ROWS) {
-        const float *s = c->sums + r / TILE_ROWS * TILE;
-        size_t some = rows - r < TILE_ROWS ? rows - r : TILE_ROWS;
-        float total[TILE / 16];
-        size_t i = 0;
-        for (; i + 4 <= some * TILE_OUTS; i += 4) v_totals4(s + i * 16, total + i);
-        for (; i < some * TILE_OUTS; i++) total[i] = v_total(v_load(s + i * 16));
-        for (size_t j = 0; j < some; j++)
-            for (size_t o = 0; o < outs; o++) y[(r + j) * ldy + o] = b ? total[j * TILE_OUTS + o] + b[o] : total[j * TILE_OUTS + o];
-    }
 }
 
 /* ---- one row: weights widened in registers, never stored ---- */
@@ -214,12 +219,21 @@ static void matmul(const float *x, size_t rows, size_t in, size_t ldx, vs__weigh
         return;
     }
     scratch c;
-    memset(c.panel, 0, sizeof c.panel); /* rows that a last, narrower group lacks */
-    for (size_t r = 0; r < rows; r += BLOCK) {
-        size_t some = rows - r < BLOCK ? rows - r : BLOCK;
-        vs__weights at = w;
-        for (size_t o = 0; o < outs; o += TILE_OUTS, at.p += TILE_OUTS * w.stride)
-            product_block(&c, x + r * ldx, some, in, ldx, at, b ? b + o : NULL, y + r * ldy + o,
-                          outs - o < TILE_OUTS ? outs - o : TILE_OUTS, ldy);
+    memset(c.panel, 0, sizeof c.panel); /* rows that a last, narrower tile lacks */
+    for (size_t g = 0; g < outs; g += GROUP) {
+        size_t some_outs = outs - g < GROUP ? outs - g : GROUP;
+        for (size_t r = 0; r < rows; r += BLOCK) {
+            size_t some = rows - r < BLOCK ? rows - r : BLOCK;
+            vs__weights at = {w.p + g * w.stride, w.stride, w.dtype};
+            for (size_t o = 0; o < some_outs; o += TILE_OUTS, at.p += TILE_OUTS * w.stride)
+                product_block(&c, x + r * ldx, some, in, ldx, at, c.done + o, some_outs - o < TILE_OUTS ? some_outs - o : TILE_OUTS, GROUP);
+            for (size_t i = 0; i < some; i++) {
+                float *to = y + (r + i) * ldy + g;
+                if (b)
+                    add_into(c.done + i * GROUP, b + g, to, some_outs);
+                else
+                    memcpy(to, c.done + i * GROUP, some_outs * sizeof *to);
+            }
+        }
     }
 }
