@@ -62,23 +62,43 @@ const float *vs_space_data(const vs_space *s) {
     return s->rows.dtype == VS_F32 && s->rows.stride[0] == s->d * sizeof(float) ? s->rows.data : NULL;
 }
 
+/* Sums in double, four at a time so that they do not wait for each other: element i goes into sum i mod 4. */
+enum { SUMS = 4 };
+static double total(const double s[SUMS]) { return (s[0] + s[2]) + (s[1] + s[3]); }
+
 float vs_cosine(const float *a, const float *b, size_t n) {
-    double ab = 0, aa = 0, bb = 0;
-    for (size_t i = 0; i < n; i++) {
-        ab += (double)a[i] * (double)b[i];
-        aa += (double)a[i] * (double)a[i];
-        bb += (double)b[i] * (double)b[i];
+    double ab[SUMS] = {0}, aa[SUMS] = {0}, bb[SUMS] = {0};
+    size_t whole = n - n % SUMS;
+    for (size_t i = 0; i < whole; i += SUMS)
+        for (size_t j = 0; j < SUMS; j++) {
+            double x = (double)a[i + j], y = (double)b[i + j];
+            ab[j] += x * y;
+            aa[j] += x * x;
+            bb[j] += y * y;
+        }
+    for (size_t i = whole; i < n; i++) {
+        double x = (double)a[i], y = (double)b[i];
+        ab[i - whole] += x * y;
+        aa[i - whole] += x * x;
+        bb[i - whole] += y * y;
     }
-    return aa > 0 && bb > 0 ? (float)(ab / (sqrt(aa) * sqrt(bb))) : 0;
+    double length = sqrt(total(aa)) * sqrt(total(bb));
+    return length > 0 ? (float)(total(ab) / length) : 0;
 }
 
 double vs_l2(const float *a, const float *b, size_t n) {
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) {
+    double sum[SUMS] = {0};
+    size_t whole = n - n % SUMS;
+    for (size_t i = 0; i < whole; i += SUMS)
+        for (size_t j = 0; j < SUMS; j++) {
+            double far = (double)a[i + j] - (double)b[i + j];
+            sum[j] += far * far;
+        }
+    for (size_t i = whole; i < n; i++) {
         double far = (double)a[i] - (double)b[i];
-        sum += far * far;
+        sum[i - whole] += far * far;
     }
-    return sqrt(sum);
+    return sqrt(total(sum));
 }
 
 static const char *const measures[] = {

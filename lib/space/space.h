@@ -142,7 +142,7 @@ size_t vs_space_complete(const vs_space *s, const char *prefix, size_t n, const 
 /* vs_cosine() - cos of two vectors [n]; 0 where one is zero. */
 float vs_cosine(const float *a, const float *b, size_t n);
 
-/* vs_l2() - the Euclidean distance of two vectors [n], summed in double in the order of the numbers. */
+/* vs_l2() - the Euclidean distance of two vectors [n], summed in double in a fixed order. */
 double vs_l2(const float *a, const float *b, size_t n);
 
 #endif

@@ -39,7 +39,8 @@ static vs_status from_json(vs_err *err, const char *name, const char *text, size
         vs_free(x);
         return s;
     }
-    *out = (vs__sql_vector){.x = x, .n = n, .own = x};
+    out->x = out->own = x;
+    out->n = n;
     return VS_OK;
 }
 
@@ -51,14 +52,16 @@ static vs_status from_blob(vs_err *err, const char *name, const void *p, size_t 
         out->x = p;
         return VS_OK;
     }
-    out->own = vs_alloc(bytes, 1);
-    if (!out->own) return vs_fail(err, VS_E_NOMEM, "%s: no memory for %zu numbers", name, out->n);
-    out->x = memcpy(out->own, p, bytes);
+    float *copy = out->here;
+    if (bytes > sizeof out->here) copy = out->own = vs_alloc(bytes, 1);
+    if (!copy) return vs_fail(err, VS_E_NOMEM, "%s: no memory for %zu numbers", name, out->n);
+    out->x = memcpy(copy, p, bytes);
     return VS_OK;
 }
 
 vs_status vs__sql_vector_of(vs_err *err, const char *name, sqlite3_value *v, vs__sql_vector *out) {
-    *out = (vs__sql_vector){0};
+    out->x = out->own = NULL; /* not what is here: it is large */
+    out->n = 0;
     switch (sqlite3_value_type(v)) {
     case SQLITE_NULL:
         return VS_OK;
@@ -97,7 +100,9 @@ bool vs__sql_keep(sqlite3_context *c, int argument, const float *x, size_t n) {
 static bool take(sqlite3_context *c, sqlite3_value **args, int i, vs__sql_vector *out) {
     const vs__sql_kept *k = sqlite3_get_auxdata(c, i);
     if (k) {
-        *out = (vs__sql_vector){.x = k->x, .n = k->n};
+        out->x = k->x;
+        out->n = k->n;
+        out->own = NULL;
         return true;
     }
     vs_err err;

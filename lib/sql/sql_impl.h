@@ -12,11 +12,12 @@
 #include "../base/alloc.h"
 #include "../session.h"
 
-/* A vector among a function's arguments. */
+/* A vector among a function's arguments.  Not to be copied: x may point into it. */
 typedef struct vs__sql_vector {
     const float *x; /* [n]; NULL: the argument was NULL, or was none (*bad) */
     size_t n;
-    float *own; /* a copy to vs_free(), or NULL */
+    float *own;      /* a copy to vs_free(), or NULL */
+    float here[512]; /* a copy of what lies at an odd address in SQLite's page, where it fits */
 } vs__sql_vector;
 
 /* vs__sql_vector_of() - the vector that a value holds: a blob borrowed as it is, or JSON read into a copy.
