@@ -75,7 +75,7 @@ build/gen/%.inc: lib/store/%.sql
 	@mkdir -p $(@D)
 	$(call say,GEN)
 	$(Q)od -An -v -tu1 $< | sed 's/  *\([0-9]\)/ \1/g; s/\([0-9]\)\( \|$$\)/\1,\2/g; $$s/,$$//' > $@
-$(B)/lib/store/store.o: build/gen/schema.inc build/gen/schema2.inc build/gen/schema3.inc
+$(B)/lib/store/store.o: build/gen/schema.inc build/gen/schema2.inc build/gen/schema3.inc build/gen/schema4.inc
 # where untrusted bytes are read, every narrowing is written out
 $(B)/lib/io/%.o $(B)/lib/base/json.o $(B)/lib/base/map.o $(B)/lib/store/cachefile.o: BASE_CFLAGS += -Wconversion -Wsign-conversion
 

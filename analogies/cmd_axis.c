@@ -177,7 +177,7 @@ static vs_status keep(vs_err *err, vs_session *s, const char *name, const char *
         vs_buf_printf(&json, ",\"random\":%.6f,\"random_95\":%.6f,\"random_as_good\":%.6f", r->random_mean, r->random_95, r->random_as_good);
     vs_buf_puts(&json, "}");
     vs_status st = from.failed || json.failed || q->from.failed ? vs_fail(err, VS_E_NOMEM, "no memory for a name") : vs_session_store(err, s, &store);
-    if (st == VS_OK) st = vs_store_name_set(err, store, name, from.s, vs_space_name(q->space), axis, q->d);
+    if (st == VS_OK) st = vs_store_name_set(err, store, name, from.s, vs_space_name(q->space), axis, q->d, 0);
     if (st == VS_OK) st = vs_store_result(err, store, "axis", name, json.s, 0, 0);
     vs_buf_free(&from);
     vs_buf_free(&json);

@@ -81,7 +81,7 @@ static vs_status keep(vs_err *err, vs_session *s, const char *name, const char *
                   share(x->fit.first, x->pairs), share(x->fit.five, x->pairs), share(x->none.first, x->pairs),
                   share(x->shuffled.first, x->pairs), x->fit.cosine);
     vs_status st = from.failed || json.failed ? vs_fail(err, VS_E_NOMEM, "no memory for a name") : vs_session_store(err, s, &store);
-    if (st == VS_OK) st = vs_store_name_set(err, store, name, from.s, vs_space_name(sp), offset, vs_space_dim(sp));
+    if (st == VS_OK) st = vs_store_name_set(err, store, name, from.s, vs_space_name(sp), offset, vs_space_dim(sp), 0);
     if (st == VS_OK) st = vs_store_result(err, store, "relation", name, json.s, 0, 0);
     vs_buf_free(&from);
     vs_buf_free(&json);

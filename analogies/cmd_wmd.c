@@ -166,7 +166,7 @@ static vs_status run_phrase(vs_err *err, vs_session *s, const vs_args *a, vs_out
     vs_status st = vec ? answer_phrase(err, sp, a, &b, k, vec, o) : vs_fail(err, VS_E_NOMEM, "no memory for a vector");
     vs_store *store;
     if (st == VS_OK && name) st = vs_session_store(err, s, &store);
-    if (st == VS_OK && name) st = vs_store_name_set(err, store, name, text, vs_space_name(sp), vec, vs_space_dim(sp));
+    if (st == VS_OK && name) st = vs_store_name_set(err, store, name, text, vs_space_name(sp), vec, vs_space_dim(sp), 1);
     if (st == VS_OK && name) vs_out_note(o, "$%s is this vector", name);
     vs_free(vec);
     vs_bag_free(&b);

@@ -465,7 +465,7 @@ static vs_status assign(vs_err *err, vs_session *s, const char *t, size_t n, con
     vs_status r =
         name && text ? vs_session_eval(err, s, expr, m, &v) : vs_fail(err, VS_E_NOMEM, "no memory for a name");
     if (r == VS_OK) r = vs_session_store(err, s, &st);
-    if (r == VS_OK) r = vs_store_name_set(err, st, name, text, v.space ? vs_space_name(v.space) : "", v.vec, v.dim);
+    if (r == VS_OK) r = vs_store_name_set(err, st, name, text, v.space ? vs_space_name(v.space) : "", v.vec, v.dim, v.weight);
     if (r == VS_OK) {
         vs_out_text(o, VS_COL_JSON_ONLY, "name", name);
         vs_out_int(o, VS_COL_JSON_ONLY, "dim", (int64_t)v.dim);

@@ -106,7 +106,7 @@ static vs_status resolve_name(vs_err *err, vs_session *s, const vs_addr *a, vs_v
     char *name = vs_strndup(a->text, a->text_len);
     if (!name) return no_memory(err);
     vs_buf space = {0};
-    vs_status st = vs_store_name_get(err, store, name, &out->vec, &out->dim, &space);
+    vs_status st = vs_store_name_get(err, store, name, &out->vec, &out->dim, &out->weight, &space);
     if (st == VS_OK && space.len) out->space = vs_session_space_named(s, space.s);
     if (out->space) out->of = vs_space_name(out->space);
     vs_buf_free(&space);

@@ -61,13 +61,14 @@ vs_status vs_store_tokens(vs_err *err, vs_store *st, vs_id model, size_t n, vs_p
 }
 
 vs_status vs_store_name_set(vs_err *err, vs_store *st, const char *name, const char *expr, const char *space,
-                            const float *vec, size_t dim) {
+                            const float *vec, size_t dim, double weight) {
     sqlite3_stmt *s;
     VS_TRY(vs__statement(err, st, VS__NAME_SET, &s));
     vs__bind_text(s, 1, name);
     vs__bind_text(s, 2, expr);
     vs__bind_text(s, 3, space);
     sqlite3_bind_blob64(s, 4, vec, dim * sizeof *vec, SQLITE_STATIC);
+    sqlite3_bind_double(s, 5, weight);
     return vs__step_done(err, st, s, "store a name");
 }
 
@@ -109,7 +110,7 @@ static vs_status take_vector(vs_err *err, vs_store *st, const char *name, sqlite
     return VS_OK;
 }
 
-vs_status vs_store_name_get(vs_err *err, vs_store *st, const char *name, float **vec, size_t *dim, vs_buf *space) {
+vs_status vs_store_name_get(vs_err *err, vs_store *st, const char *name, float **vec, size_t *dim, double *weight, vs_buf *space) {
     *vec = NULL;
     *dim = 0;
     sqlite3_stmt *s;
@@ -119,6 +120,7 @@ vs_status vs_store_name_get(vs_err *err, vs_store *st, const char *name, float *
     vs_status status = rc == SQLITE_ROW    ? take_vector(err, st, name, s, vec, dim, space)
                        : rc == SQLITE_DONE ? no_such_name(err, st, name)
                                            : vs__store_fail(err, st, rc, "look up a name");
+    if (status == VS_OK && weight) *weight = sqlite3_column_double(s, 2);
     sqlite3_reset(s);
     return status;
 }

@@ -25,7 +25,10 @@ static const char version_2[] = {
 static const char version_3[] = {
 #include "schema3.inc"
     , 0};
-static const char *const steps[] = {version_1, version_2, version_3};
+static const char version_4[] = {
+#include "schema4.inc"
+    , 0};
+static const char *const steps[] = {version_1, version_2, version_3, version_4};
 enum { VERSION = sizeof steps / sizeof *steps };
 
 /* ---- errors ---- */

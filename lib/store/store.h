@@ -103,9 +103,12 @@ void vs_store_run_abort(vs_store *st);
 vs_status vs_store_run_done(vs_err *err, vs_store *st, const vs_run_record *r, vs_id *id) VS_MUST_CHECK;
 
 /* ---- named vectors, facts and results ---- */
-vs_status vs_store_name_set(vs_err *err, vs_store *st, const char *name, const char *expr, const char *space, const float *vec, size_t dim) VS_MUST_CHECK;
-/* VS_E_UNKNOWN (names near ones).  *vec is the caller's (vs_free); space is appended. */
-vs_status vs_store_name_get(vs_err *err, vs_store *st, const char *name, float **vec, size_t *dim, vs_buf *space) VS_MUST_CHECK;
+/* weight: 1 of a place, 0 of a difference (vs_value, space/expr.h). */
+vs_status vs_store_name_set(vs_err *err, vs_store *st, const char *name, const char *expr, const char *space, const float *vec, size_t dim,
+                            double weight) VS_MUST_CHECK;
+/* VS_E_UNKNOWN (names near ones).  *vec is the caller's (vs_free); space is appended; weight and space may be NULL. */
+vs_status vs_store_name_get(vs_err *err, vs_store *st, const char *name, float **vec, size_t *dim, double *weight,
+                            vs_buf *space) VS_MUST_CHECK;
 /* A result of an experiment: kind ("facts"), subject, and a JSON object of numbers; the run it belongs to or 0. */
 vs_status vs_store_result(vs_err *err, vs_store *st, const char *kind, const char *subject, const char *json, vs_id model, vs_id run) VS_MUST_CHECK;
 /* Group many results in one transaction. */

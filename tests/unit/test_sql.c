@@ -147,7 +147,7 @@ static void expressions(void **state) {
     assert_sql(st, "SELECT count(*) FROM vs_neighbors('a', 'queen', 4)", "4");
     OK(store_space(st, "b", 10, 3, 0));
     sql_fails(st, "SELECT count(*) FROM vs_neighbors('b', 'queen', 4)", "b has vectors of 3 numbers, the query 50");
-    OK(vs_store_name_set(&err, st, "royal", "queen - king", "default", (float[50]){1}, 50));
+    OK(vs_store_name_set(&err, st, "royal", "queen - king", "default", (float[50]){1}, 50, 0));
     assert_sql(st, "SELECT vs_norm(vs_vec('$royal'))", "1"); /* the store is asked from inside its own statement */
     vs_session_free(s);
 }

@@ -13,7 +13,7 @@ static void made_on_first_use(void **state) {
     vs_store *st = open_store();
     assert_string_equal(vs_store_path(st), db);
     assert_false(vs_store_read_only(st));
-    assert_sql(st, "PRAGMA user_version", "3");
+    assert_sql(st, "PRAGMA user_version", "4");
     assert_sql(st, "PRAGMA application_id", "1448297296");
     assert_sql(st, "PRAGMA auto_vacuum", "2");
     char log[128];
@@ -71,14 +71,14 @@ static void what_is_not_ours(void **state) {
     unlink(db);
     vs_store_close(open_store());
     raw_sql(db, "PRAGMA user_version = 7");
-    FAILS(vs_store_open(&err, db, &st), VS_E_FORMAT, "newer vecscope (file version 7; this one knows up to 3)");
+    FAILS(vs_store_open(&err, db, &st), VS_E_FORMAT, "newer vecscope (file version 7; this one knows up to 4)");
 }
 
 static void an_empty_file_is_new(void **state) {
     (void)state;
     write_file(db, "", 0);
     vs_store *st = open_store();
-    assert_sql(st, "PRAGMA user_version", "3");
+    assert_sql(st, "PRAGMA user_version", "4");
     vs_store_close(st);
 }
 
@@ -91,7 +91,7 @@ static void damaged_tables(void **state) {
     float *vec;
     size_t dim;
     FAILS(vs_store_space_open(&err, st, "s", NULL, &b), VS_E_FORMAT, "no such table");
-    FAILS(vs_store_name_get(&err, st, "n", &vec, &dim, NULL), VS_E_FORMAT, "no such column");
+    FAILS(vs_store_name_get(&err, st, "n", &vec, &dim, NULL, NULL), VS_E_FORMAT, "no such column");
     vs_store_close(st);
 }
 
@@ -448,11 +448,11 @@ static void an_older_file(void **state) {
     vs_store_close(st);
     raw_sql(db, "ALTER TABLE runs DROP COLUMN types; ALTER TABLE runs DROP COLUMN target; ALTER TABLE runs DROP COLUMN mask;"
                 "DROP TRIGGER vectors_deleted; DROP VIEW occurrences; DROP TABLE contexts;"
-                "ALTER TABLE spaces DROP COLUMN layer; ALTER TABLE spaces DROP COLUMN edits; CREATE TRIGGER vectors_deleted AFTER DELETE ON vectors BEGIN"
+                "ALTER TABLE names DROP COLUMN weight; ALTER TABLE spaces DROP COLUMN layer; ALTER TABLE spaces DROP COLUMN edits; CREATE TRIGGER vectors_deleted AFTER DELETE ON vectors BEGIN"
                 " UPDATE spaces SET generation = random() WHERE id = old.id >> 32; END;"
                 "PRAGMA user_version = 1");
     st = open_store();
-    assert_sql(st, "PRAGMA user_version", "3");
+    assert_sql(st, "PRAGMA user_version", "4");
     assert_sql(st, "SELECT text, types, target, mask FROM runs", "hi,,,");
     OK(vs_store_run_done(&err, st, &r, &found));
     assert_int_equal(found, run);
@@ -486,21 +486,23 @@ static void names(void **state) {
     vs_store *st = open_store();
     float *vec;
     size_t dim;
+    double weight = 7;
     vs_buf space = {0};
-    FAILS(vs_store_name_get(&err, st, "royal", &vec, &dim, &space), VS_E_UNKNOWN, "$royal is not set");
-    OK(vs_store_name_set(&err, st, "royal", "queen - king", "glove", (float[]){1, 2}, 2));
-    OK(vs_store_name_set(&err, st, "royal", "queen − king", "glove", (float[]){3, 4, 5}, 3));
-    OK(vs_store_name_get(&err, st, "royal", &vec, &dim, &space));
+    FAILS(vs_store_name_get(&err, st, "royal", &vec, &dim, NULL, &space), VS_E_UNKNOWN, "$royal is not set");
+    OK(vs_store_name_set(&err, st, "royal", "queen - king", "glove", (float[]){1, 2}, 2, 1));
+    OK(vs_store_name_set(&err, st, "royal", "queen − king", "glove", (float[]){3, 4, 5}, 3, 0));
+    OK(vs_store_name_get(&err, st, "royal", &vec, &dim, &weight, &space));
+    assert_true(weight == 0);
     assert_int_equal(dim, 3);
     assert_true(vec[2] == 5.0f);
     assert_string_equal(space.s, "glove");
     vs_free(vec);
     vs_buf_free(&space);
-    FAILS(vs_store_name_get(&err, st, "royl", &vec, &dim, NULL), VS_E_UNKNOWN, "did you mean $royal?");
+    FAILS(vs_store_name_get(&err, st, "royl", &vec, &dim, NULL, NULL), VS_E_UNKNOWN, "did you mean $royal?");
     OK(vs_store_sql(&err, st, "UPDATE names SET vec = x'00'", false, NULL, NULL, NULL));
-    FAILS(vs_store_name_get(&err, st, "royal", &vec, &dim, NULL), VS_E_FORMAT, "holds no vector");
+    FAILS(vs_store_name_get(&err, st, "royal", &vec, &dim, NULL, NULL), VS_E_FORMAT, "holds no vector");
     OK(vs_store_sql(&err, st, "UPDATE names SET vec = 'abcd'", false, NULL, NULL, NULL));
-    FAILS(vs_store_name_get(&err, st, "royal", &vec, &dim, NULL), VS_E_FORMAT, "holds no vector");
+    FAILS(vs_store_name_get(&err, st, "royal", &vec, &dim, NULL, NULL), VS_E_FORMAT, "holds no vector");
     vs_store_close(st);
 }
 

@@ -149,11 +149,11 @@ static vs_status whole_life(void) {
     if (s == VS_OK) s = vs_store_run_begin(&err, st, &r, &run);
     if (s == VS_OK) s = vs_store_activation(&err, st, run, "x", 0, 0, 0, (float[]){1}, 1);
     if (s == VS_OK) s = vs_store_run_commit(&err, st);
-    if (s == VS_OK) s = vs_store_name_set(&err, st, "n", "e", "a", (float[]){1}, 1);
+    if (s == VS_OK) s = vs_store_name_set(&err, st, "n", "e", "a", (float[]){1}, 1, 1);
     float *vec = NULL;
     size_t dim;
     vs_buf space = {0};
-    if (s == VS_OK) s = vs_store_name_get(&err, st, "n", &vec, &dim, &space);
+    if (s == VS_OK) s = vs_store_name_get(&err, st, "n", &vec, &dim, NULL, &space);
     vs_free(vec);
     vs_buf_free(&space);
     if (s == VS_OK) s = vs_store_sql(&err, st, "SELECT * FROM vectors", true, NULL, NULL, NULL);

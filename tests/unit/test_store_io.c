@@ -79,7 +79,7 @@ static vs_status life(int *done) {
     vs_status s = write_run(st, "second", 8);
     if (s == VS_OK) ++*done, s = store_space(st, "b", 300, 20, 0);
     if (s == VS_OK) ++*done, s = store_space(st, "b", 200, 20, 1);
-    if (s == VS_OK) ++*done, s = vs_store_name_set(&err, st, "n", "e", "", (float[]){1}, 1);
+    if (s == VS_OK) ++*done, s = vs_store_name_set(&err, st, "n", "e", "", (float[]){1}, 1, 1);
     if (s == VS_OK) ++*done, s = vs_store_space_drop(&err, st, "b");
     if (s == VS_OK) ++*done;
     vs_store_close(st);
