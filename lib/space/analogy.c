@@ -122,14 +122,34 @@ static void drop_unknown(eval *e) {
 /* ---- scores ---- */
 
 /* No x and c up to these score more. */
-static float bound(vs_analogy_method m, float x, float c, float shift) {
+static inline float bound(vs_analogy_method m, float x, float c, float shift) {
     switch (m) {
     case VS_ANALOGY_ADD: return x + c;
-    case VS_ANALOGY_MUL: return fmaxf(x, 0) * fmaxf((c + 1) / 2, 0);
-    case VS_ANALOGY_PAIR: return fmaxf(x - shift, 0) / sqrtf(fmaxf(2 - 2 * c, 1e-6F));
-    case VS_ANALOGY_LRCOS: return fmaxf(x, 0) * fmaxf(c, 0);
+    case VS_ANALOGY_MUL: return vs__larger(x, 0) * vs__larger((c + 1) / 2, 0);
+    case VS_ANALOGY_PAIR: return vs__larger(x - shift, 0) / sqrtf(vs__larger(2 - 2 * c, 1e-6F));
+    case VS_ANALOGY_LRCOS: return vs__larger(x, 0) * vs__larger(c, 0);
     }
     return INFINITY;
+}
+
+/* The columns of the largest that may hold a better answer than floor. */
+static inline size_t list_by(vs_analogy_method m, const float *x, const float *c, size_t n, float shift, float floor, uint16_t *list) {
+    size_t listed = 0;
+    for (size_t j = 0; j < n; j++) {
+        list[listed] = (uint16_t)j;
+        listed += bound(m, x[j], c[j], shift) > floor;
+    }
+    return listed;
+}
+
+static size_t list_columns(vs_analogy_method m, const float *x, const float *c, size_t n, float shift, float floor, uint16_t *list) {
+    switch (m) { /* a loop for each */
+    case VS_ANALOGY_ADD: return list_by(VS_ANALOGY_ADD, x, c, n, shift, floor, list);
+    case VS_ANALOGY_MUL: return list_by(VS_ANALOGY_MUL, x, c, n, shift, floor, list);
+    case VS_ANALOGY_PAIR: return list_by(VS_ANALOGY_PAIR, x, c, n, shift, floor, list);
+    case VS_ANALOGY_LRCOS: return list_by(VS_ANALOGY_LRCOS, x, c, n, shift, floor, list);
+    }
+    return 0;
 }
 
 static bool is_asked(const eval *e, const vs__question *q, size_t row) {
@@ -151,12 +171,9 @@ static void insert(best *b, size_t keep, best now) {
 /* Look closely at those rows of a block that may hold a better answer, in their order. */
 static void look(const eval *e, const vs__question *q, const block *k, const float *x, const float *x_most, const float *c,
                  const float *c_most, best *b) {
-    enum { LISTED = 256 };
+    enum { LISTED = 256 + 1 }; /* the last is written before it is known to count */
     uint16_t list[LISTED];
-    size_t listed = 0;
-    float floor = b[e->keep - 1].score;
-    for (size_t j = 0; j < e->fold; j++)
-        if (bound(e->method, x_most[j], c_most[j], q->shift) > floor) list[listed++] = (uint16_t)j;
+    size_t listed = list_columns(e->method, x_most, c_most, e->fold, q->shift, b[e->keep - 1].score, list);
     for (size_t i = 0; i < k->n && listed; i += e->fold)
         for (size_t t = 0; t < listed && i + list[t] < k->n; t++) {
             size_t w = i + list[t];

@@ -134,9 +134,10 @@ static vs_status bats_text(vs_err *err, vs__questions *q, const char *name, cons
 
 /* BATS' first line has a tab, and is no heading of a section. */
 static bool is_bats(const char *text, size_t n) {
+    if (!n) return false;
     const char *end = memchr(text, '\n', n);
     size_t first = end ? (size_t)(end - text) : n;
-    return n && text[0] != ':' && memchr(text, '\t', first) != NULL;
+    return text[0] != ':' && memchr(text, '\t', first) != NULL;
 }
 
 vs_status vs__questions_text(vs_err *err, vs__questions *q, const char *name, const char *text, size_t n) {

@@ -93,7 +93,7 @@ vs_status vs_word_set_read(vs_err *err, const char *path, vs_word_set *out) {
     *out = (vs_word_set){0};
     vs_map file;
     VS_TRY(vs_map_open(err, path, &file));
-    const char *text = (const char *)file.bytes, *end = text + file.size;
+    const char *text = file.size ? (const char *)file.bytes : "", *end = text + file.size;
     size_t bad;
     vs_status s = vs_utf8_valid(text, file.size, &bad) ? VS_OK : vs_fail(err, VS_E_FORMAT, "%s: byte %zu is not valid UTF-8", path, bad);
     while (text < end && s == VS_OK) {

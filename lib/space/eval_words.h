@@ -107,6 +107,7 @@ void vs__sigmoid(float *x, float b, size_t n);
 void vs__unit_row(const vs_space *s, const float *inverse, size_t row, float *x);
 /* vs__analogy_x(), vs__analogy_score() - what a and b (for LRCOS the class) alone say of a row, from its cosines with them; and its
  * score, from that and its cosine with c.  PAIR leaves out the factor 1 / |b - a|, the same for all rows. */
+static inline float vs__larger(float a, float b) { return a > b ? a : b; }
 static inline float vs__analogy_x(vs_analogy_method m, float a, float b) {
     return m == VS_ANALOGY_MUL ? (b + 1) / 2 / ((a + 1) / 2 + 0.001F) : b - a;
 }
@@ -114,7 +115,7 @@ static inline float vs__analogy_score(vs_analogy_method m, float x, float c, flo
     switch (m) {
     case VS_ANALOGY_ADD: return x + c;
     case VS_ANALOGY_MUL: return x * ((c + 1) / 2);
-    case VS_ANALOGY_PAIR: return (x - shift) / sqrtf(fmaxf(2 - 2 * c, 1e-6F));
+    case VS_ANALOGY_PAIR: return (x - shift) / sqrtf(vs__larger(2 - 2 * c, 1e-6F));
     case VS_ANALOGY_LRCOS: return x * c;
     }
     return 0;

@@ -52,7 +52,7 @@ def scores(method, unit, a, b, c):
         return (y + 1) / 2 * ((z + 1) / 2) / ((x + 1) / 2 + 0.001)
     difference = unit - c
     norm = np.maximum(np.sqrt(np.maximum((difference ** 2).sum(1), 0)), 1e-3)
-    return difference @ (b - a) / norm / np.linalg.norm(b - a)
+    return difference @ (b - a) / norm / max(np.linalg.norm(b - a), 1e-30)
 
 
 def numpy_says(rules, method, names, vectors, sections):
@@ -82,6 +82,69 @@ def numpy_says(rules, method, names, vectors, sections):
     return result
 
 
+MASK = (1 << 64) - 1
+
+
+def mix(h):
+    h ^= h >> 33
+    h = h * 0xff51afd7ed558ccd & MASK
+    h ^= h >> 33
+    h = h * 0xc4ceb9fe1a85ec53 & MASK
+    return h ^ h >> 33
+
+
+def vs_hash(data):  # lib/base/dict.h
+    h = 0x9e3779b97f4a7c15 ^ len(data)
+    whole = len(data) // 8 * 8
+    for i in range(0, whole, 8):
+        h = mix(h ^ int.from_bytes(data[i:i + 8], "little"))
+    return mix(h ^ int.from_bytes(data[whole:], "little"))
+
+
+def lrcos_says(rules, names, vectors, sections, seed=1):
+    """LRCos with scikit-learn's logistic regression, over what vecscope draws."""
+    from sklearn.linear_model import LogisticRegression
+    rows, asked, keys, _, _ = RULES[rules]
+    names, vectors = names[:rows], vectors[:rows]
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled = unit * np.sqrt(unit.shape[1])
+    index, written, result = {}, {}, {}
+    for i, name in enumerate(names):
+        index.setdefault(keys(name), i)
+    for _, questions in sections:
+        for question in questions:
+            for word in question:
+                written.setdefault(asked(word), word)
+    for section, questions in sections:
+        known = [[asked(word) for word in q] for q in questions]
+        known = [q for q in known if all(word in index for word in q)]
+        yes, no = {w for q in known for w in (q[1], q[3])}, {w for q in known for w in (q[0], q[2])}
+        right = ties = 0
+        probability = {}
+        for a, b, c, d in known:
+            if (c, d) not in probability:
+                inside, outside = [index[w] for w in yes - {d}], [index[w] for w in no - {c}]
+                drawn, more = [], len(outside)
+                for i in range(4 * more):
+                    if len(drawn) == more:
+                        break
+                    key = b"".join(x.to_bytes(8, "little") for x in (seed, vs_hash(written[d].encode()), i))
+                    row = vs_hash(key) % len(names)
+                    if keys(names[row]) not in yes | no:
+                        drawn.append(row)
+                x = scaled[inside + outside + drawn]
+                y = np.arange(len(x)) < len(inside)
+                fit = LogisticRegression(C=1, tol=1e-10, max_iter=10000).fit(x, y)
+                probability[c, d] = fit.predict_proba(scaled)[:, 1]
+            score = probability[c, d] * (unit @ unit[index[c]])
+            score[[index[a], index[b], index[c]]] = -np.inf
+            right += int(np.argmax(score)) == index[d]
+            if d not in (a, b, c):
+                ties += abs(np.delete(score, index[d]).max() - score[index[d]]) < 1e-5
+        result[section] = (right, len(known), ties)
+    return result
+
+
 def gensim_says(names, vectors, questions):
     from gensim.models import KeyedVectors
     kv = KeyedVectors(vectors.shape[1])
@@ -102,10 +165,12 @@ def main():
             for name, vector in zip(names, vectors.astype(np.float32)):
                 f.write(name + " " + " ".join(f"{x:.9g}" for x in vector) + "\n")
         for rules in ["gensim"] + list(RULES):
-            for method in ["3cosadd", "3cosmul", "pairdirection"]:
-                if rules == "gensim" and method != "3cosadd":
+            for method in ["3cosadd", "3cosmul", "pairdirection", "lrcos"]:
+                if (rules == "gensim" and method != "3cosadd") or (rules != "glove" and method == "lrcos"):
                     continue
-                want = gensim_says(names, vectors, questions) if rules == "gensim" else numpy_says(rules, method, names, vectors, sections)
+                want = (gensim_says(names, vectors, questions) if rules == "gensim" else
+                        lrcos_says(rules, names, vectors, sections) if method == "lrcos" else
+                        numpy_says(rules, method, names, vectors, sections))
                 have = ours(program, space, questions, "--rules", rules, "--method", method)
                 off = [s for s, (right, total) in have.items()
                        if s in want and (total != want[s][1] or abs(right - want[s][0]) > want[s][2])]
