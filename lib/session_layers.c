@@ -12,9 +12,8 @@ vs_status vs_session_layers(vs_err *err, vs_session *s, const char *what, bool *
     size_t n = at ? (size_t)(at - what) : strlen(what);
     *out = (vs_layers){0};
     *names = at != NULL;
-    for (size_t i = 0; i < s->n_models && !out->model; i++)
-        if (n && strlen(s->model[i].name) == n && memcmp(s->model[i].name, what, n) == 0)
-            *out = (vs_layers){.model = s->model[i].model, .name = s->model[i].name};
+    const vs__open_model *m = n ? vs__model_named(s, what, n) : NULL;
+    if (m) *out = (vs_layers){.model = m->model, .name = m->name};
     if (!out->model && n && !at) return VS_OK;
     if (!out->model && n) return vs_fail(err, VS_E_UNKNOWN, "%s: no model that is open is called %.*s", what, (int)n, what);
     if (!out->model) {

@@ -73,7 +73,7 @@ typedef struct vs_analogy_result {
  *     a question: a and the first answer of one, c and any answer of the other.
  * *out is the caller's: vs_analogy_result_free().
  * VS_OK | VS_E_UNKNOWN (no such file, no such section) | VS_E_IO | VS_E_FORMAT (neither format, not UTF-8: the line; no
- * questions) | VS_E_RANGE (more than 4096 lines of BATS' in a file) | VS_E_NOMEM | VS_E_STOPPED.
+ * questions) | VS_E_RANGE (more than 1024 lines of BATS' in a file) | VS_E_NOMEM | VS_E_STOPPED.
  * O(U n d + Q n / 16) for U different words and Q questions over n rows, on all threads: every score is made of the cosines
  * of a row with a, b and c, and sixteen rows are passed over where the largest of these cannot make a better answer. */
 vs_status vs_analogy_eval(vs_err *err, vs_space *s, const char *path, const vs_analogy_options *o, const vs_progress *p,

@@ -82,7 +82,7 @@ static vs_status google_line(vs_err *err, void *arg, const vs__line *line) {
 typedef struct pair {
     uint32_t word, first, answers;
 } pair;
-enum { MOST_PAIRS = 4096 };
+enum { MOST_PAIRS = 1024 };
 typedef struct pairs {
     vs__questions *q;
     size_t n;

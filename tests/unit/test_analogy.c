@@ -335,7 +335,6 @@ static void bats(void **state) {
     for (size_t i = 0; i < PAIRS; i++) vs_buf_printf(&text, "word%zu\tword%zu/nowhere/word%zu \n", 2 * i, 2 * i + 1, (2 * i + 7) % WORDS);
     vs_buf_puts(&text, "missing\tword3\n");
     write_file(text.s);
-    vs_buf_free(&text);
     size_t want = 0;
     for (size_t i = 0; i < PAIRS; i++)
         for (size_t j = 0; j < PAIRS; j++)
@@ -356,6 +355,12 @@ static void bats(void **state) {
     assert_string_equal(words.at[0], "word0");
     vs_word_set_free(&words);
     assert_int_equal(vs_analogy_eval(&err, t->s, path, &(vs_analogy_options){.section = "else"}, NULL, &r), VS_E_UNKNOWN);
+    remove(path);
+    vs_buf_clear(&text);
+    for (size_t i = 0; i < 1025; i++) vs_buf_printf(&text, "word0\tword1\n");
+    write_file(text.s);
+    vs_buf_free(&text);
+    assert_int_equal(vs_analogy_eval(&err, t->s, path, &(vs_analogy_options){0}, NULL, &r), VS_E_RANGE);
     remove(path);
     write_file("a\tb\nonly a\n");
     assert_int_equal(vs_analogy_eval(&err, t->s, path, &(vs_analogy_options){0}, NULL, &r), VS_E_FORMAT);

@@ -119,7 +119,7 @@ static void refused(void **state) {
     static const struct {
         const char *what;
         vs_status want;
-    } cases[] = {{"@99", VS_E_RANGE}, {"@-1", VS_E_RANGE}, {"@x", VS_E_RANGE}, {"nothing@1", VS_E_UNKNOWN}, {"@1", VS_OK}};
+    } cases[] = {{"@99", VS_E_RANGE}, {"@-1", VS_E_RANGE}, {"@x", VS_E_RANGE}, {"nothing@1", VS_E_UNKNOWN}, {"gem@1", VS_OK}, {"@1", VS_OK}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_int_equal(vs_session_layers(&err, s, cases[i].what, &names, &at), cases[i].want);
     vs_layer_words list = {words, WORDS, "no place", false};
