@@ -1,7 +1,9 @@
 /* session.c - what is open: models, spaces, the store. */
 #include "session.h"
 
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -149,6 +151,37 @@ vs_model *vs_session_model_at(const vs_session *s, size_t i, const char **name) 
     return s->model[i].model;
 }
 
+/* When the weights were last changed: those of the model file, or of a directory in the hub's layout. */
+static uint64_t changed_at(const char *path) {
+    vs_buf weights = {0};
+    struct stat st;
+    vs_buf_printf(&weights, "%s/model.safetensors", path);
+    bool found = (!weights.failed && stat(weights.s, &st) == 0) || stat(path, &st) == 0;
+    vs_buf_free(&weights);
+    return found ? (uint64_t)st.st_mtime : 0;
+}
+
+vs_status vs_session_model_record(vs_err *err, const vs_session *s, const vs_model *m, vs_buf *config, vs_model_record *out) {
+    const vs_model_info *in = vs_model_info_of(m);
+    const char *name = in->name;
+    for (size_t i = 0; i < s->n_models; i++)
+        if (s->model[i].model == m) name = s->model[i].name;
+    json_t *j = json_pack("{s:s}", "name", name); /* NULL: no UTF-8 */
+    char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+    json_decref(j);
+    vs_buf_clear(config);
+    vs_buf_puts(config, text ? text : "{}");
+    free(text);
+    if (config->failed) return vs_fail(err, VS_E_NOMEM, "no memory for the name of a model");
+    *out = (vs_model_record){.path = in->path,
+                             .arch = in->arch,
+                             .config = config->s,
+                             .size = in->file_bytes,
+                             .mtime = changed_at(in->path),
+                             .header_hash = in->header_hash};
+    return VS_OK;
+}
+
 /* ---- spaces ---- */
 
 static vs_status add_space(vs_err *err, vs_session *s, vs_space *sp, const char *source) {
@@ -171,11 +204,13 @@ static void block_release(void *b) { vs_block_close(b); }
 
 static vs_status open_stored(vs_err *err, vs_session *s, const char *name, const vs_progress *p, vs_space **out) {
     vs_block *b;
+    vs_space_record r;
     VS_TRY(vs_store_space_open(err, s->store, name, p, &b));
     size_t shape[2];
     const float *rows = vs_block_rows(b, &shape[0], &shape[1]);
+    bool there = vs_store_space_find(NULL, s->store, name, &r) == VS_OK;
     vs_space_desc d = {.name = name,
-                       .place = "words",
+                       .place = there ? r.place : "words",
                        .keys = {.self = b, .key = block_key, .find = block_find},
                        .release = block_release,
                        .owner = b};
@@ -269,6 +304,35 @@ static vs_space *open_space_named(vs_session *s, const char *name, size_t n) {
     return found;
 }
 
+/* Whether a space of this name is stored.  A store in memory has none before it is first asked for one. */
+static bool is_stored(vs_session *s, const char *name) {
+    vs_space_record r;
+    vs_store *store;
+    bool any = s->store || (vs_session_keeps(s) && vs_session_store(NULL, s, &store) == VS_OK);
+    return any && vs_store_space_find(NULL, s->store, name, &r) == VS_OK;
+}
+
+void vs__space_forget(vs_session *s, const char *name) {
+    for (size_t i = 0; i < s->n_spaces; i++) {
+        vs__open_space *o = &s->space[i];
+        if (strcmp(vs_space_name(o->space), name) != 0) continue;
+        if (s->current_space == o->space) s->current_space = NULL;
+        vs_space_free(o->space);
+        vs_free(o->source);
+        memmove(o, o + 1, (s->n_spaces - i - 1) * sizeof *o);
+        s->n_spaces--;
+        return;
+    }
+}
+
+vs_status vs_session_drop_space(vs_err *err, vs_session *s, const char *name) {
+    vs_store *store;
+    VS_TRY(vs_session_store(err, s, &store));
+    VS_TRY(vs_store_space_drop(err, store, name));
+    vs__space_forget(s, name);
+    return VS_OK;
+}
+
 /* The built-in words, opened on first need; NULL where memory is short. */
 static vs_space *default_space(vs_session *s) {
     vs_space *sp = open_space_named(s, "default", strlen("default"));
@@ -285,10 +349,7 @@ vs_status vs_session_open_space(vs_err *err, vs_session *s, const char *what, co
     if (!sp) {
         char buf[4096], name[256];
         const char *path;
-        vs_space_record r;
-        vs_store *store;
-        bool stored = strcmp(s->db, ":memory:") != 0 && vs_session_store(NULL, s, &store) == VS_OK &&
-                      vs_store_space_find(NULL, s->store, what, &r) == VS_OK;
+        bool stored = is_stored(s, what);
         vs_status st = locate(err, s, what, buf, sizeof buf, &path);
         if (st == VS_OK) {
             if (path == what)
@@ -366,13 +427,19 @@ vs_space *vs_session_space(vs_session *s) {
 size_t vs_session_spaces(const vs_session *s) { return s->n_spaces; }
 vs_space *vs_session_space_at(const vs_session *s, size_t i) { return i < s->n_spaces ? s->space[i].space : NULL; }
 
-vs_space *vs_session_space_named(vs_session *s, const char *name) {
+vs_space *vs_session_space_opened(vs_session *s, const char *name) {
     vs_space *sp = open_space_named(s, name, strlen(name));
     if (!sp && table_named(NULL, s, name, &sp) != VS_OK) sp = NULL;
     if (!sp && !strcmp(name, "default")) sp = default_space(s);
     if (!sp && s->current_space && !strcmp(vs_space_name(s->current_space), name)) sp = s->current_space;
     vs__open_model *m = sp ? NULL : vs__model_named(s, name, strlen(name));
     if (m && vs__space_of_table(NULL, m, 0, &sp) != VS_OK) sp = NULL;
+    return sp;
+}
+
+vs_space *vs_session_space_named(vs_session *s, const char *name) {
+    vs_space *sp = vs_session_space_opened(s, name);
+    if (!sp && is_stored(s, name) && vs__stored_space(NULL, s, name, &sp) != VS_OK) sp = NULL;
     return sp;
 }
 

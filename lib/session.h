@@ -53,12 +53,19 @@ vs_status vs_session_use(vs_err *err, vs_session *s, const char *name) VS_MUST_C
 vs_status vs_session_model(vs_err *err, vs_session *s, vs_model **out) VS_MUST_CHECK;
 vs_space *vs_session_space(vs_session *s);
 vs_status vs_session_store(vs_err *err, vs_session *s, vs_store **out) VS_MUST_CHECK;
+/* vs_session_model_record() - what the store keeps of an open model: its file as it is now, and as config {"name": …}, what it
+ * goes by in the session; config is the caller's (vs_buf_free). */
+vs_status vs_session_model_record(vs_err *err, const vs_session *s, const vs_model *m, vs_buf *config,
+                                  vs_model_record *out) VS_MUST_CHECK;
 size_t vs_session_models(const vs_session *s);
 vs_model *vs_session_model_at(const vs_session *s, size_t i, const char **name);
 size_t vs_session_spaces(const vs_session *s);
 vs_space *vs_session_space_at(const vs_session *s, size_t i);
-vs_space *vs_session_space_named(vs_session *s,
-                                 const char *name); /* opens W_E, W_U of the current model on need; a model: its W_E; NULL */
+/* vs_session_space_named() - by its name, or a beginning that fits one alone: one that is open, W_E or W_U of an open model,
+ * a model's W_E by the model's name, a stored one (opened); NULL.  vs_session_space_opened() - the same without those that are
+ * only stored. */
+vs_space *vs_session_space_named(vs_session *s, const char *name);
+vs_space *vs_session_space_opened(vs_session *s, const char *name);
 
 /* vs_session_eval() - an expression to a vector.  `out` is the caller's: vs_value_free().
  * vs_session_eval_any() - to a vector or a number (cos(king, queen)), with how it came about; as vs_eval_any(). */
@@ -158,6 +165,10 @@ uint64_t vs_session_edits_hash(const vs_session *s);
  * first, for a pass or a sweep of one's own; their vectors are borrowed until the edits change.  Errors as vs_position_find(). */
 vs_status vs_session_edits_in(vs_err *err, vs_session *s, const vs_text_input *in, vs_edit *out) VS_MUST_CHECK;
 
+/* vs_session_drop_space() - delete a stored space, open or not; its disk is given back.  VS_OK | VS_E_UNKNOWN | errors of
+ * the store. */
+vs_status vs_session_drop_space(vs_err *err, vs_session *s, const char *name) VS_MUST_CHECK;
+
 /* vs_session_keeps() - whether what is stored outlives the session: its store is a file. */
 bool vs_session_keeps(const vs_session *s);
 
@@ -177,6 +188,13 @@ vs_status vs_session_run_text(vs_err *err, vs_session *s, const char *text, cons
 vs_status vs_session_run_grown(vs_err *err, vs_session *s, const vs_text_input *in, size_t own, vs_request *rq,
                                vs_pass **out) VS_MUST_CHECK;
 bool vs_session_edits_fixed(const vs_session *s);
+/* vs_session_run_packed() - one pass over as many of the n >= 1 texts as go together, their rows one after another: about a
+ * thousand rows; under edits, which have positions of their own in each text, the first text alone.
+ *   rq as for vs_session_run(); of two stacks the encoder runs   *taken: how many   starts [n + 1] out: the first row of each
+ *   of them, starts[*taken] their end
+ * The bits are those of a pass a text. */
+vs_status vs_session_run_packed(vs_err *err, vs_session *s, const vs_text_input *in, size_t n, vs_request *rq, size_t *taken,
+                                size_t *starts, vs_pass **out) VS_MUST_CHECK;
 /* vs_session_grad() - vs_grad_run() over a text under the edits in force: rq->pass is filled as above, the rest is the
  * caller's.  g is of the current model. */
 vs_status vs_session_grad(vs_err *err, vs_session *s, const vs_text_input *in, vs_grad *g, vs_grad_request *rq) VS_MUST_CHECK;
@@ -189,6 +207,37 @@ uint64_t vs_session_edited_passes(const vs_session *s);
  * alone, kl [vs_session_edit_count()], and of all together.  Of the next token in a decoder; in an encoder the mean over
  * its [MASK] tokens, or over all.  Runs n + 2 passes.  VS_OK | VS_E_STATE (no such pass) | VS_E_UNSUPPORTED (no head). */
 vs_status vs_session_divergences(vs_err *err, vs_session *s, double *kl, double *together) VS_MUST_CHECK;
+
+/* ---- words in their contexts ---- */
+/* A corpus: where words are met.  A word in small letters (of ASCII) is met in any case, another as it is written. */
+typedef struct vs_corpus {
+    const char *path;
+    const char *const *word; /* [n_words], each found whole: vs_position_find() */
+    size_t n_words;
+    const char *words; /* a file of more, one a line; NULL: none */
+    bool prose;    /* running text, its sentences by vs_sentence_next() (text/sentence.h); else a line is a text */
+    bool labelled; /* each line is LABEL, a tab, TEXT */
+    size_t most;   /* occurrences wanted at most; 0: all */
+} vs_corpus;
+typedef struct vs_corpus_count {
+    size_t texts, used, too_long, occurrences; /* too_long: left out, for the model's context is shorter */
+} vs_corpus_count;
+
+/* vs_session_occurrences() - each occurrence of the words, in the order of the corpus: where it is, and the vectors that the
+ * current model has there under the edits in force: at a decoder's last piece of the word, the mean of an encoder's pieces.
+ *   site [n]: of the stack that reads texts, a vector a position   vec[i]: the one at site i, borrowed during the call
+ * VS_OK | VS_E_UNKNOWN (no such file) | VS_E_FORMAT (its line) | VS_E_STOPPED | errors of a pass, or what fn says.  Texts run
+ * packed, up to the last block that a site needs. */
+typedef vs_status vs_occurrence_fn(vs_err *err, void *arg, const vs_context *c, const float *const *vec);
+vs_status vs_session_occurrences(vs_err *err, vs_session *s, const vs_corpus *c, const vs_site *site, size_t n, const vs_progress *p,
+                                 vs_occurrence_fn *fn, void *arg, vs_corpus_count *count) VS_MUST_CHECK;
+
+/* vs_session_make_space() - store them as a space: a row an occurrence, its key the text with the word in [ ] (of a long text
+ * what is near the word), where it was met beside it (vs_store_contexts()).  A space of that name is replaced.  One
+ * transaction: a failure or Ctrl-C leaves the store as it was.
+ *   site: its name   Errors as above | VS_E_UNKNOWN (no occurrence at all) | those of the store. */
+vs_status vs_session_make_space(vs_err *err, vs_session *s, const char *name, const char *site, const vs_corpus *c,
+                                const vs_progress *p, vs_corpus_count *count) VS_MUST_CHECK;
 
 /* vs_position_find() - the position(s) that `[pos]` names in the text that a stack reads: a number (negative from the end),
  * `a..b`, a whole word (its last occurrence; #1 the first; its last piece in a decoder, all its pieces in an encoder),

@@ -49,20 +49,29 @@ size_t vs__layers_for(const vs_site *site) {
     return l ? l : 1;
 }
 
-/* Rows from..to of a kept site, averaged, into out. */
-static vs_status mean_rows(vs_err *err, const vs_tensor *t, size_t from, size_t to, vs_value *out) {
+size_t vs__row_width(const vs_tensor *t) {
     size_t width = 1;
     for (int i = 1; i < t->ndim; i++) width *= t->shape[i];
+    return width;
+}
+
+vs_status vs__rows_mean(vs_err *err, const vs_tensor *t, size_t from, size_t to, float *out) {
+    size_t width = vs__row_width(t);
     bool whole = t->ndim < 2 || t->stride[t->ndim - 1] == sizeof(float);
     if (t->ndim == 3) whole = whole && t->stride[1] == t->shape[2] * sizeof(float);
     if (!whole || to >= t->shape[0])
         return vs_fail(err, VS_E_SHAPE, "positions %zu..%zu of a site with %zu", from, to, t->shape[0]);
-    out->dim = width;
-    out->vec = vs_zalloc(width, sizeof *out->vec);
-    if (!out->vec) return no_memory(err);
+    memset(out, 0, width * sizeof *out);
     for (size_t r = from; r <= to; r++)
-        vs_axpy(1.0f, (const float *)((const char *)t->data + r * t->stride[0]), out->vec, width);
-    if (to > from) vs_scale_by(out->vec, 1.0f / (float)(to - from + 1), width);
+        vs_axpy(1.0f, (const float *)((const char *)t->data + r * t->stride[0]), out, width);
+    if (to > from) vs_scale_by(out, 1.0f / (float)(to - from + 1), width);
+    return VS_OK;
+}
+
+vs_status vs__site_of(vs_err *err, const vs_model *m, const char *name, vs_site *out) {
+    VS_TRY(vs_site_parse_in(err, m, 0, name, strlen(name), out)); /* of two stacks, the one that reads the text */
+    if (vs_site_shape(out->kind)[0] == 'H')
+        return vs_fail(err, VS_E_SHAPE, "%s is a matrix for each head, not a vector for each position; dump keeps it", name);
     return VS_OK;
 }
 
@@ -70,11 +79,7 @@ static vs_status resolve_site(vs_err *err, vs_session *s, const vs_addr *a, vs_v
     vs_model *m;
     vs_site site;
     VS_TRY(vs_session_model(err, s, &m));
-    VS_TRY(vs_site_parse_in(err, m, 0, a->site, strlen(a->site), &site)); /* of two stacks, the one that reads the text */
-    const char *shape = vs_site_shape(site.kind);
-    if (shape[0] == 'H')
-        return vs_fail(err, VS_E_SHAPE, "%s is a matrix for each head, not a vector for each position; dump keeps it",
-                       a->site);
+    VS_TRY(vs__site_of(err, m, a->site, &site));
     const vs_model_info *in = vs_model_info_of(m);
     const char *pos = a->pos ? a->pos : in->stack[site.stack].causal ? "-1" : "mean";
     vs_text_input x = {.text = vs_strndup(a->text, a->text_len)};
@@ -92,7 +97,11 @@ static vs_status resolve_site(vs_err *err, vs_session *s, const vs_addr *a, vs_v
     if (st == VS_OK) st = vs_session_run(err, s, &x, &rq, &pass);
     if (st == VS_OK) st = vs_pass_site(err, pass, site, 0, &t);
     if (st == VS_OK && t.shape[0] == 1) from = to = 0; /* pooled: one row */
-    if (st == VS_OK) st = mean_rows(err, &t, from, to, out);
+    if (st == VS_OK) {
+        out->dim = vs__row_width(&t);
+        out->vec = vs_alloc(out->dim, sizeof *out->vec);
+        st = out->vec ? vs__rows_mean(err, &t, from, to, out->vec) : no_memory(err);
+    }
     if (st == VS_OK && site.stack + 1 < in->n_stacks && out->dim == in->stack[0].d) /* no unembedding reads it */
         st = vs__space_of_table(err, &s->model[s->current_model - 1], 0, &out->space);
     vs_pass_free(pass);

@@ -74,6 +74,9 @@ struct vs_session {
 /* vs__layers_for() - how many blocks a pass needs for a site; 0: all of it. */
 size_t vs__layers_for(const vs_site *site);
 
+/* vs__space_forget() - let go of the open space of this name, if there is one: what it was opened from has changed. */
+void vs__space_forget(vs_session *s, const char *name);
+
 /* vs__space_of_table() - a model's embedding (which 0) or unembedding (1) as a space; kept with the model. */
 vs_status vs__space_of_table(vs_err *err, vs__open_model *m, int which, vs_space **out) VS_MUST_CHECK;
 
@@ -101,8 +104,19 @@ vs_status vs__answers_in(vs_err *err, vs_session *s, const vs_value *v, const ch
 /* vs__word_in() - where `word` stands alone in a text: the byte offsets of its occurrence `nth` (1 the first, 0 the
  * last); false when it does not. */
 bool vs__word_in(const char *text, const char *word, size_t n, int nth, size_t *begin, size_t *end);
+/* vs__word_at() - whether word[n] stands at byte i of text[len], with no letter, digit or _ beside one of its own; fold: in
+ * any case of ASCII. */
+bool vs__word_at(const char *text, size_t len, size_t i, const char *word, size_t n, bool fold);
+/* vs__tokens_over() - the tokens from..to that stand for bytes begin..end of the text that a stack reads: all pieces, in a
+ * causal stack the last alone; false where none does. */
+bool vs__tokens_over(const vs_model *m, int stack, const vs_tokens *t, size_t begin, size_t end, size_t *from, size_t *to);
 
-/* vs__tokens_over() - the tokens that overlap bytes begin..end of their text; false where none does. */
-bool vs__tokens_over(const vs_tokens *t, size_t begin, size_t end, size_t *from, size_t *to);
+/* vs__row_width() - the numbers in a row of a kept site.  vs__rows_mean() - the mean of its rows from..to into out [width].
+ * VS_OK | VS_E_SHAPE (no such rows, or a row in pieces). */
+size_t vs__row_width(const vs_tensor *t);
+vs_status vs__rows_mean(vs_err *err, const vs_tensor *t, size_t from, size_t to, float *out) VS_MUST_CHECK;
+/* vs__site_of() - a site by name, of the stack that reads texts, with a vector for each position: VS_E_SHAPE for a pattern. */
+vs_status vs__site_of(vs_err *err, const vs_model *m, const char *name, vs_site *out) VS_MUST_CHECK;
+
 
 #endif

@@ -71,9 +71,8 @@ static vs_status read_word(vs_err *err, work *w, const char *word, vs_tokens *t,
     if (frame) vs_buf_puts(&w->text, slot + 2);
     if (w->text.failed) return no_memory(err);
     VS_TRY(vs_tokenize(err, w->tok, w->text.s ? w->text.s : "", w->text.len, NULL, 0, true, t));
-    if (!vs__tokens_over(t, begin, end, from, to))
+    if (!vs__tokens_over(w->at->model, 0, t, begin, end, from, to))
         return vs_fail(err, VS_E_FORMAT, "\"%.80s\" has no token of its own in %s", word, w->at->name);
-    if (vs_model_info_of(w->at->model)->stack[0].causal) *from = *to; /* only its last piece has seen the whole word */
     return VS_OK;
 }
 

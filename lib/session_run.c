@@ -12,10 +12,12 @@
 
 static bool word_byte(unsigned char c) { return isalnum(c) || c >= 0x80 || c == '_'; }
 
-static bool same_word(const char *a, const char *b, size_t n, bool fold) {
-    for (size_t i = 0; i < n; i++)
-        if (fold ? tolower((unsigned char)a[i]) != tolower((unsigned char)b[i]) : a[i] != b[i]) return false;
-    return true;
+bool vs__word_at(const char *text, size_t len, size_t i, const char *word, size_t n, bool fold) {
+    if (!n || i > len || n > len - i) return false;
+    for (size_t k = 0; k < n; k++)
+        if (fold ? tolower((unsigned char)text[i + k]) != tolower((unsigned char)word[k]) : text[i + k] != word[k]) return false;
+    if (i && word_byte((unsigned char)text[i - 1]) && word_byte((unsigned char)word[0])) return false;
+    return i + n == len || !word_byte((unsigned char)text[i + n]) || !word_byte((unsigned char)word[n - 1]);
 }
 
 bool vs__word_in(const char *text, const char *word, size_t n, int nth, size_t *begin, size_t *end) {
@@ -23,10 +25,8 @@ bool vs__word_in(const char *text, const char *word, size_t n, int nth, size_t *
     for (int fold = 0; fold < 2; fold++) { /* as written first, then in any case */
         int seen = 0;
         bool found = false;
-        for (size_t i = 0; n && i + n <= len; i++) {
-            if (!same_word(text + i, word, n, fold)) continue;
-            if (i && word_byte((unsigned char)text[i - 1]) && word_byte((unsigned char)word[0])) continue;
-            if (i + n < len && word_byte((unsigned char)text[i + n]) && word_byte((unsigned char)word[n - 1])) continue;
+        for (size_t i = 0; i + n <= len; i++) {
+            if (!vs__word_at(text, len, i, word, n, fold)) continue;
             *begin = i;
             *end = i + n;
             found = true;
@@ -57,7 +57,7 @@ static bool all_digits(const char *s, size_t n) {
     return true;
 }
 
-bool vs__tokens_over(const vs_tokens *t, size_t begin, size_t end, size_t *from, size_t *to) {
+bool vs__tokens_over(const vs_model *m, int stack, const vs_tokens *t, size_t begin, size_t end, size_t *from, size_t *to) {
     bool any = false;
     for (size_t i = 0; i < t->n; i++) {
         if (t->special[i] || (t->text && t->text[i]) || t->end[i] <= begin || t->begin[i] >= end) continue;
@@ -65,6 +65,7 @@ bool vs__tokens_over(const vs_tokens *t, size_t begin, size_t end, size_t *from,
         *to = i;
         any = true;
     }
+    if (any && vs_model_info_of(m)->stack[stack].causal) *from = *to; /* only its last piece has seen the whole word */
     return any;
 }
 
@@ -105,9 +106,8 @@ vs_status vs_position_find(vs_err *err, const vs_model *m, int stack, const char
     bool found = vs__word_in(text, pos, n, nth, &begin, &end);
     if (!found && nth && vs__word_in(text, pos, n, 1, &begin, &end))
         return vs_fail(err, VS_E_UNKNOWN, "[%.*s#%d]: \"%.200s\" has that word less often", (int)n, pos, nth, text);
-    if (!found || !vs__tokens_over(t, begin, end, from, to))
+    if (!found || !vs__tokens_over(m, stack, t, begin, end, from, to))
         return vs_fail(err, VS_E_UNKNOWN, "[%.*s] is no word of \"%.200s\"", (int)n, pos, text);
-    if (vs_model_info_of(m)->stack[stack].causal) *from = *to; /* only its last piece has seen the whole word */
     return VS_OK;
 }
 
@@ -374,6 +374,33 @@ vs_status vs_session_run_text(vs_err *err, vs_session *s, const char *text, cons
                               vs_pass **out) {
     const vs_text_input in = {.text = (char *)(uintptr_t)text, .tokens = *t};
     return vs_session_run(err, s, &in, rq, out);
+}
+
+enum { ROWS_TOGETHER = 1024 }; /* more positions in one pass gain nothing and hold more memory */
+
+vs_status vs_session_run_packed(vs_err *err, vs_session *s, const vs_text_input *in, size_t n, vs_request *rq, size_t *taken,
+                                size_t *starts, vs_pass **out) {
+    vs_model *m;
+    VS_TRY(vs_session_model(err, s, &m));
+    size_t k = 0, rows = 0;
+    do {
+        starts[k] = rows;
+        rows += in[k++].tokens.n;
+    } while (k < n && !vs_session_edit_count(s) && rows + in[k].tokens.n <= ROWS_TOGETHER);
+    starts[k] = rows;
+    *taken = k;
+    if (k == 1) return vs_session_run(err, s, in, rq, out);
+    int32_t *ids = vs_alloc(rows, sizeof *ids);
+    uint8_t *types = vs_alloc(rows, sizeof *types);
+    for (size_t i = 0; ids && types && i < k; i++) {
+        memcpy(ids + starts[i], in[i].tokens.id, in[i].tokens.n * sizeof *ids);
+        memcpy(types + starts[i], in[i].tokens.type, in[i].tokens.n);
+    }
+    rq->in = (vs_input){.ids = ids, .types = types, .rows = rows, .starts = starts, .n_seqs = k};
+    vs_status st = ids && types ? vs_run(err, m, rq, out) : vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", rows);
+    vs_free(ids);
+    vs_free(types);
+    return st;
 }
 
 /* ---- what the edits did ---- */

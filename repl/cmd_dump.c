@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "../lib/base/dict.h"
 #include "commands.h"
@@ -32,43 +31,15 @@ typedef struct dump {
     const char *list, *to;
     const vs_dump_source *from; /* NULL: the passes themselves */
     vs_model_record model;
-    char *config; /* that of the record */
+    vs_buf config; /* that of the record */
     vs_buf request; /* as the store knows it: the list, and a hash of the vectors that the edits carry */
 } dump;
-
-/* When the weights were last changed: those of the model file, or of a directory in the hub's layout. */
-static uint64_t changed_at(const char *path) {
-    vs_buf weights = {0};
-    struct stat st;
-    vs_buf_printf(&weights, "%s/model.safetensors", path);
-    bool found = (!weights.failed && stat(weights.s, &st) == 0) || stat(path, &st) == 0;
-    vs_buf_free(&weights);
-    return found ? (uint64_t)st.st_mtime : 0;
-}
-
-/* What the store keeps of a model beside its file: {"name": …}, what it goes by in the session; free() it. */
-static char *config_of(const vs_session *s, const vs_model *m) {
-    const char *name = vs_model_info_of(m)->name, *known;
-    for (size_t i = 0; i < vs_session_models(s); i++)
-        if (vs_session_model_at(s, i, &known) == m) name = known;
-    json_t *j = json_pack("{s:s}", "name", name); /* NULL: no UTF-8 */
-    char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
-    json_decref(j);
-    return text;
-}
 
 /* The sites of d->list, in the session's current model; the texts are the caller's to add. */
 static vs_status open_sites(vs_err *err, dump *d) {
     vs_session *s = d->s;
     VS_TRY(vs_session_model(err, s, &d->m));
-    const vs_model_info *in = vs_model_info_of(d->m);
-    d->config = config_of(s, d->m);
-    d->model = (vs_model_record){.path = in->path,
-                                 .arch = in->arch,
-                                 .config = d->config ? d->config : "{}",
-                                 .size = in->file_bytes,
-                                 .mtime = changed_at(in->path),
-                                 .header_hash = in->header_hash};
+    VS_TRY(vs_session_model_record(err, s, d->m, &d->config, &d->model));
     VS_TRY(vs_site_expand(err, d->m, d->list, strlen(d->list), &d->site, &d->n_sites));
     d->keep = vs_alloc(d->n_sites, sizeof *d->keep);
     uint64_t vectors = vs_session_edits_hash(s);
@@ -98,7 +69,7 @@ static void close_dump(dump *d) {
     vs_texts_free(&d->texts);
     vs_free(d->site);
     vs_free(d->keep);
-    free(d->config);
+    vs_buf_free(&d->config);
     vs_buf_free(&d->request);
 }
 

@@ -42,37 +42,9 @@ static void show(const vs_text_input *in, const float *v, size_t d, bool several
                 (double)v[d > 2 ? 2 : 0], (double)v[d - 1]);
 }
 
-enum { ROWS_TOGETHER = 1024 }; /* more positions in one pass gain nothing and hold more memory */
-
-/* How many of the n texts run together: edits in force have positions of their own in each text, so those run alone. */
-static size_t together(const vs_session *s, const vs_text_input *in, size_t n) {
-    size_t k = 1, rows = in[0].tokens.n;
-    if (vs_session_edit_count(s)) return k;
-    while (k < n && rows + in[k].tokens.n <= ROWS_TOGETHER) rows += in[k++].tokens.n;
-    return k;
-}
-
-/* One pass over n texts, packed one after another; starts [n + 1] is filled. */
-static vs_status run_packed(vs_err *err, vs_model *m, const vs_text_input *in, size_t n, size_t *starts, vs_request *rq,
-                            vs_pass **out) {
-    starts[0] = 0;
-    for (size_t i = 0; i < n; i++) starts[i + 1] = starts[i] + in[i].tokens.n;
-    int32_t *ids = vs_alloc(starts[n], sizeof *ids);
-    uint8_t *types = vs_alloc(starts[n], sizeof *types);
-    for (size_t i = 0; ids && types && i < n; i++) {
-        memcpy(ids + starts[i], in[i].tokens.id, in[i].tokens.n * sizeof *ids);
-        memcpy(types + starts[i], in[i].tokens.type, in[i].tokens.n);
-    }
-    rq->in = (vs_input){.ids = ids, .types = types, .rows = starts[n], .starts = starts, .n_seqs = n};
-    vs_status st =
-        ids && types ? vs_run(err, m, rq, out) : vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", starts[n]);
-    vs_free(ids);
-    vs_free(types);
-    return st;
-}
-
-static vs_status embed_together(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, size_t n,
-                                bool several, vs_out *o) {
+/* One pass over as many of the n texts as go together; *taken says how many. */
+static vs_status embed_together(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, size_t n, bool several,
+                                size_t *taken, vs_out *o) {
     vs_model *m;
     VS_TRY(vs_session_model(err, s, &m));
     vs_site site = output_site(m);
@@ -82,14 +54,9 @@ static vs_status embed_together(vs_err *err, vs_session *s, const vs_args *a, co
     size_t d = vs_model_info_of(m)->stack[0].d, *starts = vs_alloc(n + 1, sizeof *starts);
     float *v = vs_alloc(d, sizeof *v);
     vs_status st = v && starts ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for a vector");
-    if (st == VS_OK && n > 1) {
-        st = run_packed(err, m, in, n, starts, &rq, &p);
-    } else if (st == VS_OK) {
-        starts[0] = 0, starts[1] = in->tokens.n;
-        st = vs_session_run(err, s, in, &rq, &p);
-    }
+    if (st == VS_OK) st = vs_session_run_packed(err, s, in, n, &rq, taken, starts, &p);
     if (st == VS_OK) st = vs_pass_site(err, p, site, 0, &t);
-    for (size_t i = 0; st == VS_OK && i < n; i++) {
+    for (size_t i = 0; st == VS_OK && i < *taken; i++) {
         pool(&t, starts[i], starts[i + 1], !strcmp(vs_text(a, "pool"), "cls"), vs_has(a, "unit"), v);
         if (i) vs_out_flush_part(o);
         show(&in[i], v, d, several, o);
@@ -105,10 +72,9 @@ static vs_status run_embed(vs_err *err, vs_session *s, const vs_args *a, vs_out 
     VS_TRY(vs_args_texts(err, s, a, &t));
     vs_status st = VS_OK;
     if (t.item[0].given) st = vs_fail(err, VS_E_USAGE, "embed: the vector of a text is the encoder's output; the decoder has no part in it");
-    for (size_t i = 0, n; st == VS_OK && i < t.n; i += n) {
-        n = together(s, t.item + i, t.n - i);
+    for (size_t i = 0, n = 0; st == VS_OK && i < t.n; i += n) {
         if (i) vs_out_flush_part(o);
-        st = embed_together(err, s, a, t.item + i, n, t.n > 1, o);
+        st = embed_together(err, s, a, t.item + i, t.n - i, t.n > 1, &n, o);
     }
     vs_texts_free(&t);
     return st;

@@ -69,7 +69,7 @@ void vs__sql_free(void *p) {
 }
 
 vs_status vs__sql_space(vs_err *err, vs__sql *of, const char *name, vs_space **out) {
-    *out = of->session ? vs_session_space_named(of->session, name) : NULL;
+    *out = of->session ? vs_session_space_opened(of->session, name) : NULL;
     if (*out) return VS_OK;
     vs_space_record r;
     vs_status s = vs_store_space_find(err, of->store, name, &r);

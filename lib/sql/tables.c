@@ -311,7 +311,7 @@ static vs_status near_expression(vs_err *err, vs__sql *of, const question *q, ne
     if (!text) return vs_fail(err, VS_E_NOMEM, "%s: out of memory", q->who);
     vs_status s = vs_session_eval_in(err, of->session, q->here ? v->space : NULL, text, n, &value);
     if (s == VS_OK)
-        s = q->space && vs_session_space_named(of->session, q->space) != v->space ? near_here(err, q, value.vec, value.dim, &value, v)
+        s = q->space && vs_session_space_opened(of->session, q->space) != v->space ? near_here(err, q, value.vec, value.dim, &value, v)
                                                                                    : near_value(err, of, q, &value, v);
     vs_value_free(&value);
     return s;

@@ -138,11 +138,11 @@ vs_status vs__sql_space(vs_err *err, vs__sql *of, const char *name, vs_space **o
     struct vs__sql_stored *s = of->stored;
     while (s && strcmp(s->name, name) != 0) s = s->next;
     if (!have) {
-        *out = vs_session_space_named(of->session, name);
+        *out = vs_session_space_opened(of->session, name);
         return *out ? VS_OK : vs_fail(err, VS_E_UNKNOWN, "no space named %s is open or stored", name);
     }
     bool fresh = s && s->space && s->id == f.id && s->generation == f.generation;
-    *out = vs_session_space_named(of->session, name);
+    *out = vs_session_space_opened(of->session, name);
     if (*out && strcmp(vs_space_name(*out), name) != 0) *out = NULL; /* only a beginning of its name */
     if (*out && (fresh || of->cursors > 1)) return VS_OK;            /* the cursor that asks is one; others may read it */
     if (!s) {
