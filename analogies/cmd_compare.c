@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../lib/command.h"
+#include "by_layer.h"
+
+enum { MOST_TEXTS = 32 };
 
 static const vs_opt opts[] = {
-    {"layers", 0, VS_OPT_FLAG, NULL, "two TEXTs instead: the word of --at in each, layer by layer", NULL,
+    {"layers", 0, VS_OPT_FLAG, NULL, "TEXTs instead: the word of --at in each, layer by layer", NULL,
      VS_COMPLETE_NONE},
     {"at", 0, VS_OPT_TEXT, "POS", "the position: a word of both texts, or a number", NULL, VS_COMPLETE_NONE},
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
@@ -48,92 +50,99 @@ static vs_status two_vectors(vs_err *err, vs_session *s, const vs_args *a, vs_ou
     return st;
 }
 
-/* One text's pass with every entering stream kept, and where its word is. */
-typedef struct side {
-    vs_tokens tokens;
-    vs_pass *pass;
-    vs_site *keep;
-    size_t from, to;
-} side;
+/* The texts whose word is compared: x [n][rows, stride]. */
+typedef struct sides {
+    vs_by_layer y;
+    size_t n;
+    const char *text[MOST_TEXTS];
+    size_t token[MOST_TEXTS];
+    float *x;
+} sides;
 
-static void side_free(side *x) {
-    vs_pass_free(x->pass);
-    vs_tokens_free(&x->tokens);
-    vs_free(x->keep);
+static double cosine_at(const sides *z, size_t i, size_t j, size_t row) {
+    size_t each = z->y.rows * z->y.stride;
+    const float *x = z->x + row * z->y.stride;
+    return (double)vs_cosine(x + i * each, x + j * each, vs_by_layer_width(&z->y, row));
 }
 
-static vs_status side_run(vs_err *err, vs_session *s, const vs_model *m, const char *text, const char *at,
-                          size_t n_sites, const vs_site *sites, side *x) {
-    VS_TRY(vs_session_tokenize(err, s, text, strlen(text), &x->tokens));
-    VS_TRY(vs_position_find(err, m, 0, text, &x->tokens, at, strlen(at), &x->from, &x->to));
-    vs_request rq = {.keep = sites, .n_keep = n_sites};
-    return vs_session_run_text(err, s, text, &x->tokens, &rq, &x->pass);
+static const char *what_of(const sides *z, size_t row, double c) {
+    return row == 0            ? (c > 0.9995 ? "the table's row: one vector" : "the table's rows: the words differ")
+           : row == 1          ? "as it enters the first block"
+           : row == z->y.L + 1 ? "after the last block"
+                               : "";
 }
 
-static vs_status row_mean(vs_err *err, const side *x, vs_site site, float *out) {
-    vs_tensor t;
-    VS_TRY(vs_pass_site(err, x->pass, site, 0, &t));
-    memset(out, 0, t.shape[1] * sizeof *out);
-    for (size_t r = x->from; r <= x->to; r++)
-        vs_axpy(1.0f / (float)(x->to - x->from + 1), vs_tensor_row(&t, r), out, t.shape[1]);
-    return VS_OK;
-}
-
-/* The rows of the table: the raw embedding of the token (one vector in both), with its position, then after each block.
- */
-static vs_status layer_rows(vs_err *err, const vs_model *m, const side x[2], const vs_site *sites, size_t n_sites,
-                            size_t n_layers, vs_out *o) {
-    static const vs_col cols[] = {
-        {"layer", VS_COL_TEXT, 0, 0, NULL}, {"cosine", VS_COL_SCORE, 3, 0, NULL}, {"what", VS_COL_TEXT, 0, 0, ""}};
-    const vs_model_info *in = vs_model_info_of(m);
-    size_t d = in->stack[in->n_stacks - 1].d;
-    float *v = vs_alloc(2 * d, sizeof *v);
-    if (!v) return vs_fail(err, VS_E_NOMEM, "no memory for two vectors");
-    vs_status st = VS_OK;
-    vs_out_table(o, "layers", cols, 3);
-    for (size_t k = 0; st == VS_OK && k < n_sites; k++) {
-        for (int i = 0; st == VS_OK && i < 2; i++) st = row_mean(err, &x[i], sites[k], v + (size_t)i * d);
-        if (st != VS_OK) break;
-        double c = (double)vs_cosine(v, v + d, d);
-        char name[32];
-        bool table = sites[k].kind == VS_SITE_EMBED;
-        snprintf(name, sizeof name, table ? "embedding" : "%d", sites[k].layer);
-        vs_out_cell_text(o, name);
-        vs_out_cell_real(o, c);
-        vs_out_cell_text(o, table ? (c > 0.9995 ? "the table's row: one vector" : "the table's rows: the words differ")
-                            : sites[k].layer == 0                ? "as it enters the first block"
-                            : (size_t)sites[k].layer == n_layers ? "after the last block"
-                                                                 : "");
+/* Two texts: a cosine a layer.  More: of their pairs, the mean and the least with whose it is. */
+static void layer_rows(const sides *z, vs_out *o) {
+    static const vs_col two[] = {{"layer", VS_COL_TEXT, 0, 0, NULL}, {"cosine", VS_COL_SCORE, 3, 0, NULL}, {"what", VS_COL_TEXT, 0, 0, ""}};
+    static const vs_col more[] = {{"layer", VS_COL_TEXT, 0, 0, NULL}, {"mean", VS_COL_SCORE, 3, 0, NULL},       {"least", VS_COL_REAL, 3, 0, NULL},
+                                  {"texts", VS_COL_TEXT, 0, 0, "of"},  {"what", VS_COL_TEXT, 0, 0, ""}};
+    bool pair = z->n == 2;
+    vs_out_table(o, "layers", pair ? two : more, pair ? 3 : 5);
+    for (size_t r = 0; r < z->y.rows; r++) {
+        double sum = 0, least = 2;
+        size_t a = 0, b = 1;
+        for (size_t i = 0; i < z->n; i++)
+            for (size_t j = i + 1; j < z->n; j++) {
+                double c = cosine_at(z, i, j, r);
+                sum += c;
+                if (c < least) least = c, a = i, b = j;
+            }
+        char name[VS_LAYER_NAME], of[64];
+        vs_out_cell_text(o, vs_by_layer_name(r, name));
+        vs_out_cell_real(o, sum / (double)(z->n * (z->n - 1) / 2));
+        if (!pair) {
+            snprintf(of, sizeof of, "%zu, %zu", a + 1, b + 1);
+            vs_out_cell_real(o, least);
+            vs_out_cell_text(o, of);
+        }
+        vs_out_cell_text(o, what_of(z, r, least));
     }
     vs_out_end(o);
-    vs_free(v);
+}
+
+/* Every pair's way through the layers; of many texts, those with the first. */
+static vs_status draw_pairs(vs_err *err, const sides *z, vs_out *o) {
+    enum { FEW = 6 };
+    size_t pairs = z->n <= FEW ? z->n * (z->n - 1) / 2 : z->n - 1, k = 0;
+    float *c = vs_alloc(pairs, z->y.rows * sizeof *c);
+    char (*name)[48] = vs_alloc(pairs, sizeof *name);
+    const char **line = vs_alloc(pairs, sizeof *line);
+    vs_status st = c && name && line ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for %zu pairs", pairs);
+    for (size_t i = 0; st == VS_OK && i < (z->n <= FEW ? z->n : 1); i++)
+        for (size_t j = i + 1; j < z->n; j++, k++) {
+            for (size_t r = 0; r < z->y.rows; r++) c[k * z->y.rows + r] = (float)cosine_at(z, i, j, r);
+            snprintf(name[k], sizeof name[k], "%zu, %zu", i + 1, j + 1);
+            line[k] = name[k];
+        }
+    if (st == VS_OK) st = vs_by_layer_draw(err, &z->y, line, pairs, c, o);
+    vs_free(c);
+    vs_free(name);
+    vs_free((void *)(uintptr_t)line);
     return st;
 }
 
 static vs_status by_layer(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
-    const char *text[2] = {vs_arg_word(a, 0), vs_arg_word(a, 1)}, *at = vs_text(a, "at");
-    if (!text[1] || vs_arg_word(a, 2) || !at)
-        return vs_fail(err, VS_E_USAGE, "compare --layers wants two quoted texts and --at WORD");
-    vs_model *m;
-    VS_TRY(vs_session_model(err, s, &m));
-    const vs_model_info *in = vs_model_info_of(m);
-    size_t L = in->stack[0].L, n = L + 2; /* of two stacks, the one that reads texts */
-    vs_site *sites = vs_zalloc(n, sizeof *sites);
-    if (!sites) return vs_fail(err, VS_E_NOMEM, "no memory for %zu sites", n);
-    sites[0] = (vs_site){.kind = VS_SITE_EMBED, .layer = -1, .head = -1};
-    for (size_t l = 0; l <= L; l++)
-        sites[l + 1] = (vs_site){.kind = VS_SITE_RESID_PRE, .layer = (int16_t)l, .head = -1};
-    side x[2] = {{.pass = NULL}, {.pass = NULL}};
-    vs_status st = VS_OK;
-    for (int i = 0; st == VS_OK && i < 2; i++) st = side_run(err, s, m, text[i], at, n, sites, &x[i]);
+    const char *at = vs_text(a, "at");
+    sides z = {.n = 0};
+    while (z.n < MOST_TEXTS && vs_arg_word(a, z.n)) z.text[z.n] = vs_arg_word(a, z.n), z.n++;
+    if (z.n < 2 || !at || vs_arg_word(a, z.n))
+        return vs_fail(err, VS_E_USAGE, "compare --layers wants quoted texts, 2 to %d, and --at WORD", (int)MOST_TEXTS);
+    vs_status st = vs_by_layer_new(err, s, &z.y);
+    if (st == VS_OK && !(z.x = vs_alloc(z.n * z.y.rows, z.y.stride * sizeof *z.x)))
+        st = vs_fail(err, VS_E_NOMEM, "no memory for %zu texts", z.n);
+    for (size_t i = 0; st == VS_OK && i < z.n; i++)
+        st = vs_by_layer_of(err, &z.y, z.text[i], at, z.x + i * z.y.rows * z.y.stride, &z.token[i]);
     if (st == VS_OK) {
         vs_out_text(o, VS_COL_JSON_ONLY, "at", at);
-        vs_out_note(o, "[%s] in \"%s\" (token %zu) and in \"%s\" (token %zu)", at, text[0], x[0].to, text[1], x[1].to);
-        st = layer_rows(err, m, x, sites, n, L, o);
+        if (z.n == 2)
+            vs_out_note(o, "[%s] in \"%s\" (token %zu) and in \"%s\" (token %zu)", at, z.text[0], z.token[0], z.text[1], z.token[1]);
+        for (size_t i = 0; z.n > 2 && i < z.n; i++) vs_out_note(o, "%zu  [%s] in \"%s\" (token %zu)", i + 1, at, z.text[i], z.token[i]);
+        layer_rows(&z, o);
+        if (z.n > 2) st = draw_pairs(err, &z, o);
     }
-    side_free(&x[0]);
-    side_free(&x[1]);
-    vs_free(sites);
+    vs_free(z.x);
+    vs_by_layer_free(&z.y);
     return st;
 }
 
@@ -145,12 +154,12 @@ static const char *const examples[] = {
     "compare --layers \"he sat on the river bank\" \"Gringotts bank is in London\" --at bank", NULL};
 const vs_cmd vs_cmd_compare = {.name = "compare",
                                .group = "vectors",
-                               .synopsis = "EXPR, EXPR | --layers TEXT TEXT --at WORD",
-                               .summary = "the cosine of two vectors; of one word in two texts by layer",
+                               .synopsis = "EXPR, EXPR | --layers TEXT TEXT… --at WORD",
+                               .summary = "the cosine of two vectors; of one word in several texts by layer",
                                .details = "Differences are vectors with a direction: queen - king and woman - man "
                                           "point the same way, queen - king and man - woman\n"
                                           "the opposite way.  With --layers the same word is followed through two "
-                                          "texts: one vector in the table, two after attention.",
+                                          "texts or more: one vector in the table, several after attention.",
                                .style = VS_ARGS_EXPRS,
                                .min_args = 1,
                                .opts = opts,

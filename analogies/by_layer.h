@@ -1,0 +1,33 @@
+/* by_layer.h - a word of a text by layers: what compare --layers and drift share. */
+#ifndef VS_ANALOGIES_BY_LAYER_H
+#define VS_ANALOGIES_BY_LAYER_H
+
+#include "../lib/command.h"
+
+/* What is looked at of the current model; of two stacks, of the one that reads texts.  Row 0 is the word's row of the embedding
+ * table, row l + 1 the stream entering block l, the last row leaves the last block. */
+typedef struct vs_by_layer {
+    vs_session *s;
+    vs_model *m;
+    size_t L, rows;  /* rows = L + 2 */
+    size_t d, embed; /* widths of the stream, and of row 0 */
+    size_t stride;   /* the wider of them: a word's vectors are [rows, stride] */
+    vs_site *site;   /* [rows] */
+} vs_by_layer;
+vs_status vs_by_layer_new(vs_err *err, vs_session *s, vs_by_layer *out) VS_MUST_CHECK;
+void vs_by_layer_free(vs_by_layer *y); /* leaves it zeroed */
+
+/* vs_by_layer_of() - the vectors of [at] in a text, under the edits in force: the mean of its tokens, of which *token is the last.
+ *   x [rows, stride] out   Errors as vs_position_find() and of a pass. */
+vs_status vs_by_layer_of(vs_err *err, const vs_by_layer *y, const char *text, const char *at, float *x, size_t *token) VS_MUST_CHECK;
+
+/* vs_by_layer_width() - of a row.  vs_by_layer_name() - "embedding", "0", "1" …; into buf. */
+size_t vs_by_layer_width(const vs_by_layer *y, size_t row);
+enum { VS_LAYER_NAME = 24 };
+const char *vs_by_layer_name(size_t row, char buf[VS_LAYER_NAME]);
+
+/* vs_by_layer_draw() - for a person: n lines of cosines over the layers, [n, rows], as a matrix of how far each is from 1. */
+vs_status vs_by_layer_draw(vs_err *err, const vs_by_layer *y, const char *const *line, size_t n, const float *cosine,
+                           vs_out *o) VS_MUST_CHECK;
+
+#endif
