@@ -337,12 +337,16 @@ static size_t stretch_end(const char *text, size_t from, size_t n) {
     return e;
 }
 
-/* "he sat on the river [bank]" */
+/* "he sat on the river [bank]"; a word that is the whole text is its own key. */
 static void key_of(const vs_context *c, vs_buf *key) {
     size_t n = strlen(c->text), end = c->at + strlen(c->word);
+    vs_buf_clear(key);
+    if (end - c->at == n) {
+        vs_buf_puts(key, c->text);
+        return;
+    }
     bool whole = n <= KEY_WHOLE;
     size_t from = whole ? 0 : stretch_begin(c->text, c->at), to = whole ? n : stretch_end(c->text, end, n);
-    vs_buf_clear(key);
     if (from) vs_buf_puts(key, "… ");
     vs_buf_put(key, c->text + from, c->at - from);
     vs_buf_printf(key, "[%s]", c->word);

@@ -46,17 +46,21 @@ static vs_status find_map(vs_err *err, vs_session *s, const vs_space *from, cons
     return st;
 }
 
-/* map(x, SPACE) */
+/* map(x, SPACE), or map(x, SPACE, FROM) by the map of a space that x is not of: one of words at its layer, say. */
 vs_status vs__resolve_map(vs_err *err, vs_session *s, const vs_addr *a, vs_value *out) {
-    if (a->n_args != 2) return vs_fail(err, VS_E_SYNTAX, "map wants a vector and the space to bring it to: map(glove:queen, W_E)");
-    vs_space *to, *map = NULL;
+    if (a->n_args != 2 && a->n_args != 3)
+        return vs_fail(err, VS_E_SYNTAX, "map wants a vector and the space to bring it to: map(glove:queen, W_E)");
+    vs_space *to, *from = NULL, *map = NULL;
     VS_TRY(space_by(err, s, a->args[1], &to));
+    if (a->n_args == 3) VS_TRY(space_by(err, s, a->args[2], &from));
     vs_value x;
     VS_TRY(vs__eval_argument(err, s, a, 0, &x));
     vs_status st = VS_OK;
-    if (!x.space) st = vs_fail(err, VS_E_UNSUPPORTED, "map: %.60s is of no one space, so no map leads from it", a->args[0]);
-    if (st == VS_OK && x.space == to) st = vs_fail(err, VS_E_USAGE, "map: %.60s is of %s already", a->args[0], vs_space_name(to));
-    if (st == VS_OK) st = find_map(err, s, x.space, to, &map);
+    if (!from) from = x.space;
+    if (!from)
+        st = vs_fail(err, VS_E_UNSUPPORTED, "map: %.60s is of no one space: say behind a comma from which the map leads", a->args[0]);
+    if (st == VS_OK && from == to) st = vs_fail(err, VS_E_USAGE, "map: %.60s is of %s already", a->args[0], vs_space_name(to));
+    if (st == VS_OK) st = find_map(err, s, from, to, &map);
     if (st == VS_OK && x.dim + 1 != vs_space_rows(map)) st = vs_fail(err, VS_E_SHAPE, "map: %.60s has %zu numbers, %s takes %zu", a->args[0], x.dim, vs_space_name(map), vs_space_rows(map) - 1);
     out->dim = vs_space_dim(to);
     out->vec = st == VS_OK ? vs_alloc(out->dim, sizeof *out->vec) : NULL;
