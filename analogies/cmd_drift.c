@@ -62,7 +62,7 @@ static vs_status others(vs_err *err, const vs_args *a, const char *at, path *p, 
     }
     vs_free(x);
     VS_TRY(st);
-    const vs_corpus c = {.path = vs_text(a, "corpus"), .word = &at, .n_words = 1, .labelled = vs_has(a, "labels")};
+    const vs_word_texts c = {.path = vs_text(a, "corpus"), .word = &at, .n_words = 1, .labelled = vs_has(a, "labels")};
     if (!c.path) return VS_OK;
     VS_TRY(vs_session_occurrences(err, p->y.s, &c, p->y.site, p->y.rows, vs_out_progress(o), from_corpus, p, NULL));
     return p->n_others ? VS_OK : vs_fail(err, VS_E_UNKNOWN, "%s: %s is met in none of its texts", c.path, at);

@@ -16,7 +16,7 @@ static const vs_opt opts[] = {
 /* ---- make ---- */
 
 /* The words of --word and --words; without them, what stands before the @. */
-static vs_status words_of(vs_err *err, const vs_args *a, const char *name, const char *at, vs_corpus *c, char **own) {
+static vs_status words_of(vs_err *err, const vs_args *a, const char *name, const char *at, vs_word_texts *c, char **own) {
     size_t n = vs_text_list(a, "word", NULL, 0);
     bool by_name = !n && !c->words;
     const char **word = vs_alloc(n + 1, sizeof *word);
@@ -34,13 +34,13 @@ static vs_status make(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     if (!at || at == name || !at[1])
         return vs_fail(err, VS_E_USAGE, "space make wants NAME@SITE, as bank@6 or bank@6.mlp_out; not %s", name);
     if (vs_int(a, "most") < 0) return vs_fail(err, VS_E_USAGE, "space make: --most counts occurrences");
-    vs_corpus c = {.path = vs_text(a, "corpus"),
+    vs_word_texts c = {.path = vs_text(a, "corpus"),
                    .words = vs_text(a, "words"),
                    .prose = vs_has(a, "sentences"),
                    .labelled = vs_has(a, "labels"),
                    .most = (size_t)vs_int(a, "most")};
     if (!c.path) return vs_fail(err, VS_E_USAGE, "space make wants --corpus FILE, a text a line");
-    vs_corpus_count count;
+    vs_word_texts_count count;
     char *own;
     double began = vs_seconds();
     vs_status st = words_of(err, a, name, at, &c, &own);

@@ -210,7 +210,7 @@ vs_status vs_session_divergences(vs_err *err, vs_session *s, double *kl, double 
 
 /* ---- words in their contexts ---- */
 /* A corpus: where words are met.  A word in small letters (of ASCII) is met in any case, another as it is written. */
-typedef struct vs_corpus {
+typedef struct vs_word_texts {
     const char *path;
     const char *const *word; /* [n_words], each found whole: vs_position_find() */
     size_t n_words;
@@ -218,10 +218,10 @@ typedef struct vs_corpus {
     bool prose;    /* running text, its sentences by vs_sentence_next() (text/sentence.h); else a line is a text */
     bool labelled; /* each line is LABEL, a tab, TEXT */
     size_t most;   /* occurrences wanted at most; 0: all */
-} vs_corpus;
-typedef struct vs_corpus_count {
+} vs_word_texts;
+typedef struct vs_word_texts_count {
     size_t texts, used, too_long, occurrences; /* too_long: left out, for the model's context is shorter */
-} vs_corpus_count;
+} vs_word_texts_count;
 
 /* vs_session_occurrences() - each occurrence of the words, in the order of the corpus: where it is, and the vectors that the
  * current model has there under the edits in force: at a decoder's last piece of the word, the mean of an encoder's pieces.
@@ -229,15 +229,15 @@ typedef struct vs_corpus_count {
  * VS_OK | VS_E_UNKNOWN (no such file) | VS_E_FORMAT (its line) | VS_E_STOPPED | errors of a pass, or what fn says.  Texts run
  * packed, up to the last block that a site needs. */
 typedef vs_status vs_occurrence_fn(vs_err *err, void *arg, const vs_context *c, const float *const *vec);
-vs_status vs_session_occurrences(vs_err *err, vs_session *s, const vs_corpus *c, const vs_site *site, size_t n, const vs_progress *p,
-                                 vs_occurrence_fn *fn, void *arg, vs_corpus_count *count) VS_MUST_CHECK;
+vs_status vs_session_occurrences(vs_err *err, vs_session *s, const vs_word_texts *c, const vs_site *site, size_t n, const vs_progress *p,
+                                 vs_occurrence_fn *fn, void *arg, vs_word_texts_count *count) VS_MUST_CHECK;
 
 /* vs_session_make_space() - store them as a space: a row an occurrence, its key the text with the word in [ ] (of a long text
  * what is near the word), where it was met beside it (vs_store_contexts()).  A space of that name is replaced.  One
  * transaction: a failure or Ctrl-C leaves the store as it was.
  *   site: its name   Errors as above | VS_E_UNKNOWN (no occurrence at all) | those of the store. */
-vs_status vs_session_make_space(vs_err *err, vs_session *s, const char *name, const char *site, const vs_corpus *c,
-                                const vs_progress *p, vs_corpus_count *count) VS_MUST_CHECK;
+vs_status vs_session_make_space(vs_err *err, vs_session *s, const char *name, const char *site, const vs_word_texts *c,
+                                const vs_progress *p, vs_word_texts_count *count) VS_MUST_CHECK;
 
 /* vs_position_find() - the position(s) that `[pos]` names in the text that a stack reads: a number (negative from the end),
  * `a..b`, a whole word (its last occurrence; #1 the first; its last piece in a decoder, all its pieces in an encoder),

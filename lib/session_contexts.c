@@ -28,13 +28,13 @@ typedef struct held {
 typedef struct reader {
     vs_session *s;
     const vs_model *m;
-    const vs_corpus *c;
+    const vs_word_texts *c;
     const vs_site *site;
     size_t n_sites, stop_layer, context;
     float **vec; /* [n_sites], each of its width; allocated at the first pass */
     vs_occurrence_fn *fn;
     void *arg;
-    vs_corpus_count *count;
+    vs_word_texts_count *count;
     struct word {                /* those of the corpus, and of its file */
         const char *s;
         size_t n, next;          /* next: of those that begin alike */
@@ -272,11 +272,11 @@ static vs_status read_corpus(vs_err *err, reader *r, const char *bytes, size_t n
     return st;
 }
 
-vs_status vs_session_occurrences(vs_err *err, vs_session *s, const vs_corpus *c, const vs_site *site, size_t n, const vs_progress *p,
-                                 vs_occurrence_fn *fn, void *arg, vs_corpus_count *count) {
+vs_status vs_session_occurrences(vs_err *err, vs_session *s, const vs_word_texts *c, const vs_site *site, size_t n, const vs_progress *p,
+                                 vs_occurrence_fn *fn, void *arg, vs_word_texts_count *count) {
     vs_model *m;
     vs_map map;
-    vs_corpus_count own;
+    vs_word_texts_count own;
     VS_TRY(vs_session_model(err, s, &m));
     if (c->prose && c->labelled) return vs_fail(err, VS_E_USAGE, "labels are of lines: running text has none");
     VS_TRY(vs_map_open(err, c->path, &map));
@@ -287,7 +287,7 @@ vs_status vs_session_occurrences(vs_err *err, vs_session *s, const vs_corpus *c,
     }
     r->s = s, r->m = m, r->c = c, r->site = site, r->n_sites = n, r->fn = fn, r->arg = arg;
     r->count = count ? count : &own;
-    *r->count = (vs_corpus_count){0};
+    *r->count = (vs_word_texts_count){0};
     r->context = vs_model_info_of(m)->context ? vs_model_info_of(m)->context : SIZE_MAX;
     for (size_t i = 0; i < n; i++) {
         size_t layers = vs__layers_for(&site[i]);
@@ -363,7 +363,7 @@ static vs_status store_occurrence(vs_err *err, void *arg, const vs_context *c, c
     return vs_store_space_context(err, to->w, c);
 }
 
-static vs_status describe(vs_err *err, vs_session *s, const vs_model *m, vs_site site, const char *name, const vs_corpus *c,
+static vs_status describe(vs_err *err, vs_session *s, const vs_model *m, vs_site site, const char *name, const vs_word_texts *c,
                           maker *to) {
     struct stat file;
     vs_buf config = {0};
@@ -391,8 +391,8 @@ static vs_status describe(vs_err *err, vs_session *s, const vs_model *m, vs_site
     return VS_OK;
 }
 
-vs_status vs_session_make_space(vs_err *err, vs_session *s, const char *name, const char *site, const vs_corpus *c,
-                                const vs_progress *p, vs_corpus_count *count) {
+vs_status vs_session_make_space(vs_err *err, vs_session *s, const char *name, const char *site, const vs_word_texts *c,
+                                const vs_progress *p, vs_word_texts_count *count) {
     vs_model *m;
     vs_site at;
     char place[96];
