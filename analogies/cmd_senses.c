@@ -6,7 +6,7 @@
 #include "words.h"
 
 static const vs_opt opts[] = {
-    {"k", 'k', VS_OPT_TEXT, "K|A..B", "how many senses, or between how many: the number that fits best", "2..5", VS_COMPLETE_NONE},
+    {"k", 'k', VS_OPT_TEXT, "A..B", "how many senses, at least and at most: the number that fits best; K alone: so many", "2..5", VS_COMPLETE_NONE},
     {"n", 'n', VS_OPT_INT, "N", "how many texts of each, the most central first", "2", VS_COMPLETE_NONE},
     {"nearest", 0, VS_OPT_INT, "N", "how many words of each", "5", VS_COMPLETE_NONE},
     {"in", 0, VS_OPT_TEXT, "SPACE", "where its words are looked up", NULL, VS_COMPLETE_SPACE},
