@@ -23,6 +23,7 @@ test  | git                  | lint looks at the files under version control    
 fetch | python3              | fetching models: pip carries them                    | python3 --version
 fetch | python3-pip          | fetching models: pip carries them                    | python3 -m pip --version
 fetch | ca-certificates      | fetching models: certificates                        |
+real  | sqlite3              | the extension in a client that is not vecscope         | sqlite3 --version
 real  | python3-nbclient     | the notebook is run from its first cell to its last    |
 real  | python3-ipykernel    | the notebook is run                                  |
 real  | python3-matplotlib   | the notebook's pictures                              |

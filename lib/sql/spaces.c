@@ -34,7 +34,7 @@ static vs_status open_stored(vs_err *err, vs__sql *of, const vs_space_record *r,
     vs_status status = vs_store_space_open(err, of->store, name, NULL, &b);
     if (status == VS_OK) {
         size_t shape[2];
-        vs_space_desc desc = {.name = name, .place = "words", .keys = {b, block_key, block_find, NULL, false}, .release = block_release, .owner = b};
+        vs_space_desc desc = {.name = name, .place = "words", .keys = {.self = b, .key = block_key, .find = block_find}, .release = block_release, .owner = b};
         const float *rows = vs_block_rows(b, &shape[0], &shape[1]);
         status = vs_tensor_over(err, rows, VS_F32, 2, shape, &desc.rows, NULL);
         if (status == VS_OK) status = vs_space_new(err, &desc, &s->space);
