@@ -5,8 +5,8 @@
 #include <string.h>
 
 /* The workspace that all passes of a model share, and what a finished pass held, wait for the next pass, as filling in
- * fresh pages takes longer than many a product does.  Above KEEP_FREELY the system may have them back meanwhile, and of
- * finished passes the model keeps one; above KEEP they are given back. */
+ * fresh pages takes longer than many a product does.  Above KEEP_FREELY the system may have them back meanwhile; above
+ * KEEP in all they are given back. */
 #define KEEP_FREELY ((size_t)4 << 20)
 #define KEEP ((size_t)4 << 30)
 
@@ -90,18 +90,23 @@ void vs__pass_destroy(vs_pass *p) {
     vs_free(p);
 }
 
-/* Memory for `want` floats that another plan's finished pass left, or NULL; what is large is given back else, so that a
- * model keeps one such. */
+/* Memory for `want` floats that another plan's finished pass left, or NULL.  Where all that is left would come to too much
+ * beside it, it is given back. */
 static float *left_over(vs_plan_cache *c, size_t want, size_t *cap) {
-    float *mem = NULL;
+    size_t all = want;
+    for (size_t i = 0; c && i < VS_PLANS; i++) all += c->plan[i] && c->plan[i]->spare ? c->plan[i]->spare->cap : 0;
     for (size_t i = 0; c && i < VS_PLANS; i++) {
         vs_pass *p = c->plan[i] ? c->plan[i]->spare : NULL;
         if (!p || p->cap * sizeof *p->mem <= KEEP_FREELY) continue;
-        if (!mem && p->cap >= want && p->cap / 2 <= want) mem = p->mem, *cap = p->cap, p->mem = NULL;
+        bool fits = p->cap >= want && p->cap / 2 <= want;
+        if (!fits && all < KEEP / sizeof *p->mem) continue;
+        float *mem = fits ? p->mem : NULL;
+        if (fits) *cap = p->cap, p->mem = NULL;
         vs__pass_destroy(p);
         c->plan[i]->spare = NULL;
+        if (mem) return mem;
     }
-    return mem;
+    return NULL;
 }
 
 /* A pass of the plan: its spare one, or a new one, in the memory of `old` (may be NULL) where that is large enough. */
