@@ -377,8 +377,6 @@ static bool replace_space(vs_session *s, vs_space *sp) {
         if (strcmp(vs_space_name(old), vs_space_name(sp)) != 0) continue;
         s->space[i].space = sp;
         if (s->current_space == old) s->current_space = sp;
-        vs_free(s->clusters); /* may be of the old one */
-        s->clusters = NULL;
         vs_space_free(old);
         return true;
     }

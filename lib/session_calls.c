@@ -123,7 +123,7 @@ vs_status vs__resolve_sql(vs_err *err, vs_session *s, const vs_addr *a, vs_value
 
 /* The clusters last asked for: k-means takes seconds. */
 struct vs__clusters {
-    const vs_space *space;
+    uint64_t space; /* its id */
     size_t k;
     uint64_t seed;
     float centre[]; /* [k, d] */
@@ -143,7 +143,7 @@ static vs_status clusters_of(vs_err *err, vs_session *s, const vs_space *sp, siz
     enum { MOST_ROWS = 10000 };
     size_t n = vs_space_rows(sp) < MOST_ROWS ? vs_space_rows(sp) : MOST_ROWS, d = vs_space_dim(sp);
     struct vs__clusters *c = s->clusters;
-    if (c && c->space == sp && c->k == k && c->seed == s->settings.seed) {
+    if (c && c->space == vs_space_id(sp) && c->k == k && c->seed == s->settings.seed) {
         *centre = c->centre;
         return VS_OK;
     }
@@ -159,7 +159,7 @@ static vs_status clusters_of(vs_err *err, vs_session *s, const vs_space *sp, siz
         vs_free(c);
         return st;
     }
-    c->space = sp;
+    c->space = vs_space_id(sp);
     c->k = k;
     c->seed = s->settings.seed;
     vs_free(s->clusters);

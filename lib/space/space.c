@@ -22,6 +22,8 @@ vs_status vs_space_new(vs_err *err, const vs_space_desc *desc, vs_space **out) {
         vs_free(place);
         return vs_fail(err, VS_E_NOMEM, "space %s: no memory", desc->name);
     }
+    static atomic_uint_fast64_t made;
+    s->id = atomic_fetch_add(&made, 1) + 1;
     s->name = name;
     s->place = place;
     s->rows = desc->rows;
@@ -48,6 +50,7 @@ void vs_space_free(vs_space *s) {
 
 const char *vs_space_notes(const vs_space *s) { return s->notes.s ? s->notes.s : ""; }
 bool vs_space_composes(const vs_space *s) { return s->keys.compose != NULL; }
+uint64_t vs_space_id(const vs_space *s) { return s->id; }
 const char *vs_space_name(const vs_space *s) { return s->name; }
 const char *vs_space_place(const vs_space *s) { return s->place; }
 size_t vs_space_dim(const vs_space *s) { return s->d; }

@@ -71,6 +71,7 @@ vs_status vs_space_of_words(vs_err *err, const char *name, const char *place, co
                             const float *vec, size_t d, vs_space **out) VS_MUST_CHECK;
 
 const char *vs_space_name(const vs_space *s);
+uint64_t vs_space_id(const vs_space *s); /* no other space of this process had it: for what is kept of a space elsewhere */
 const char *vs_space_place(const vs_space *s);
 size_t vs_space_dim(const vs_space *s);
 size_t vs_space_rows(const vs_space *s);

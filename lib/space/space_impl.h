@@ -8,6 +8,7 @@
 
 struct vs_space {
     char *name, *place;
+    uint64_t id; /* no other space of this process had it */
     vs_buf notes; /* vs_space_notes() */
     vs_tensor rows; /* [n, d] */
     size_t n, d;
