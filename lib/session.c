@@ -263,6 +263,7 @@ static void base_name(const char *path, char *buf, size_t size) {
 static vs_status open_words(vs_err *err, vs_session *s, const char *name, const char *path, const vs_progress *p,
                             vs_space **out) {
     struct stat file;
+    if (vs__is_dir(path)) return vs__space_of_static(err, path, name, 0, out);
     if (stat(path, &file) != 0) return vs_fail(err, VS_E_UNKNOWN, "%s: no such file", path);
     bool keep = strcmp(s->db, ":memory:") != 0;
     vs_store *store;
@@ -413,6 +414,26 @@ vs_status vs__stored_space(vs_err *err, vs_session *s, const char *name, vs_spac
     VS_TRY(vs_store_space_find(err, store, name, &r));
     VS_TRY(open_stored(err, s, name, NULL, out));
     return add_space(err, s, *out, name);
+}
+
+vs_status vs_session_open_first(vs_err *err, vs_session *s, const char *what, size_t dim, const vs_progress *p, vs_space **out) {
+    char buf[4096], base[200], name[256];
+    const char *path;
+    vs_space *whole, *sp = NULL;
+    if (locate(NULL, s, what, buf, sizeof buf, &path) == VS_OK && vs__is_dir(path)) {
+        base_name(what, base, sizeof base);
+        snprintf(name, sizeof name, "%s-%zud", base, dim);
+        VS_TRY(vs__space_of_static(err, path, name, dim, &sp));
+    } else {
+        VS_TRY(vs_session_open_space(err, s, what, p, &whole));
+        snprintf(name, sizeof name, "%.200s-%zud", vs_space_name(whole), dim);
+        VS_TRY(vs_space_first(err, whole, dim, name, &sp));
+    }
+    if (!replace_space(s, sp)) VS_TRY(add_space(err, s, sp, name));
+    s->current_space = sp;
+    s->space_chosen = true;
+    if (out) *out = sp;
+    return VS_OK;
 }
 
 vs_space *vs_session_space(vs_session *s) {

@@ -40,6 +40,9 @@ void vs_session_on_store(vs_session *s, vs_store_opened_fn *fn);
 vs_status vs_session_open_model(vs_err *err, vs_session *s, const char *what, vs_model **out) VS_MUST_CHECK;
 vs_status vs_session_open_space(vs_err *err, vs_session *s, const char *what, const vs_progress *p,
                                 vs_space **out) VS_MUST_CHECK;
+/* vs_session_open_first() - the same, cut to the first dim numbers of each row; called NAME-64d. */
+vs_status vs_session_open_first(vs_err *err, vs_session *s, const char *what, size_t dim, const vs_progress *p,
+                                vs_space **out) VS_MUST_CHECK;
 /* vs_session_add_space() - take over a space of words that was made (also when this fails); it becomes current, takes the
  * place of an open one of its name, and is stored where the store is on disk.  VS_OK | errors of the store | VS_E_NOMEM. */
 vs_status vs_session_add_space(vs_err *err, vs_session *s, vs_space *sp, const vs_progress *p) VS_MUST_CHECK;

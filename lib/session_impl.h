@@ -101,6 +101,19 @@ vs__open_model *vs__model_named(vs_session *s, const char *name, size_t n);
 vs_status vs__answers_in(vs_err *err, vs_session *s, const vs_value *v, const char *in, vs_space **where,
                          vs_model **norm) VS_MUST_CHECK;
 
+/* The pieces of a tokenizer as keys, as a reader writes them: " bank" for ▁bank.
+ * vs__table_keys_new() - of n rows; tok is borrowed.   vs__table_keys_of() - what a space takes; lives as long as k. */
+typedef struct vs__table_keys vs__table_keys;
+vs_status vs__table_keys_new(vs_err *err, const vs_tokenizer *tok, size_t n, vs__table_keys **out) VS_MUST_CHECK;
+vs_keys vs__table_keys_of(vs__table_keys *k);
+void vs__table_keys_free(vs__table_keys *k);
+
+/* vs__space_of_static() - a static embedding model in the hub's layout (session_static.c); dim: its first numbers alone, 0:
+ * all.  VS_OK | VS_E_UNKNOWN (also: no such tensors) | VS_E_UNSUPPORTED | VS_E_FORMAT | VS_E_SHAPE | VS_E_RANGE | VS_E_NOMEM.
+ * vs__is_dir() - whether a path is a directory. */
+vs_status vs__space_of_static(vs_err *err, const char *dir, const char *name, size_t dim, vs_space **out) VS_MUST_CHECK;
+bool vs__is_dir(const char *path);
+
 /* vs__word_in() - where `word` stands alone in a text: the byte offsets of its occurrence `nth` (1 the first, 0 the
  * last); false when it does not. */
 bool vs__word_in(const char *text, const char *word, size_t n, int nth, size_t *begin, size_t *end);

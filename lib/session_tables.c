@@ -3,17 +3,17 @@
 
 #include "session_impl.h"
 
-/* Keys are pieces as a reader writes them: " bank" for ▁bank.  They are spelt out on first need and kept. */
-typedef struct table_keys {
+/* They are spelt out on first need and kept. */
+struct vs__table_keys {
     const vs_tokenizer *tok;
     const char **text; /* [V] or NULL until asked for */
     uint32_t *len;
     size_t n;
     vs_arena arena;
-} table_keys;
+};
 
 static const char *table_key(void *self, size_t row, size_t *len) {
-    table_keys *k = self;
+    vs__table_keys *k = self;
     *len = 0;
     if (row >= k->n) return "";
     if (!k->text[row]) {
@@ -31,7 +31,7 @@ static const char *table_key(void *self, size_t row, size_t *len) {
 
 /* The vocabulary writes a blank as ▁ (SentencePiece) or Ġ (byte-level BPE); a WordPiece word has no mark at all. */
 static bool table_find(void *self, const char *key, size_t n, size_t *row) {
-    table_keys *k = self;
+    vs__table_keys *k = self;
     static const char *const marks[] = {"\xE2\x96\x81", "\xC4\xA0", ""};
     int32_t id = vs_piece_find(k->tok, key, n);
     for (size_t m = 0; id < 0 && m < 3 && n && memchr(key, ' ', n); m++) {
@@ -51,7 +51,7 @@ static bool table_find(void *self, const char *key, size_t n, size_t *row) {
 }
 
 static size_t table_split(void *self, const char *text, size_t n, size_t *rows, size_t cap) {
-    table_keys *k = self;
+    vs__table_keys *k = self;
     vs_tokens t;
     if (vs_tokenize(NULL, k->tok, text, n, NULL, 0, false, &t) != VS_OK) return 0;
     size_t count = 0;
@@ -64,12 +64,33 @@ static size_t table_split(void *self, const char *text, size_t n, size_t *rows, 
     return count;
 }
 
-static void table_release(void *self) {
-    table_keys *k = self;
+static void table_release(void *self) { vs__table_keys_free(self); }
+
+void vs__table_keys_free(vs__table_keys *k) {
+    if (!k) return;
     vs_free(k->text);
     vs_free(k->len);
     vs_arena_free(&k->arena);
     vs_free(k);
+}
+
+vs_status vs__table_keys_new(vs_err *err, const vs_tokenizer *tok, size_t n, vs__table_keys **out) {
+    vs__table_keys *k = *out = vs_zalloc(1, sizeof *k);
+    if (k) {
+        size_t pieces = vs_vocab_size(tok);
+        k->tok = tok;
+        k->n = pieces < n ? pieces : n; /* a vocabulary may be padded, in either place */
+        k->text = vs_zalloc(k->n, sizeof *k->text);
+        k->len = vs_zalloc(k->n, sizeof *k->len);
+    }
+    if (k && k->text && k->len) return VS_OK;
+    vs__table_keys_free(k);
+    *out = NULL;
+    return vs_fail(err, VS_E_NOMEM, "no memory for %zu keys", n);
+}
+
+vs_keys vs__table_keys_of(vs__table_keys *k) {
+    return (vs_keys){.self = k, .key = table_key, .find = table_find, .split = table_split, .pieces = true};
 }
 
 vs_status vs__space_of_table(vs_err *err, vs__open_model *m, int which, vs_space **out) {
@@ -81,24 +102,14 @@ vs_status vs__space_of_table(vs_err *err, vs__open_model *m, int which, vs_space
         return vs_fail(err, VS_E_UNSUPPORTED, "%s has no %s", m->name, which ? "unembedding (W_U)" : "embedding (W_E)");
     const vs_tokenizer *tok;
     VS_TRY(vs_model_tokenizer(err, m->model, &tok));
-    table_keys *k = vs_zalloc(1, sizeof *k);
-    if (k) {
-        size_t pieces = vs_vocab_size(tok);
-        k->tok = tok;
-        k->n = pieces < w->shape[0] ? pieces : w->shape[0]; /* a vocabulary may be padded, in either place */
-        k->text = vs_zalloc(k->n, sizeof *k->text);
-        k->len = vs_zalloc(k->n, sizeof *k->len);
-    }
-    if (!k || !k->text || !k->len) {
-        if (k) table_release(k);
-        return vs_fail(err, VS_E_NOMEM, "no memory for the keys of %s", m->name);
-    }
+    vs__table_keys *k;
+    VS_TRY(vs__table_keys_new(err, tok, w->shape[0], &k));
     vs_buf name = {0};
     vs_buf_printf(&name, "%s:%s", m->name, which ? "W_U" : "W_E");
     vs_space_desc d = {.name = name.s ? name.s : "",
                        .place = which ? "W_U" : "W_E",
                        .rows = *w,
-                       .keys = {.self = k, .key = table_key, .find = table_find, .split = table_split, .pieces = true},
+                       .keys = vs__table_keys_of(k),
                        .release = table_release,
                        .owner = k};
     d.rows.shape[0] = k->n;

@@ -67,7 +67,27 @@ static vs_status embed_together(vs_err *err, vs_session *s, const vs_args *a, co
     return st;
 }
 
+/* Without a model: by the rule of a space that makes vectors of texts. */
+static vs_status embed_in_space(vs_err *err, const vs_space *sp, const char *text, bool unit, vs_out *o) {
+    size_t d = vs_space_dim(sp);
+    vs_buf note = {0};
+    float *v = vs_alloc(d, sizeof *v);
+    vs_status st = v ? vs_space_compose(err, sp, text, strlen(text), v, &note) : vs_fail(err, VS_E_NOMEM, "no memory for a vector");
+    float norm = st == VS_OK ? sqrtf(vs_sum_squares(v, d)) : 0;
+    if (unit && norm > 0) vs_scale_by(v, 1.0f / norm, d);
+    if (st == VS_OK) show(&(vs_text_input){0}, v, d, false, o);
+    if (st == VS_OK && note.s) vs_out_note(o, "  %s of %s", note.s, vs_space_name(sp));
+    vs_buf_free(&note);
+    vs_free(v);
+    return st;
+}
+
 static vs_status run_embed(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
+    vs_model *m;
+    const vs_space *sp = vs_session_models(s) ? NULL : vs_session_space(s);
+    if (sp && vs_space_composes(sp) && vs_arg(a, 0)) return embed_in_space(err, sp, vs_arg(a, 0), vs_has(a, "unit"), o);
+    vs_status there = vs_session_model(err, s, &m);
+    if (there != VS_OK) return vs_fail_in(err, "embed");
     vs_texts t;
     VS_TRY(vs_args_texts(err, s, a, &t));
     vs_status st = VS_OK;
@@ -87,12 +107,12 @@ const vs_cmd vs_cmd_embed = {.name = "embed",
                              .summary = "a text's vector: the encoder's output, pooled",
                              .details = "The word embedding has two meanings: the table that a token's id looks up "
                                         "(W_E:\" swan\"), and this, the output of\n"
-                                        "the whole encoder for a text.",
+                                        "the whole encoder for a text.  Where no model is open but static embeddings or fastText's n-grams "
+                                        "are, it is theirs.",
                              .style = VS_ARGS_TEXT,
                              .min_args = 1,
                              .opts = opts,
                              .examples = embed_examples,
-                             .needs = VS_NEEDS_MODEL,
                              .run = run_embed};
 
 /* ---- sites ---- */

@@ -7,7 +7,7 @@
 
 static const vs_opt opts[] = {
     {"to", 0, VS_OPT_TEXT, "FILE", "where to (wanted)", NULL, VS_COMPLETE_FILE},
-    {"as", 0, VS_OPT_TEXT, "word2vec|word2vec-text|glove|npy", "the format, whatever FILE is called", NULL,
+    {"as", 0, VS_OPT_TEXT, "word2vec|word2vec-text|glove|npy|npz|projector", "the format, whatever FILE is called", NULL,
      VS_COMPLETE_CHOICE},
     {"limit", 0, VS_OPT_INT, "N", "only the first N rows of the space", NULL, VS_COMPLETE_NONE},
     {"run", 0, VS_OPT_INT, "ID", "a stored run instead of a space (runs lists them)", NULL, VS_COMPLETE_NONE},
@@ -187,7 +187,8 @@ const vs_cmd vs_cmd_export = {.name = "export",
                               .summary = "a space as word vectors, a stored run as arrays, for other programs",
                               .details = "SPACE (the current one) goes to FILE.bin (word2vec, binary), FILE.vec "
                                          "(word2vec as text, which fastText reads), FILE.txt\n"
-                                         "(GloVe) or FILE.npy with the words in FILE.words.txt.  A run that dump has "
+                                         "(GloVe), FILE.npy with the words in FILE.words.txt, FILE.npz (arrays vectors and keys) or FILE.tsv with the words in\n"
+                                         "FILE.metadata.tsv (the Embedding Projector).  A run that dump has "
                                          "stored goes to FILE.safetensors or FILE.npz,\n"
                                          "an array for each site and layer: [T,d], [T,H,n], patterns [H,T,T].",
                               .style = VS_ARGS_WORDS,

@@ -31,8 +31,16 @@ static vs_status open_any(vs_err *err, vs_session *s, const char *what, vs_out *
     return err->code;
 }
 
+static const vs_opt open_opts[] = {{"dim", 0, VS_OPT_INT, "N", "of word vectors only the first N numbers (Matryoshka models)", NULL, VS_COMPLETE_NONE},
+                                   {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
+
 static vs_status run_open(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
-    for (size_t i = 0; i < vs_arg_count(a); i++) VS_TRY(open_any(err, s, vs_arg(a, i), o));
+    if (vs_has(a, "dim") && vs_int(a, "dim") < 1) return vs_fail(err, VS_E_USAGE, "open: --dim wants a number from 1");
+    for (size_t i = 0; i < vs_arg_count(a); i++)
+        if (vs_has(a, "dim"))
+            VS_TRY(vs_session_open_first(err, s, vs_arg(a, i), (size_t)vs_int(a, "dim"), vs_out_progress(o), NULL));
+        else
+            VS_TRY(open_any(err, s, vs_arg(a, i), o));
     vs_model *m = NULL;
     vs_space *sp = vs_session_space(s);
     if (vs_session_model(NULL, s, &m) == VS_OK) vs_out_text(o, 0, "model", vs_model_info_of(m)->name);
@@ -49,11 +57,12 @@ const vs_cmd vs_cmd_open = {
     .summary = "open a model or word vectors and make them current",
     .details = "WHAT is a GGUF file, a directory in the hub's layout (config.json, *.safetensors, tokenizer.json), a "
                "word-vector\n"
-               "file (word2vec, GloVe, fastText, npy with its words), a table of an open model (W_E, W_U), a stored "
-               "space, or a\n"
+               "file (word2vec, GloVe, fastText .vec and .bin, npy, npz, safetensors, tables of the Embedding Projector),\n"
+               "a directory of static embeddings (model2vec), a table of an open model (W_E, W_U), a stored space, or a\n"
                "catalogued name (fetch lists those).  Models are mapped, not read: this takes milliseconds.",
     .style = VS_ARGS_WORDS,
     .min_args = 1,
+    .opts = open_opts,
     .examples = open_examples,
     .complete = VS_COMPLETE_MODEL,
     .run = run_open};

@@ -62,11 +62,19 @@ static bool take_size(text *t, size_t *out) {
     return t->p > from;
 }
 
-static vs_status read_descr(vs_err *err, const char *where, text *t, vs_dtype *out) {
+/* *width: of a text, 0 for numbers. */
+static vs_status read_descr(vs_err *err, const char *where, text *t, vs_dtype *out, size_t *width) {
     const char *s;
     size_t n;
     if (take(t, "[")) return vs_fail(err, VS_E_UNSUPPORTED, "%s: an array of records; want plain numbers", where);
     if (!take_string(t, &s, &n)) return vs_fail(err, VS_E_FORMAT, "%s: npy header: want 'descr' to be a string", where);
+    if (n > 2 && (!memcmp(s, "<U", 2) || !memcmp(s, "|S", 2))) {
+        text digits = {s + 2, s + n};
+        if (take_size(&digits, width) && digits.p == digits.end && *width) {
+            *out = s[1] == 'U' ? VS_U32 : VS_U8;
+            return VS_OK;
+        }
+    }
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (n == 3 && !memcmp(s + 1, types[i].descr + 1, 2) &&
             (*s == *types[i].descr || *s == '=' || types[i].descr[0] == '|')) {
@@ -74,7 +82,7 @@ static vs_status read_descr(vs_err *err, const char *where, text *t, vs_dtype *o
             return VS_OK;
         }
     return vs_fail(err, VS_E_UNSUPPORTED,
-                   "%s: an array of type %s%s; <f4, <f2, <f8, |i1 to <i8, |u1 to <u8 and |b1 are read", where,
+                   "%s: an array of type %s%s; <f4, <f2, <f8, |i1 to <i8, |u1 to <u8, |b1 and texts <U and |S are read", where,
                    vs__show(s, n).s, n && *s == '>' ? " (big-endian)" : "");
 }
 
@@ -99,33 +107,39 @@ static vs_status read_shape(vs_err *err, const char *where, text *t, vs__npy *ou
 }
 
 static vs_status read_field(vs_err *err, const char *where, text *t, const char *key, size_t n, unsigned *seen,
-                            vs__npy *out) {
+                            size_t *width, vs__npy *out) {
     static const char *const keys[FIELDS] = {"descr", "fortran_order", "shape"};
     int k = 0;
     while (k < FIELDS && !(strlen(keys[k]) == n && !memcmp(keys[k], key, n))) k++;
     if (k == FIELDS) return vs_fail(err, VS_E_FORMAT, "%s: npy header: unknown key '%s'", where, vs__show(key, n).s);
     if (*seen & 1u << k) return vs_fail(err, VS_E_FORMAT, "%s: npy header: '%s' twice", where, keys[k]);
     *seen |= 1u << k;
-    if (k == 0) return read_descr(err, where, t, &out->dtype);
+    if (k == 0) return read_descr(err, where, t, &out->dtype, width);
     if (k == 1) return read_order(err, where, t, &out->fortran);
     return read_shape(err, where, t, out);
 }
 
 static vs_status read_dict(vs_err *err, const char *where, text t, vs__npy *out) {
     unsigned seen = 0;
+    size_t width = 0;
     if (!take(&t, "{")) return vs_fail(err, VS_E_FORMAT, "%s: npy header: want a dict", where);
     while (!take(&t, "}")) {
         const char *key;
         size_t n;
         if (!take_string(&t, &key, &n) || !take(&t, ":"))
             return vs_fail(err, VS_E_FORMAT, "%s: npy header: want 'key': value, or }", where);
-        VS_TRY(read_field(err, where, &t, key, n, &seen, out));
+        VS_TRY(read_field(err, where, &t, key, n, &seen, &width, out));
         (void)take(&t, ",");
     }
     skip_blanks(&t);
     if (t.p < t.end) return vs_fail(err, VS_E_FORMAT, "%s: npy header: something follows the dict", where);
     if (seen != (1u << FIELDS) - 1)
         return vs_fail(err, VS_E_FORMAT, "%s: npy header: want descr, fortran_order and shape", where);
+    if (!width) return VS_OK;
+    if (out->ndim == VS_MAX_DIMS) return vs_fail(err, VS_E_UNSUPPORTED, "%s: an array of texts with %d axes", where, out->ndim);
+    out->fortran = out->fortran && out->ndim > 1;
+    out->shape[out->ndim++] = width;
+    out->text = true;
     return VS_OK;
 }
 
@@ -154,7 +168,7 @@ vs_status vs__npy_row_major(vs_err *err, const char *where, const vs__npy *a) {
                    where);
 }
 
-vs_status vs__npy_write(vs_err *err, const char *where, vs_dtype t, int ndim, const size_t *shape, vs_buf *b) {
+vs_status vs__npy_write(vs_err *err, const char *where, vs_dtype t, int ndim, const size_t *shape, bool texts, vs_buf *b) {
     const char *descr = NULL;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (types[i].dtype == t) descr = types[i].descr;
@@ -163,7 +177,10 @@ vs_status vs__npy_write(vs_err *err, const char *where, vs_dtype t, int ndim, co
                        vs_dtype_of(t)->name);
     size_t from = b->len;
     vs_buf_put(b, "\x93NUMPY\x01\x00\x00\x00", 10);
-    vs_buf_printf(b, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr);
+    if (texts)
+        vs_buf_printf(b, "{'descr': '<U%zu', 'fortran_order': False, 'shape': (", shape[--ndim]);
+    else
+        vs_buf_printf(b, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr);
     for (int k = 0; k < ndim; k++) vs_buf_printf(b, "%s%zu", k ? ", " : "", shape[k]);
     vs_buf_puts(b, ndim == 1 ? ",), }" : "), }");
     while (!b->failed && (b->len - from) % 64 != 63) vs_buf_putc(b, ' ');

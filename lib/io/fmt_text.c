@@ -220,3 +220,53 @@ static vs_status next_line(vs_err *err, vs_words *w, const char **key, size_t *n
 }
 
 const vs__words_kind vs__words_text = {.name = "text", .probe = probe, .open = open_text, .next = next_line};
+
+/* ---- the Embedding Projector: vectors.tsv, and labels in metadata.tsv beside it ---- */
+
+/* Lines of numbers alone, and labels to be had. */
+static bool probe_projector(const vs_words *w) {
+    size_t at = 0, n = strlen(w->path);
+    if (n < 4 || strcmp(w->path + n - 4, ".tsv") != 0 || !w->map.size) return false;
+    const char *end, *s = take_line(&w->map, &at, &end), *p = s;
+    float x;
+    while (p < end && vs__parse_float(&p, end, &x) && (p == end || *p == '\t')) p += p < end;
+    if (s == end || p != end) return false;
+    vs_words look = {.path = w->path, .on_disk = w->on_disk}; /* it is none unless its labels are there */
+    bool there = w->list.bytes || vs__words_metadata(NULL, &look) == VS_OK;
+    vs_map_close(&look.list);
+    return there;
+}
+
+static vs_status open_projector(vs_err *err, vs_words *w) {
+    size_t at = 0;
+    const char *end, *s = take_line(&w->map, &at, &end);
+    w->dim = count_fields(s, end) + 1;
+    VS_TRY(vs__words_metadata(err, w));
+    size_t labels = vs__count_lines(&w->list), n;
+    const char *first = vs__take_word(w, &n);
+    bool heading = memchr(first, '\t', n) != NULL; /* of several columns the first line names them */
+    if (!heading) w->list_at = 0;
+    w->rows = vs__count_lines(&w->map);
+    if (labels - heading == w->rows) return VS_OK;
+    return vs_fail(err, VS_E_SHAPE, "%s: %zu rows, but the metadata beside it has %zu labels%s", w->path, w->rows, labels - heading,
+                   heading ? " and a heading" : "");
+}
+
+/* A label is the first column. */
+static vs_status next_projected(vs_err *err, vs_words *w, const char **key, size_t *n) {
+    if (w->at == w->map.size) return VS_OK;
+    const char *end, *s = take_line(&w->map, &w->at, &end), *label = vs__take_word(w, n), *tab = memchr(label, '\t', *n), *p = s;
+    w->line++;
+    if (tab) *n = (size_t)(tab - label);
+    for (size_t k = 0; k < w->dim; k++)
+        if ((k && (p == end || *p++ != '\t')) || !vs__parse_float(&p, end, &w->vec[k])) p = NULL, k = w->dim - 1;
+    if (p != end)
+        return vs_fail(err, VS_E_FORMAT, "%s: line %zu (%s): want %zu numbers with tabs between", w->path, w->line,
+                       vs__show(s, (size_t)(end - s)).s, w->dim);
+    VS_TRY(vs__words_key(err, w, &label, n));
+    *key = label;
+    return VS_OK;
+}
+
+const vs__words_kind vs__words_projector = {
+    .name = "projector", .probe = probe_projector, .open = open_projector, .next = next_projected};

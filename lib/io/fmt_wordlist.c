@@ -5,19 +5,10 @@
 
 static bool is_npy(const vs_words *w) { return vs__npy_probe(w->map.bytes, w->map.size); }
 
-static size_t count_lines(const vs_map *m) {
-    size_t n = 0, at = 0;
-    while (at < m->size) {
-        const unsigned char *nl = memchr(m->bytes + at, '\n', m->size - at);
-        at = nl ? (size_t)(nl - m->bytes) + 1 : m->size;
-        n++;
-    }
-    return n;
-}
-
 static vs_status open_array(vs_err *err, vs_words *w) {
     vs__npy *a = &w->array;
     char shape[96];
+    VS_TRY(vs__words_need_list(err, w));
     VS_TRY(vs__npy_read(err, w->path, w->map.bytes, w->map.size, a));
     if (a->ndim != 2 || !a->shape[0] || !a->shape[1])
         return vs_fail(err, VS_E_SHAPE, "%s: want an array [words, numbers], the file has %s", w->path,
@@ -25,7 +16,7 @@ static vs_status open_array(vs_err *err, vs_words *w) {
     if (a->dtype != VS_F32 && a->dtype != VS_F16 && a->dtype != VS_F64)
         return vs_fail(err, VS_E_UNSUPPORTED, "%s: want f16, f32 or f64 numbers, the file has %s", w->path,
                        vs_dtype_of(a->dtype)->name);
-    size_t bytes, left = w->map.size - a->head, lines = count_lines(&w->list);
+    size_t bytes, left = w->map.size - a->head, lines = vs__count_lines(&w->list);
     vs_tensor whole;
     if (vs_tensor_over(err, NULL, a->dtype, 2, a->shape, &whole, &bytes) != VS_OK || bytes != left)
         return vs_fail(err, VS_E_FORMAT, "%s: want the numbers of %s, the file has %zu bytes of them", w->path,
@@ -52,11 +43,9 @@ static void copy_row(vs_words *w, size_t r) {
 
 static vs_status next_row(vs_err *err, vs_words *w, const char **key, size_t *n) {
     if (w->line == w->rows) return VS_OK;
-    const char *s = (const char *)w->list.bytes + w->at, *nl = memchr(s, '\n', w->list.size - w->at);
-    *n = nl ? (size_t)(nl - s) : w->list.size - w->at;
-    w->at += *n + (nl != NULL);
+    const char *s = vs__take_word(w, n);
+    w->at = w->list_at;
     w->line++;
-    if (*n && s[*n - 1] == '\r') --*n;
     VS_TRY(vs__words_key(err, w, &s, n));
     *key = s;
     copy_row(w, w->line - 1);

@@ -119,7 +119,8 @@ uint64_t vs_words_done(const vs_words *w), vs_words_total(const vs_words *w); /*
 void vs_words_close(vs_words *w);
 
 /* Writing them.  format: "word2vec" (binary), "word2vec-text" (also what fastText calls .vec), "glove" (text without a
- * first line), "npy" (PATH is NAME.npy; the words go to NAME.words.txt).  Exactly `rows` rows of `dim` numbers follow.
+ * first line), "npy" (PATH is NAME.npy; the words go to NAME.words.txt), "npz" (arrays vectors and keys), "projector" (PATH is NAME.tsv; the
+ * words go to NAME.metadata.tsv).  Exactly `rows` rows of `dim` numbers follow.
  * Where blanks separate, a blank in a key is written ▁; bytes that cannot stand in a text become <0xNN>; how many keys
  * that changed comes out in *mended (may be NULL).  Written beside PATH and renamed at commit, which frees w in any case.
  * VS_OK | VS_E_IO (which file, why) | VS_E_UNSUPPORTED (another format) | VS_E_STATE (other than `rows` rows). */

@@ -16,7 +16,9 @@ static const vs__words_kind *const kinds[] = {
 
 /* ---- for all kinds ---- */
 
-static const char *unit(const vs_words *w) { return w->kind == &vs__words_text ? "line" : "row"; }
+static const char *unit(const vs_words *w) {
+    return w->kind == &vs__words_text || w->kind == &vs__words_projector ? "line" : "row";
+}
 
 static bool read_count(const vs_map *m, size_t *at, uint64_t *out) {
     size_t from = *at;
@@ -67,7 +69,29 @@ vs_status vs__words_check(vs_err *err, const vs_words *w, const char *key, size_
                    w->line, vs__show(key, n).s, k, (double)w->vec[k]);
 }
 
+/* Files that people have and that are none of ours: what to do with them. */
+static vs_status check_foreign(vs_err *err, const vs_words *w) {
+    static const char pickle[] = "a Python pickle, which is not read; in gensim: model.wv.save_word2vec_format('words.bin', binary=True)";
+    static const struct {
+        const char *begins, *advice;
+    } foreign[] = {
+        {"PAR1", "a Parquet file, which is not read; write it as text or npy first (DuckDB: COPY … TO 'words.tsv'; pandas: read_parquet)"},
+        {"\x1f\x8b", "compressed by gzip; gunzip it first"},
+        {"BZh", "compressed by bzip2; bunzip2 it first"},
+        {"\x80\x02", pickle},
+        {"\x80\x04", pickle},
+        {"version https://git-lfs", "a git-lfs pointer, not the file itself (git lfs pull fetches it)"},
+    };
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+        size_t n = strlen(foreign[i].begins);
+        if (w->map.size >= n && !memcmp(w->map.bytes, foreign[i].begins, n))
+            return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s", w->path, foreign[i].advice);
+    }
+    return VS_OK;
+}
+
 static vs_status open_kind(vs_err *err, vs_words *w) {
+    VS_TRY(check_foreign(err, w));
     if (!w->map.size) return vs_fail(err, VS_E_FORMAT, "%s: the file is empty", w->path);
     size_t i = 0;
     while (!kinds[i]->probe(w)) i++; /* text, the last row, takes anything */
@@ -79,7 +103,7 @@ static vs_status open_kind(vs_err *err, vs_words *w) {
     return w->vec ? VS_OK : vs_fail(err, VS_E_NOMEM, "%s: no memory for a row", w->path);
 }
 
-vs_status vs__words_over(vs_err *err, const char *path, vs_map map, vs_map list, vs_words **out) {
+static vs_status open_over(vs_err *err, const char *path, vs_map map, vs_map list, bool on_disk, vs_words **out) {
     *out = NULL;
     vs_words *w = vs_zalloc(1, sizeof *w);
     char *copy = vs_strdup(path);
@@ -93,6 +117,8 @@ vs_status vs__words_over(vs_err *err, const char *path, vs_map map, vs_map list,
     w->path = copy;
     w->map = map;
     w->list = list;
+    w->total = map.size;
+    w->on_disk = on_disk;
     vs_status s = open_kind(err, w);
     if (s != VS_OK)
         vs_words_close(w);
@@ -101,8 +127,13 @@ vs_status vs__words_over(vs_err *err, const char *path, vs_map map, vs_map list,
     return s;
 }
 
+vs_status vs__words_over(vs_err *err, const char *path, vs_map map, vs_map list, vs_words **out) {
+    return open_over(err, path, map, list, false, out);
+}
+
 void vs_words_close(vs_words *w) {
     if (!w) return;
+    vs_file_close(w->file);
     vs_free(w->bytes);
     vs_map_close(&w->map);
     vs_map_close(&w->list);
@@ -115,40 +146,65 @@ void vs_words_close(vs_words *w) {
 
 /* ---- opening ---- */
 
-/* The list beside DIR/NAME.npy: DIR/NAME.words.txt, else DIR/words.txt. */
-static vs_status open_list(vs_err *err, const char *path, vs_map *out) {
+/* Each of these names in turn, with "*" for the path without its extension; VS_E_UNKNOWN where there is none. */
+static vs_status open_beside(vs_err *err, const char *path, const char *const *names, vs_map *out) {
     const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
-    size_t dir = slash ? (size_t)(slash - path) + 1 : 0,
-           stem = dot && dot > path + dir ? (size_t)(dot - path) : strlen(path);
-    vs_buf own = {0}, common = {0};
-    vs_buf_put(&own, path, stem);
-    vs_buf_puts(&own, ".words.txt");
-    vs_buf_put(&common, path, dir);
-    vs_buf_puts(&common, "words.txt");
-    vs_status s = VS_E_NOMEM;
-    if (own.failed || common.failed) {
-        s = vs_fail(err, VS_E_NOMEM, "%s: no memory to open it", path);
-    } else if ((s = vs_map_open(err, own.s, out)) == VS_E_UNKNOWN &&
-               (s = vs_map_open(err, common.s, out)) == VS_E_UNKNOWN) {
-        s = vs_fail(err, VS_E_UNKNOWN, "%s: no words for its rows; want a word a line in %s", path, own.s);
+    size_t dir = slash ? (size_t)(slash - path) + 1 : 0, stem = dot && dot > path + dir ? (size_t)(dot - path) : strlen(path);
+    vs_status s = VS_E_UNKNOWN;
+    for (size_t i = 0; s == VS_E_UNKNOWN && names[i]; i++) {
+        vs_buf b = {0};
+        bool own = names[i][0] == '*';
+        vs_buf_put(&b, path, own ? stem : dir);
+        vs_buf_puts(&b, names[i] + own);
+        s = b.failed ? vs_fail(err, VS_E_NOMEM, "%s: no memory to open it", path) : vs_map_open(err, b.s, out);
+        vs_buf_free(&b);
     }
-    vs_buf_free(&own);
-    vs_buf_free(&common);
+    return s;
+}
+
+vs_status vs__words_need_list(vs_err *err, vs_words *w) {
+    static const char *const names[] = {"*.words.txt", "words.txt", NULL};
+    const char *dot = strrchr(w->path, '.');
+    if (!w->list.bytes && w->on_disk) {
+        vs_status s = open_beside(err, w->path, names, &w->list);
+        if (s == VS_E_UNKNOWN)
+            return vs_fail(err, s, "%s: no words for its rows; want a word a line in %.*s.words.txt", w->path,
+                           dot ? (int)(dot - w->path) : (int)strlen(w->path), w->path);
+        VS_TRY(s);
+    }
+    w->total = w->list.size;
+    return VS_OK;
+}
+
+vs_status vs__words_metadata(vs_err *err, vs_words *w) {
+    static const char *const names[] = {"*.metadata.tsv", "metadata.tsv", NULL};
+    return w->list.bytes ? VS_OK : w->on_disk ? open_beside(err, w->path, names, &w->list) : VS_E_UNKNOWN;
+}
+
+size_t vs__count_lines(const vs_map *m) {
+    size_t n = 0, at = 0;
+    while (at < m->size) {
+        const unsigned char *nl = memchr(m->bytes + at, '\n', m->size - at);
+        at = nl ? (size_t)(nl - m->bytes) + 1 : m->size;
+        n++;
+    }
+    return n;
+}
+
+const char *vs__take_word(vs_words *w, size_t *n) {
+    size_t left = w->list.size - w->list_at;
+    const char *s = left ? (const char *)w->list.bytes + w->list_at : "", *nl = left ? memchr(s, '\n', left) : NULL;
+    *n = nl ? (size_t)(nl - s) : left;
+    w->list_at += *n + (nl != NULL);
+    if (*n && s[*n - 1] == '\r') --*n;
     return s;
 }
 
 vs_status vs_words_open(vs_err *err, const char *path, vs_words **out) {
     *out = NULL;
-    vs_map map, list = {0};
+    vs_map map;
     VS_TRY(vs_map_open(err, path, &map));
-    if (vs__npy_probe(map.bytes, map.size)) {
-        vs_status s = open_list(err, path, &list);
-        if (s != VS_OK) {
-            vs_map_close(&map);
-            return s;
-        }
-    }
-    return vs__words_over(err, path, map, list, out);
+    return open_over(err, path, map, (vs_map){0}, true, out);
 }
 
 vs_status vs_words_open_bytes(vs_err *err, const char *name, const void *bytes, size_t size, vs_words **out) {
@@ -171,7 +227,7 @@ size_t vs_words_compose(vs_words *w, const char *key, size_t n, float *vec) {
 bool vs_words_composes(const vs_words *w) { return w->kind->compose != NULL; }
 
 uint64_t vs_words_done(const vs_words *w) { return w->at; }
-uint64_t vs_words_total(const vs_words *w) { return w->kind == &vs__words_wordlist ? w->list.size : w->map.size; }
+uint64_t vs_words_total(const vs_words *w) { return w->total; }
 
 vs_status vs_words_next(vs_err *err, vs_words *w, const char **key, size_t *key_len, const float **vec) {
     *key = NULL;

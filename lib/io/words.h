@@ -11,10 +11,14 @@ struct vs_words {
     const vs__words_kind *kind;
     char *path;
     vs_map map;
-    vs_map list;          /* npy: the word list */
+    vs_map list;          /* of words, one a line; empty: none */
+    size_t list_at;       /* its next byte */
+    bool on_disk;         /* path is that of the file: a list may lie beside it */
+    vs_file *file;        /* table: the container over map, */
+    const vs_tensor *matrix, *names; /* its rows, and their words; NULL: in the list */
     vs__npy array;        /* npy: its head */
     unsigned char *bytes; /* npy: the numbers of a row as they are in the file */
-    size_t at;            /* the next byte: of the file; npy: of the word list */
+    size_t at, total;     /* the next byte, and how many there are: of the file; of the list where that gives the words */
     size_t line;          /* the line (text) or row (otherwise) last read, from 1 */
     size_t row;           /* text: how many rows were read */
     size_t rows;          /* said by the file; 0: not said */
@@ -48,6 +52,15 @@ struct vs__words_kind {
 /* vs__words_over() - the reader over maps that it takes over (also when it fails); list: the word list of an npy, or
  * empty. */
 vs_status vs__words_over(vs_err *err, const char *path, vs_map map, vs_map list, vs_words **out) VS_MUST_CHECK;
+
+/* vs__words_need_list() - the list beside DIR/NAME.npy: w->list as it was given, else DIR/NAME.words.txt, else DIR/words.txt,
+ * whose words then count in w->at.  VS_OK | VS_E_UNKNOWN (there is none) | VS_E_IO | VS_E_NOMEM.
+ * vs__words_metadata() - that of a table of the Embedding Projector: DIR/metadata.tsv beside DIR/vectors.tsv.
+ * vs__count_lines(), vs__take_word() - how many lines a list has; its next one, *n bytes. */
+vs_status vs__words_need_list(vs_err *err, vs_words *w) VS_MUST_CHECK;
+vs_status vs__words_metadata(vs_err *err, vs_words *w) VS_MUST_CHECK;
+size_t vs__count_lines(const vs_map *m);
+const char *vs__take_word(vs_words *w, size_t *n);
 
 /* vs__words_header() - "ROWS DIM" in the first line: true where it is that, *at then behind its newline. */
 bool vs__words_header(const vs_map *m, uint64_t *rows, uint64_t *dim, size_t *at);

@@ -69,7 +69,7 @@ static vs_status check(vs_err *err, const vs_writer *w, const vs__out *t) {
     if (strlen(t->name) > 60000)
         return vs_fail(err, VS_E_FORMAT, "%s: the name of a tensor is longer than 60,000 bytes", w->path);
     vs_buf head = {0};
-    vs_status s = vs__npy_write(err, w->path, t->dtype, t->ndim, t->shape, &head);
+    vs_status s = vs__npy_write(err, w->path, t->dtype, t->ndim, t->shape, t->text, &head);
     vs_buf_free(&head);
     return s;
 }
@@ -84,7 +84,7 @@ static vs_status begin(vs_err *err, const vs_writer *w, vs_buf *b) { /* a zip be
 
 static vs_status open_member(vs_err *err, const vs_writer *w, vs__out *t, vs_buf *b) {
     vs_buf head = {0};
-    vs_status s = vs__npy_write(err, w->path, t->dtype, t->ndim, t->shape, &head);
+    vs_status s = vs__npy_write(err, w->path, t->dtype, t->ndim, t->shape, t->text, &head);
     if (s != VS_OK) {
         vs_buf_free(&head);
         return s;

@@ -321,6 +321,16 @@ static vs_status put(vs_err *err, vs_writer *w, const unsigned char *p, size_t b
     return VS_OK;
 }
 
+vs_status vs__writer_text(vs_err *err, vs_writer *w, size_t width) {
+    vs__out *t = w->outs ? &w->out[w->outs - 1] : NULL;
+    if (!t || w->kind != &vs__writer_npz || (w->begun && w->now + 1 >= w->outs))
+        return vs_fail(err, VS_E_STATE, "%s: no array of texts is still to be written", w->path);
+    t->text = true;
+    t->shape[1] = width;
+    if (vs_mul(t->shape[0], width, &t->bytes) && vs_mul(t->bytes, sizeof(uint32_t), &t->bytes)) return VS_OK;
+    return vs_fail(err, VS_E_RANGE, "%s: %zu texts of %zu characters", w->path, t->shape[0], width);
+}
+
 /* ---- going on ---- */
 
 /* Whether the file holds exactly these bytes from `at` on. */

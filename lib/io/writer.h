@@ -13,6 +13,7 @@ typedef struct vs__out {
     uint64_t at;        /* where it begins in the file, with what stands before its data */
     uint32_t crc;       /* npz: of its header and its data */
     size_t head;        /* npz: bytes of its npy header */
+    bool text;          /* npz: the last axis, of code points, is a text (npy.h) */
 } vs__out;
 
 struct vs_writer {
@@ -46,6 +47,10 @@ struct vs__writer_kind {
     size_t crc_at;                               /* where t->crc stands, from t->at; written when it is known; 0: nowhere */
     vs_status (*end)(vs_err *err, vs_writer *w); /* after the last; or NULL */
 };
+
+/* vs__writer_text() - say of the last tensor, declared as u32 [n, 1], that it holds texts of `width` code points.  Before the
+ * data of the one before it are whole.  npz alone.  VS_OK | VS_E_STATE | VS_E_RANGE. */
+vs_status vs__writer_text(vs_err *err, vs_writer *w, size_t width) VS_MUST_CHECK;
 
 extern const vs__writer_kind vs__writer_npz, vs__writer_safetensors, vs__writer_gguf;
 

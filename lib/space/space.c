@@ -263,3 +263,9 @@ vs_status vs_space_lookup(vs_err *err, const vs_space *s, const char *key, size_
     if (note->failed) return vs_fail(err, VS_E_NOMEM, "no memory to look a key up");
     return mean_of(err, s, rows, count, vec);
 }
+
+vs_status vs_space_compose(vs_err *err, const vs_space *s, const char *text, size_t n, float *vec, vs_buf *note) {
+    if (!s->keys.compose) return vs_fail(err, VS_E_UNSUPPORTED, "%s makes no vectors of texts", s->name);
+    if (s->keys.compose(s->keys.self, text, n, vec, note)) return VS_OK;
+    return vs_fail(err, VS_E_UNKNOWN, "%s has no part of \"%.*s\"", s->name, (int)(n < 80 ? n : 80), text);
+}

@@ -54,6 +54,13 @@ vs_status vs_space_default(vs_err *err, vs_space **out) VS_MUST_CHECK;
  * VS_OK | VS_E_UNKNOWN | VS_E_FORMAT | VS_E_NUMERIC | VS_E_SHAPE | VS_E_UNSUPPORTED | VS_E_NOMEM | VS_E_STOPPED. */
 vs_status vs_space_from_words(vs_err *err, const char *path, const char *name, const vs_progress *p, vs_space **out) VS_MUST_CHECK;
 
+/* vs_space_first() - the rows of s cut to their first dim numbers, copied (what a Matryoshka model allows, Kusupati et al.
+ * 2022); texts that are no keys are then means of words.  VS_OK | VS_E_RANGE (more than there are) | VS_E_NOMEM. */
+vs_status vs_space_first(vs_err *err, const vs_space *s, size_t dim, const char *name, vs_space **out) VS_MUST_CHECK;
+/* vs_space_compose() - the vector of a text that is made of its parts, whether it is a key or not; what it is made of is
+ * appended to note.  VS_OK | VS_E_UNSUPPORTED (vs_space_composes()) | VS_E_UNKNOWN (it has no parts). */
+vs_status vs_space_compose(vs_err *err, const vs_space *s, const char *text, size_t n, float *vec, vs_buf *note) VS_MUST_CHECK;
+
 /* vs_space_notes() - what there was to say when the space was read, a line each, static until it is freed; "" mostly. */
 const char *vs_space_notes(const vs_space *s);
 /* vs_space_composes() - whether texts that are no keys have vectors made of their parts (vs_keys.compose). */

@@ -151,6 +151,25 @@ vs_status vs_space_default(vs_err *err, vs_space **out) {
     return s;
 }
 
+vs_status vs_space_first(vs_err *err, const vs_space *s, size_t dim, const char *name, vs_space **out) {
+    *out = NULL;
+    size_t full = vs_space_dim(s), len;
+    if (!dim || dim > full) return vs_fail(err, VS_E_RANGE, "%s: vectors of %zu numbers; %zu were asked for", vs_space_name(s), full, dim);
+    vs__word_list *w = NULL;
+    float *vec = vs_alloc(full, sizeof *vec);
+    vs_status st = vec ? vs__word_list_new(err, vs_space_rows(s), dim, &w) : vs_fail(err, VS_E_NOMEM, "no memory for a vector");
+    bool added;
+    for (size_t i = 0; st == VS_OK && i < vs_space_rows(s); i++) {
+        const char *key = vs_space_key(s, i, &len);
+        st = vs_space_row(err, s, i, vec);
+        if (st == VS_OK) st = vs__word_list_add(err, w, key, len, vec, &added);
+    }
+    vs_free(vec);
+    if (st == VS_OK) return vs__word_list_space(err, w, name, out);
+    vs__word_list_free(w);
+    return st;
+}
+
 /* ---- from a file ---- */
 
 /* What was wrong in it: the first lines of each kind in words, how many there are in all. */
@@ -166,8 +185,8 @@ static bool is_row_wrong(vs_status s) { return s == VS_E_FORMAT || s == VS_E_NUM
 static void say_skipped(report *r, const char *path, bool ended, const vs_err *e) {
     size_t n = strlen(path);
     const char *msg = !strncmp(e->msg, path, n) && e->msg[n] == ':' ? e->msg + n + 2 : e->msg;
-    if (!r->skipped++) r->first = *e;
-    if (r->skipped <= SAID) vs_buf_printf(&r->said, "%s: %s\n", msg, ended ? "what stands before is kept" : "left out");
+    if (!ended && !r->skipped++) r->first = *e; /* an end that comes too early is no wrong row */
+    if (ended || r->skipped <= SAID) vs_buf_printf(&r->said, "%s: %s\n", msg, ended ? "what stands before is kept" : "left out");
 }
 
 static void say_twice(report *r, const vs_words *file, const char *key, size_t n) {

@@ -25,7 +25,7 @@ vs_status vs_space_write(vs_err *err, const vs_space *s, const char *path, const
     *mended = 0;
     if (!format) format = vs_words_format_of(path);
     if (!format)
-        return vs_fail(err, VS_E_USAGE, "%s: its name says no format (.bin .vec .txt .npy); say --as word2vec, word2vec-text, glove or npy", path);
+        return vs_fail(err, VS_E_USAGE, "%s: its name says no format (.bin .vec .txt .npy .npz .tsv); say --as word2vec, word2vec-text, glove, npy, npz or projector", path);
     vs_words_writer *w;
     VS_TRY(vs_words_writer_open(err, path, format, rows, vs_space_dim(s), &w));
     vs_status st = put_rows(err, s, rows, w, p);

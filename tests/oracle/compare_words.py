@@ -23,7 +23,8 @@ folder = sys.argv[2] if len(sys.argv) > 2 else os.path.join(os.path.dirname(gens
 FASTTEXT = ["toy-model.bin", "toy-model-pretrained.bin", "crime-and-punishment.bin", "lee_fasttext.bin", "lee_fasttext_new.bin",
             "non_ascii_fasttext.bin"]  # gensim reads no supervised models
 BINARY = ["euclidean_vectors.bin", "high_precision.kv.bin", "poincare_vectors.bin"]
-TEXT = ["toy-model.vec", "crime-and-punishment.vec", "lee_fasttext.vec", "high_precision.kv.txt", "pang_lee_polarity_fasttext.vec"]
+TEXT = ["EN.1-10.cbow1_wind5_hs0_neg10_size300_smpl1e-05.txt", "IT.1-10.cbow1_wind5_hs0_neg10_size300_smpl1e-05.txt",
+        "toy-model.vec", "crime-and-punishment.vec", "lee_fasttext.vec", "high_precision.kv.txt", "pang_lee_polarity_fasttext.vec"]
 GLOVE = ["test_glove.txt"]
 UNSEEN = ["zebrafish", "Überraschung", "night", "ночью", "x", "landlady's", "日本語", "a-very-long-word-that-nobody-has-ever-seen"]
 failed = 0
@@ -91,5 +92,29 @@ with tempfile.TemporaryDirectory() as work:  # what is written here is read ther
         again = rows_of(path)
         say(theirs.index_to_key == words and np.array_equal(theirs.vectors, rows), f"default → {end} → gensim")
         say(list(again) == words and np.array_equal(np.stack(list(again.values())), rows), f"default → {end} → vecscope")
+    for end in (".npy", ".npz", ".tsv"):
+        path = os.path.join(work, "words" + end)
+        ours("default", "export", "--to", path)
+        if end == ".npy":
+            theirs, keys = np.load(path), open(path[:-4] + ".words.txt", encoding="utf-8").read().split("\n")[:-1]
+        elif end == ".npz":
+            theirs, keys = np.load(path)["vectors"], np.load(path)["keys"].tolist()
+        else:
+            theirs = np.loadtxt(path, delimiter="\t", dtype=np.float32)
+            keys = open(path[:-4] + ".metadata.tsv", encoding="utf-8").read().split("\n")[:-1]
+        again = rows_of(path)
+        say(keys == words and np.array_equal(theirs, rows), f"default → {end} → numpy")
+        say(list(again) == words and np.array_equal(np.stack(list(again.values())), rows), f"default → {end} → vecscope")
+
+try:  # a static model in the hub's layout: pip install tokenlearn-static-model
+    import static_model
+except ImportError:
+    static_model = None
+if static_model:
+    where = os.path.join(os.path.dirname(static_model.__file__), "model")
+    for text in ("Hello World", "the king of France", "zzzqqq unknownish €", "\U0001F9FF ꙮ king", "HELLO", "queen " * 600, "größe. Größe!"):
+        theirs = np.array(static_model.get_embeddings(text))
+        mine = np.array(json.loads(ours(where, "--json", "embed", text))["vector"])
+        say(np.abs(mine - theirs).max() < 1e-6, f"tokenlearn-static-model: {text[:20]!r}: largest difference {np.abs(mine - theirs).max():.1e}")
 print(f"{failed} failed")
 sys.exit(failed > 0)

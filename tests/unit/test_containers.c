@@ -197,7 +197,12 @@ static void npy_refused(void **state) {
     (void)state;
     refuses_npy(DICT("'<f4'", "True", "(2, 3)"), 24, VS_E_UNSUPPORTED, "Fortran order|ascontiguousarray");
     refuses_npy(DICT("'>f4'", "False", "(2, 3)"), 24, VS_E_UNSUPPORTED, "type >f4 (big-endian)|<f4");
-    refuses_npy(DICT("'<U5'", "False", "(2, 3)"), 24, VS_E_UNSUPPORTED, "type <U5");
+    refuses_npy(DICT("'<c8'", "False", "(2, 3)"), 24, VS_E_UNSUPPORTED, "type <c8");
+    refuses_npy(DICT("'>U5'", "False", "(2, 3)"), 24, VS_E_UNSUPPORTED, "type >U5");
+    refuses_npy(DICT("'<U0'", "False", "(2, 3)"), 24, VS_E_UNSUPPORTED, "type <U0");
+    refuses_npy(DICT("'<U5'", "False", "(2, 3)"), 24, VS_E_FORMAT, "wants 120 bytes");
+    refuses_npy(DICT("'<U99999999999'", "False", "(9999999999, 3)"), 24, VS_E_SHAPE, "");
+    refuses_npy(DICT("'<U5'", "False", "(1, 1, 1, 2)"), 24, VS_E_UNSUPPORTED, "texts with 4 axes");
     refuses_npy(DICT("''", "False", "(2, 3)"), 24, VS_E_UNSUPPORTED, "type ");
     refuses_npy(DICT("[('a', '<f4')]", "False", "(2, 3)"), 24, VS_E_UNSUPPORTED, "records");
     refuses_npy(DICT("3", "False", "(2, 3)"), 24, VS_E_FORMAT, "'descr'");

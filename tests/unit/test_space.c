@@ -292,13 +292,35 @@ static void from_a_file(void **state) {
     assert_int_equal(vs_space_from_words(&err, path, "small", NULL, &s), VS_E_FORMAT);
     assert_non_null(strstr(err.msg, "line 2"));
     remove(path);
-    path = temporary("5 1\na 1\nb 2\nc 333333333\n"); /* other rows than it says */
+    path = temporary("3 1\na 1234567890123456\n"); /* other rows than it says */
+    assert_int_equal(vs_space_from_words(&err, path, "small", NULL, &s), VS_OK);
+    assert_string_equal(vs_space_notes(s), "the file ends after 1 of 3 rows: what stands before is kept\n");
+    vs_space_free(s);
+    remove(path);
+    path = temporary("5 1\na 1\nb 2\nc 333333333\n");
     assert_int_equal(vs_space_from_words(&err, path, "small", NULL, &s), VS_OK);
     assert_int_equal(vs_space_rows(s), 3);
     assert_non_null(strstr(vs_space_notes(s), "the file ends after 3 of 5 rows"));
     vs_space_free(s);
     remove(path);
     assert_int_equal(vs_space_from_words(&err, "/nowhere/x.txt", "small", NULL, &s), VS_E_UNKNOWN);
+}
+
+static void a_file_short_of_memory(void **state) {
+    (void)state;
+    vs_space *s;
+    char *path = temporary("a 1 2\nb 1\nc\xFF 1 2\nd 3 4\na 5 6\ne 7 8\n");
+    for (size_t n = 1;; n++) {
+        vs_alloc_fail_at(n);
+        vs_status a = vs_space_from_words(NULL, path, "small", NULL, &s);
+        vs_alloc_fail_at(0);
+        if (a == VS_OK) break;
+        assert_int_equal(a, VS_E_NOMEM);
+        assert_null(s);
+    }
+    assert_int_equal(vs_space_rows(s), 4);
+    vs_space_free(s);
+    remove(path);
 }
 
 static void short_of_memory(void **state) {
@@ -329,7 +351,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(object),      cmocka_unit_test(rules_of_words), cmocka_unit_test(rules_of_pieces),
         cmocka_unit_test(suggestions), cmocka_unit_test(completion),     cmocka_unit_test(cosines),
-        cmocka_unit_test(built_in),    cmocka_unit_test(from_a_file),    cmocka_unit_test(short_of_memory),
+        cmocka_unit_test(built_in),    cmocka_unit_test(from_a_file),    cmocka_unit_test(a_file_short_of_memory), cmocka_unit_test(short_of_memory),
     };
     return cmocka_run_group_tests_name("spaces", tests, NULL, NULL);
 }
