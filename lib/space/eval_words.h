@@ -7,6 +7,7 @@
 #include "../base/alloc.h"
 #include "../base/dict.h"
 #include "analogy.h"
+#include "relation.h"
 
 #define VS__NO_ROW UINT32_MAX
 
@@ -127,5 +128,9 @@ vs_status vs__analogy_text(vs_err *err, vs_space *s, const char *path, const cha
                            const vs_analogy_options *o, const vs_progress *p, vs_analogy_result *out) VS_MUST_CHECK;
 vs_status vs__similarity_text(vs_err *err, const vs_space *s, const char *path, const char *text, size_t n,
                               vs_analogy_rules rules, vs_similarity_result *out) VS_MUST_CHECK;
+
+/* vs__relations_text() - vs_relations_read() likewise. */
+vs_status vs__relations_text(vs_err *err, const vs_space *s, const char *path, const char *text, size_t n,
+                             vs_relations *out) VS_MUST_CHECK;
 
 #endif

@@ -89,17 +89,23 @@ static vs_status read_line(vs_err *err, void *arg, const vs__line *line) {
     return VS_OK;
 }
 
-vs_status vs_relations_read(vs_err *err, const vs_space *s, const char *path, vs_relations *out) {
+vs_status vs__relations_text(vs_err *err, const vs_space *s, const char *path, const char *text, size_t n, vs_relations *out) {
     *out = (vs_relations){0};
-    vs_map file;
-    VS_TRY(vs_map_open(err, path, &file));
     reader q = {.s = s, .path = path, .out = out};
-    vs_status st = vs__lines(err, path, (const char *)file.bytes, file.size, '\0', read_line, &q);
-    vs_map_close(&file);
+    vs_status st = vs__lines(err, path, text, n, '\0', read_line, &q);
     size_t pairs = 0;
     for (size_t i = 0; i < out->n; i++) pairs += out->at[i].n + out->at[i].unknown;
     if (st == VS_OK && !pairs) st = vs_fail(err, VS_E_FORMAT, "%s: no pairs in it", path);
     if (st != VS_OK) vs_relations_free(out);
+    return st;
+}
+
+vs_status vs_relations_read(vs_err *err, const vs_space *s, const char *path, vs_relations *out) {
+    *out = (vs_relations){0};
+    vs_map file;
+    VS_TRY(vs_map_open(err, path, &file));
+    vs_status st = vs__relations_text(err, s, path, (const char *)file.bytes, file.size, out);
+    vs_map_close(&file);
     return st;
 }
 

@@ -1,5 +1,6 @@
-/* fuzz_questions.c - any bytes as a file of analogies, and as pairs of words with scores, over a small space.
- * covers: lib/space/analogy.c lib/space/analogy_read.c lib/space/analogy_class.c lib/space/similarity.c lib/space/eval_words.c */
+/* fuzz_questions.c - any bytes as a file of analogies, as pairs of words with scores, and as pairs of relations, over a small
+ * space.
+ * covers: lib/space/relation.c lib/space/analogy.c lib/space/analogy_read.c lib/space/analogy_class.c lib/space/similarity.c lib/space/eval_words.c */
 #include <string.h>
 
 #include "space/eval_words.h"
@@ -22,6 +23,21 @@ static bool find(void *self, const char *text, size_t n, size_t *row) {
     return false;
 }
 
+static void relations(const uint8_t *data, size_t size, vs_space *s) {
+    vs_relations r;
+    if (vs__relations_text(NULL, s, "input", (const char *)data, size, &r) != VS_OK) return;
+    for (size_t i = 0; i < r.n && i < 4; i++) {
+        vs_relation_options o = {.folds = size % 5, .seed = size};
+        vs_relation_result fit;
+        float offset[DIM];
+        if (vs_relation_fit(NULL, s, &r.at[i], &o, NULL, offset, &fit) == VS_OK &&
+            (fit.fit.first > fit.fit.five || fit.fit.five > fit.pairs || fit.pairs != r.at[i].n))
+            __builtin_trap();
+        vs_relation_result_free(&fit);
+    }
+    vs_relations_free(&r);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const float rows[ROWS][DIM] = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {1, 1, 0}, {0, 1, 1}, {1, 0, 1}, {1, 1, 1}, {1, 2, 3}};
     static vs_space *s;
@@ -39,5 +55,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     vs_similarity_result r;
     (void)(vs__similarity_text(&err, s, "input", (const char *)data, size, VS_RULES_GENSIM, &r) == VS_OK);
+    relations(data, size, s);
     return 0;
 }
