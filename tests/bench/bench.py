@@ -8,7 +8,7 @@
 
 A group of figures is measured in rounds, vecscope and each of its peers taking turns in processes of their own, so that
 what else happens on the machine falls on all; the table shows medians over the rounds.  BENCH_PYTHON names a Python that
-can import the peers (xllamacpp, gensim, faiss, apsw and sqlite_vec, torch and transformers); one that is missing is shown
+can import the peers (xllamacpp, gensim with POT, faiss, apsw and sqlite_vec, torch and transformers); one that is missing is shown
 as not run.  Needs the models of the catalogue (make fetch).  BENCH_LENS names one with TransformerLens, which wants packages of its
 own; the model of GPT-2's shape that it and vecscope take apart (498 MB, random weights) is made by BENCH_PYTHON where there is none.
 """
@@ -129,6 +129,14 @@ def analogies():
     return {"eval": answer["seconds"], "accuracy": answer["accuracy"]}
 
 
+def words():
+    """Ranks, and the word mover's distances of each sentence and the next, together."""
+    lines = [line.strip().replace('"', "") for line in open(SENTENCES)]
+    pairs = [f'wmd "{a}" "{b}"' for a, b in zip(lines, lines[1:])]
+    rank, *distances = timed(["-s", "glove-6b-50d"], "rank bank river", *pairs, runs=10)
+    return {"rank": rank, "movers": sum(distances)}
+
+
 def training():
     """The whole process: start, reading the text, five epochs, the space made."""
     run_ = run(["--json", "train", "words", settings.corpus])
@@ -187,6 +195,8 @@ def peer_arguments(name):
         return [settings.gpt2]
     if name == "lens":
         return [settings.gpt2, GPT2_TOKENIZER, threads, "1" if settings.quick else "5"]
+    if name == "words":
+        return GLOVE + [SENTENCES]
     if name == "training":
         return [settings.corpus, threads]
     if name == "analogies":
@@ -219,6 +229,7 @@ Group = collections.namedtuple("Group", "name ours peers rounds")
 GROUPS = [
     Group("gemma", gemma, ["llama_cpp"], 5),
     Group("vectors", vectors, ["neighbours:faiss", "neighbours:numpy", "neighbours:gensim", "neighbours:sqlite-vec"], 3),
+    Group("words", words, ["words"], 3),
     Group("sentences", sentences, ["sentences"], 3),
     Group("models", models, ["lens"], 3),
     Group("gradients", gradients, ["gradients"], 3),
@@ -242,6 +253,8 @@ ROWS = [
     Row("vectors", "storing 400,000 × 50", "store", "s", "<= 1.5", None),
     Row("vectors", "… opened for the first time", "mapped", "s", "", []),
     Row("vectors", "… later: start → first answer", "answer", "s", "", []),
+    Row("words", "rank of a word among 400,000 neighbours, both ways", "rank", "ms", "", None),
+    Row("words", "word mover's distance of 31 pairs of sentences", "movers", "ms", "", None),
     Row("sentences", "MiniLM: 1 sentence → vector", "one", "ms", "<= 3", None),
     Row("sentences", "… 32 sentences", "many", "ms", "<= 85", None),
     Row("models", "GPT-2 small's shape: opened, 498 MB", "open", "ms", "", None),
