@@ -37,6 +37,22 @@ void vs_ranked_free(vs_ranked *r) {
     *r = (vs_ranked){0};
 }
 
+/* About how many rows are closer to q than a cosine of `limit`, from some of them, evenly apart; rather too many. */
+static vs_status guess_closer(vs_err *err, const vs_space *s, const float *q, float limit, size_t *out) {
+    enum { SAMPLE = 4096, LEAST = 32 };
+    size_t n = vs_space_rows(s), d = vs_space_dim(s), apart = n / SAMPLE + 1, hits = 0;
+    float *row = vs_alloc(d, sizeof *row);
+    vs_status st = row ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for a vector");
+    for (size_t r = 0; r < n && st == VS_OK; r += apart) {
+        st = vs_space_row(err, s, r, row);
+        hits += st == VS_OK && vs_cosine(q, row, d) > limit;
+    }
+    vs_free(row);
+    double more = LEAST + (double)apart * ((double)hits + 3 * sqrt((double)hits) + (apart > 1)); /* three deviations */
+    *out = more < (double)n ? (size_t)more : n;
+    return st;
+}
+
 /* The best k neighbours into r, with room for them. */
 static vs_status ask(vs_err *err, vs_space *s, const float *q, const size_t *skip, size_t n_skip, size_t k, vs_ranked *r) {
     vs_ranked_free(r);
@@ -48,23 +64,22 @@ static vs_status ask(vs_err *err, vs_space *s, const float *q, const size_t *ski
 
 vs_status vs_space_closer(vs_err *err, vs_space *s, const float *q, const float *than, size_t than_row, const size_t *skip,
                           size_t n_skip, vs_ranked *out, float *cosine) {
-    enum { FIRST = 64, MORE = 16 };
-    size_t rows = vs_space_rows(s);
+    size_t k = 0, rows = vs_space_rows(s);
     float limit = vs_cosine(q, than, vs_space_dim(s));
     *out = (vs_ranked){0};
-    for (size_t k = FIRST < rows ? FIRST : rows;; k = k < rows / MORE ? k * MORE : rows) {
+    VS_TRY(guess_closer(err, s, q, limit, &k));
+    for (bool enough = false; !enough; k = k < rows / 4 ? 4 * k : rows) {
         vs_status st = ask(err, s, q, skip, n_skip, k, out);
         if (st != VS_OK) {
             vs_ranked_free(out);
             return st;
         }
-        bool enough = than_row == SIZE_MAX && out->n && out->score[out->n - 1] <= limit;
-        for (size_t i = 0; i < out->n && !enough; i++)
+        enough = k == rows || (than_row == SIZE_MAX && out->n && out->score[out->n - 1] <= limit);
+        for (size_t i = 0; i < out->n && than_row != SIZE_MAX; i++)
             if (out->row[i] == than_row) {
                 limit = out->score[i]; /* with the bits that it has beside the others */
                 enough = true;
             }
-        if (enough || k == rows) break;
     }
     size_t n = 0;
     while (n < out->n && out->score[n] > limit) n++;

@@ -22,8 +22,8 @@ void vs_ranked_free(vs_ranked *r); /* leaves it zeroed */
  * the rank of `than` among the neighbours of q.  As gensim's closer_than and rank.
  *   q, than [d]   than_row: where `than` is a row of the space, else SIZE_MAX   skip [n_skip]: rows left out, not than_row
  *   out: the caller's, vs_ranked_free()   cosine (may be NULL) out: of q and `than`
- * Errors and scores as vs_space_near(), which is asked for more and more neighbours until `than` is among them: O(n d) for one
- * among the first thousand, O(n (d + log n)) for any. */
+ * Errors and scores as vs_space_near(), which is asked for about as many neighbours as there will be: O(n d), and O(m log m) for
+ * an answer of m rows. */
 vs_status vs_space_closer(vs_err *err, vs_space *s, const float *q, const float *than, size_t than_row, const size_t *skip,
                           size_t n_skip, vs_ranked *out, float *cosine) VS_MUST_CHECK;
 

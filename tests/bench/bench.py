@@ -456,7 +456,7 @@ if __name__ == "__main__":
     parser.add_argument("--models", default=os.path.join(ROOT, "build", "release", "tests", "bench", "bench_models"), help="the program that measures passes")
     parser.add_argument("--gpt2", default=os.environ.get("BENCH_GPT2") or GPT2, help="where the model of GPT-2's shape is, or is put")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--only", help="gemma, vectors, sentences, models, gradients, analogies, training: some, with commas between")
+    parser.add_argument("--only", help="gemma, vectors, words, sentences, models, gradients, analogies, training: some, with commas between")
     parser.add_argument("--questions", help="questions-words.txt: measure analogies too (gensim takes most of a minute)")
     parser.add_argument("--corpus", help="a text, a sentence a line: measure training words on it, too")
     parser.add_argument("--quick", action="store_true", help="one round")
