@@ -219,7 +219,8 @@ const vs_cmd vs_cmd_between = {.name = "between",
                                .group = "vectors",
                                .synopsis = "A B [-k K] | EXPR, EXPR",
                                .summary = "the words that lie between two",
-                               .details = "Those closer to A and closer to B than A and B are to each other, by cosine; first the one whose lesser cosine is "
+                               .details = "Those closer to A and closer to B than A and B are to each other, by cosine; first "
+                                          "the one whose lesser cosine is "
                                           "greatest.  Where there are too few, those nearest to the middle (unit(A) + unit(B)) follow.\n`at` is where a word stands on the way when it is seen from straight above it: "
                                           "0 at A, 1 at B, by angle.",
                                .style = VS_ARGS_EXPRS,

@@ -257,7 +257,7 @@ static vs_status control(vs_err *err, fit *f, const vs_axis_options *o, vs_axis_
 vs_status vs_axis_fit(vs_err *err, const float *x, const uint8_t *side, size_t n, size_t d, const vs_axis_options *o,
                       float *axis, int8_t *held, vs_axis_result *out) {
     fit f = {.x = x, .side = side, .n = n, .d = d, .method = o->method, .lambda = o->lambda};
-    *out = (vs_axis_result){.low = 0, .high = 1, .random_mean = NAN, .random_95 = NAN, .random_as_good = NAN};
+    *out = (vs_axis_result){.low = 0, .high = 1, .random_mean = (double)NAN, .random_95 = (double)NAN, .random_as_good = (double)NAN};
     for (size_t i = 0; i < n && held; i++) held[i] = -1;
     vs_status st = fit_new(err, o, &f);
     if (st == VS_OK) st = hold_out(err, &f, held, out);

@@ -105,7 +105,7 @@ static void assigns(void **state) {
 
 static void refuses(void **state) {
     (void)state;
-    double one[2] = {1, 1}, two[2] = {1, 2}, cost[4] = {0, 1, 1, 0}, flow[4], total = 1, bad[2] = {2, -1}, nan[2] = {NAN, 2};
+    double one[2] = {1, 1}, two[2] = {1, 2}, cost[4] = {0, 1, 1, 0}, flow[4], total = 1, bad[2] = {2, -1}, nan[2] = {(double)NAN, 2};
     assert_int_equal(vs_transport(NULL, one, 2, two, 2, cost, flow, &total), VS_E_RANGE);
     assert_int_equal(vs_transport(NULL, one, 1, bad, 2, cost, flow, &total), VS_E_RANGE);
     assert_int_equal(vs_transport(NULL, one, 2, nan, 2, cost, flow, &total), VS_E_NUMERIC);
