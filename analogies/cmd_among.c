@@ -55,25 +55,28 @@ static vs_status run_odd(vs_err *err, vs_session *s, const vs_args *a, vs_out *o
     vs_words_free(w, n);
     return st;
 }
-static const char *const odd_examples[] = {"odd breakfast cereal dinner lunch", "odd paris, london, new york, banana", NULL};
-const vs_cmd vs_cmd_odd = {.name = "odd",
-                           .group = "vectors",
-                           .synopsis = "WORD WORD WORD… | EXPR, EXPR, …",
-                           .summary = "which of some words goes least with the others",
-                           .details = "Each vector over its norm, the odd one is the farthest from their mean, as in gensim's doesnt_match; "
-                                      "the cosines with that mean are shown.\n"
-                                      "With commas between, each part is an expression: odd new york, paris, king - man",
-                           .style = VS_ARGS_EXPRS,
-                           .min_args = 3,
-                           .max_args = MOST,
-                           .examples = odd_examples,
-                           .complete = VS_COMPLETE_WORD,
-                           .run = run_odd};
+static const char *const odd_examples[] = {"odd breakfast cereal dinner lunch", "odd paris, london, new york, banana",
+                                           NULL};
+const vs_cmd vs_cmd_odd = {
+    .name = "odd",
+    .group = "vectors",
+    .synopsis = "WORD WORD WORD… | EXPR, EXPR, …",
+    .summary = "which of some words goes least with the others",
+    .details = "Each vector over its norm, the odd one is the farthest from their mean, as in gensim's doesnt_match; "
+               "the cosines with that mean are shown.\n"
+               "With commas between, each part is an expression: odd new york, paris, king - man",
+    .style = VS_ARGS_EXPRS,
+    .min_args = 3,
+    .max_args = MOST,
+    .examples = odd_examples,
+    .complete = VS_COMPLETE_WORD,
+    .run = run_odd};
 
 /* ---- rank, closer-than ---- */
 
 /* Those closer to w[0] than w[1] is, as a and b of a command say. */
-static vs_status closer(vs_err *err, vs_space *where, const vs_word_value *a, const vs_word_value *b, vs_ranked *r, float *cosine) {
+static vs_status closer(vs_err *err, vs_space *where, const vs_word_value *a, const vs_word_value *b, vs_ranked *r,
+                        float *cosine) {
     size_t skip[VS_WORDS_SKIP], n = 0;
     for (size_t i = 0; i < a->v.n_rows && n < VS_WORDS_SKIP; i++)
         if (a->v.space == where && a->v.rows[i] != b->row) skip[n++] = a->v.rows[i];
@@ -94,8 +97,8 @@ static vs_status run_rank(vs_err *err, vs_session *s, const vs_args *a, vs_out *
         vs_out_int(o, 0, "rank_back", (int64_t)back.n + 1);
         vs_out_int(o, 0, "rows", (int64_t)vs_space_rows(where));
         vs_out_real(o, 0, "cosine", (double)cosine, 4);
-        vs_out_note(o, "  %s is neighbour %zu of %s; %s is neighbour %zu of %s", vs_arg(a, 1), there.n + 1, vs_arg(a, 0),
-                    vs_arg(a, 0), back.n + 1, vs_arg(a, 1));
+        vs_out_note(o, "  %s is neighbour %zu of %s; %s is neighbour %zu of %s", vs_arg(a, 1), there.n + 1,
+                    vs_arg(a, 0), vs_arg(a, 0), back.n + 1, vs_arg(a, 1));
     }
     vs_ranked_free(&there);
     vs_ranked_free(&back);
@@ -103,19 +106,21 @@ static vs_status run_rank(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     return st;
 }
 static const char *const rank_examples[] = {"rank king queen", "rank paris - france + italy, rome", NULL};
-const vs_cmd vs_cmd_rank = {.name = "rank",
-                            .group = "vectors",
-                            .synopsis = "A B | EXPR, EXPR",
-                            .summary = "the rank of B among the neighbours of A",
-                            .details = "One more than how many rows have a greater cosine with A than B has, A itself (or what it is made from) left "
-                                       "out: gensim's rank.\nrank_back is that of A among the neighbours of B: nearness is mutual, "
-                                       "being among the nearest is not.",
-                            .style = VS_ARGS_EXPRS,
-                            .min_args = 2,
-                            .max_args = 2,
-                            .examples = rank_examples,
-                            .complete = VS_COMPLETE_WORD,
-                            .run = run_rank};
+const vs_cmd vs_cmd_rank = {
+    .name = "rank",
+    .group = "vectors",
+    .synopsis = "A B | EXPR, EXPR",
+    .summary = "the rank of B among the neighbours of A",
+    .details =
+        "One more than how many rows have a greater cosine with A than B has, A itself (or what it is made from) left "
+        "out: gensim's rank.\nrank_back is that of A among the neighbours of B: nearness is mutual, "
+        "being among the nearest is not.",
+    .style = VS_ARGS_EXPRS,
+    .min_args = 2,
+    .max_args = 2,
+    .examples = rank_examples,
+    .complete = VS_COMPLETE_WORD,
+    .run = run_rank};
 
 static vs_status run_closer(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     static const vs_col cols[] = {{"key", VS_COL_TOKEN, 0, 0, NULL}, {"score", VS_COL_SCORE, 4, 0, NULL}};
@@ -145,24 +150,26 @@ static vs_status run_closer(vs_err *err, vs_session *s, const vs_args *a, vs_out
     return st;
 }
 static const char *const closer_examples[] = {"closer-than queen king", "closer-than bank river -k 5", NULL};
-const vs_cmd vs_cmd_closer_than = {.name = "closer-than",
-                                   .group = "vectors",
-                                   .synopsis = "A B [-k K] | EXPR, EXPR",
-                                   .summary = "the words that are closer to A than B is",
-                                   .details = "Those with a greater cosine, A itself (or what it is made from) left out: gensim's closer_than, the nearest "
-                                              "first.  -k says how many are shown.",
-                                   .style = VS_ARGS_EXPRS,
-                                   .min_args = 2,
-                                   .max_args = 2,
-                                   .opts = count_opts,
-                                   .examples = closer_examples,
-                                   .complete = VS_COMPLETE_WORD,
-                                   .run = run_closer};
+const vs_cmd vs_cmd_closer_than = {
+    .name = "closer-than",
+    .group = "vectors",
+    .synopsis = "A B [-k K] | EXPR, EXPR",
+    .summary = "the words that are closer to A than B is",
+    .details =
+        "Those with a greater cosine, A itself (or what it is made from) left out: gensim's closer_than, the nearest "
+        "first.  -k says how many are shown.",
+    .style = VS_ARGS_EXPRS,
+    .min_args = 2,
+    .max_args = 2,
+    .opts = count_opts,
+    .examples = closer_examples,
+    .complete = VS_COMPLETE_WORD,
+    .run = run_closer};
 
 /* ---- between ---- */
 
-static void show_between(const vs_args *a, const vs_space *where, const vs_between_row *row, size_t n, size_t all, float cosine,
-                         vs_out *o) {
+static void show_between(const vs_args *a, const vs_space *where, const vs_between_row *row, size_t n, size_t all,
+                         float cosine, vs_out *o) {
     vs_buf way = {0};
     vs_buf_printf(&way, "%s → %s", vs_arg(a, 0), vs_arg(a, 1));
     const vs_col cols[] = {{"key", VS_COL_TOKEN, 0, 0, NULL},
@@ -175,11 +182,14 @@ static void show_between(const vs_args *a, const vs_space *where, const vs_betwe
     vs_out_int(o, VS_COL_JSON_ONLY, "between", (int64_t)all);
     vs_out_real(o, VS_COL_JSON_ONLY, "cosine", (double)cosine, 4);
     if (all)
-        vs_out_note(o, "%zu closer to both than %s and %s are to each other (%.4f)%s", all, vs_arg(a, 0), vs_arg(a, 1), (double)cosine,
-                    all > n ? ", the closest to both:" : all < n ? "; then the nearest to the middle:" : "");
+        vs_out_note(o, "%zu closer to both than %s and %s are to each other (%.4f)%s", all, vs_arg(a, 0), vs_arg(a, 1),
+                    (double)cosine,
+                    all > n   ? ", the closest to both:"
+                    : all < n ? "; then the nearest to the middle:"
+                              : "");
     else
-        vs_out_note(o, "None is closer to both than %s and %s are to each other (%.4f); the nearest to the middle:", vs_arg(a, 0),
-                    vs_arg(a, 1), (double)cosine);
+        vs_out_note(o, "None is closer to both than %s and %s are to each other (%.4f); the nearest to the middle:",
+                    vs_arg(a, 0), vs_arg(a, 1), (double)cosine);
     vs_out_table(o, "results", cols, sizeof cols / sizeof *cols);
     for (size_t i = 0; i < n; i++) {
         vs_cell_key(o, where, row[i].row);
@@ -207,26 +217,28 @@ static vs_status run_between(vs_err *err, vs_session *s, const vs_args *a, vs_ou
         if (!row) st = vs_fail(err, VS_E_NOMEM, "no memory for %zu rows", k);
     }
     if (st == VS_OK)
-        st = vs_space_between(err, where, w[0].v.vec, w[0].row, w[1].v.vec, w[1].row, skip, vs_words_skip(w, 2, skip), k, row, &found,
-                              &all, &cosine);
+        st = vs_space_between(err, where, w[0].v.vec, w[0].row, w[1].v.vec, w[1].row, skip, vs_words_skip(w, 2, skip),
+                              k, row, &found, &all, &cosine);
     if (st == VS_OK) show_between(a, where, row, found, all, cosine, o);
     vs_free(row);
     vs_words_free(w, 2);
     return st;
 }
 static const char *const between_examples[] = {"between breakfast dinner", "between france germany -k 3", NULL};
-const vs_cmd vs_cmd_between = {.name = "between",
-                               .group = "vectors",
-                               .synopsis = "A B [-k K] | EXPR, EXPR",
-                               .summary = "the words that lie between two",
-                               .details = "Those closer to A and closer to B than A and B are to each other, by cosine; first "
-                                          "the one whose lesser cosine is "
-                                          "greatest.  Where there are too few, those nearest to the middle (unit(A) + unit(B)) follow.\n`at` is where a word stands on the way when it is seen from straight above it: "
-                                          "0 at A, 1 at B, by angle.",
-                               .style = VS_ARGS_EXPRS,
-                               .min_args = 2,
-                               .max_args = 2,
-                               .opts = count_opts,
-                               .examples = between_examples,
-                               .complete = VS_COMPLETE_WORD,
-                               .run = run_between};
+const vs_cmd vs_cmd_between = {
+    .name = "between",
+    .group = "vectors",
+    .synopsis = "A B [-k K] | EXPR, EXPR",
+    .summary = "the words that lie between two",
+    .details = "Those closer to A and closer to B than A and B are to each other, by cosine; first "
+               "the one whose lesser cosine is "
+               "greatest.  Where there are too few, those nearest to the middle (unit(A) + unit(B)) follow.\n`at` is "
+               "where a word stands on the way when it is seen from straight above it: "
+               "0 at A, 1 at B, by angle.",
+    .style = VS_ARGS_EXPRS,
+    .min_args = 2,
+    .max_args = 2,
+    .opts = count_opts,
+    .examples = between_examples,
+    .complete = VS_COMPLETE_WORD,
+    .run = run_between};

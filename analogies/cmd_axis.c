@@ -53,12 +53,13 @@ static void show_places(vs_out *o, placed *p, size_t n, bool scaled, bool made) 
     if (!(to > from)) to = from + 1;
     vs_buf head = {0};
     scale(from, to, tick, n_ticks, &head);
-    const vs_col cols[] = {{"key", VS_COL_TEXT, 0, 0, "word"},
-                           {"place", VS_COL_REAL, 2, 0, NULL},
-                           {"track", VS_COL_TEXT, 0, VS_COL_TTY_ONLY, head.s ? head.s : ""},
-                           {"cosine", VS_COL_REAL, 4, VS_COL_JSON_ONLY, NULL},
-                           {"side", VS_COL_TEXT, 0, made ? 0 : VS_COL_NO_TTY | VS_COL_NO_JSON | VS_COL_NO_CSV, NULL},
-                           {"held", VS_COL_TEXT, 0, made ? 0 : VS_COL_NO_TTY | VS_COL_NO_JSON | VS_COL_NO_CSV, "held out"}};
+    const vs_col cols[] = {
+        {"key", VS_COL_TEXT, 0, 0, "word"},
+        {"place", VS_COL_REAL, 2, 0, NULL},
+        {"track", VS_COL_TEXT, 0, VS_COL_TTY_ONLY, head.s ? head.s : ""},
+        {"cosine", VS_COL_REAL, 4, VS_COL_JSON_ONLY, NULL},
+        {"side", VS_COL_TEXT, 0, made ? 0 : VS_COL_NO_TTY | VS_COL_NO_JSON | VS_COL_NO_CSV, NULL},
+        {"held", VS_COL_TEXT, 0, made ? 0 : VS_COL_NO_TTY | VS_COL_NO_JSON | VS_COL_NO_CSV, "held out"}};
     qsort(p, n, sizeof *p, by_place);
     vs_out_table(o, "results", cols, sizeof cols / sizeof *cols);
     for (size_t i = 0; i < n; i++) {
@@ -93,9 +94,13 @@ static void sides_free(sides *q) {
 }
 
 static vs_status listed(vs_err *err, vs_session *s, const vs_args *a, sides *q, vs_out *o) {
-    size_t neg = vs_text_list(a, "neg", q->text, MOST), pos = neg <= MOST ? vs_text_list(a, "pos", q->text + neg, MOST - neg) : 0;
-    if (!pos || !neg) return vs_fail(err, VS_E_USAGE, "axis make wants words on both sides: --pos king queen --neg man woman, or --pairs FILE");
-    if (pos + neg > MOST) return vs_fail(err, VS_E_USAGE, "axis make takes at most %d words, here are %zu", MOST, pos + neg);
+    size_t neg = vs_text_list(a, "neg", q->text, MOST),
+           pos = neg <= MOST ? vs_text_list(a, "pos", q->text + neg, MOST - neg) : 0;
+    if (!pos || !neg)
+        return vs_fail(err, VS_E_USAGE,
+                       "axis make wants words on both sides: --pos king queen --neg man woman, or --pairs FILE");
+    if (pos + neg > MOST)
+        return vs_fail(err, VS_E_USAGE, "axis make takes at most %d words, here are %zu", MOST, pos + neg);
     q->n = pos + neg;
     for (size_t i = 0; i < q->n; i++) q->side[i] = i >= neg;
     vs_buf_puts(&q->from, " --pos");
@@ -135,7 +140,8 @@ static vs_status from_relation(vs_err *err, const vs_relations *r, const vs_args
     if (!one) return vs_fail(err, VS_E_UNKNOWN, "%s has no section %s; it begins with %s", file, only, r->at[0].name);
     if (!only && r->n > 1) return vs_fail(err, VS_E_USAGE, "%s has %zu sections: name one with --section", file, r->n);
     if (!one->n || 2 * one->n > MOST)
-        return vs_fail(err, VS_E_RANGE, "%s: %zu pairs of words that %s knows; 1 to %d are wanted", one->name, one->n, vs_space_name(q->space), MOST / 2);
+        return vs_fail(err, VS_E_RANGE, "%s: %zu pairs of words that %s knows; 1 to %d are wanted", one->name, one->n,
+                       vs_space_name(q->space), MOST / 2);
     vs_buf_printf(&q->from, " --pairs %s --section %s", file, one->name);
     q->x = vs_alloc(2 * one->n * q->d, sizeof *q->x);
     if (!q->x) return vs_fail(err, VS_E_NOMEM, "no memory for %zu words", 2 * one->n);
@@ -152,7 +158,8 @@ static vs_status from_relation(vs_err *err, const vs_relations *r, const vs_args
 
 static vs_status gather(vs_err *err, vs_session *s, const vs_args *a, sides *q, vs_out *o) {
     if (!vs_has(a, "pairs")) return listed(err, s, a, q, o);
-    if (vs_has(a, "pos") || vs_has(a, "neg")) return vs_fail(err, VS_E_USAGE, "axis make wants --pairs, or --pos and --neg, not both");
+    if (vs_has(a, "pos") || vs_has(a, "neg"))
+        return vs_fail(err, VS_E_USAGE, "axis make wants --pairs, or --pos and --neg, not both");
     q->space = vs_session_space(s);
     if (!q->space) return vs_fail(err, VS_E_STATE, "no space is open");
     q->d = vs_space_dim(q->space);
@@ -164,19 +171,23 @@ static vs_status gather(vs_err *err, vs_session *s, const vs_args *a, sides *q, 
 }
 
 /* The axis under its name; what was measured as a result, its origin and length with it for `axis on`. */
-static vs_status keep(vs_err *err, vs_session *s, const char *name, const char *method, const sides *q, const float *axis,
-                      const vs_axis_result *r) {
+static vs_status keep(vs_err *err, vs_session *s, const char *name, const char *method, const sides *q,
+                      const float *axis, const vs_axis_result *r) {
     vs_store *store;
     vs_buf from = {0}, json = {0};
     vs_buf_printf(&from, "axis make %s%s --method %s", name, q->from.s ? q->from.s : "", method);
-    vs_buf_printf(&json, "{\"method\":\"%s\",\"origin\":%.17g,\"norm\":%.9g,\"words\":%zu,\"held_out\":%zu,\"right\":%zu", method, r->origin,
-                  sqrt((double)vs_sum_squares(axis, q->d)), q->n, r->tried, r->right);
+    vs_buf_printf(&json,
+                  "{\"method\":\"%s\",\"origin\":%.17g,\"norm\":%.9g,\"words\":%zu,\"held_out\":%zu,\"right\":%zu",
+                  method, r->origin, sqrt((double)vs_sum_squares(axis, q->d)), q->n, r->tried, r->right);
     if (r->tried)
-        vs_buf_printf(&json, ",\"accuracy\":%.6f,\"low\":%.6f,\"high\":%.6f", (double)r->right / (double)r->tried, r->low, r->high);
+        vs_buf_printf(&json, ",\"accuracy\":%.6f,\"low\":%.6f,\"high\":%.6f", (double)r->right / (double)r->tried,
+                      r->low, r->high);
     if (!isnan(r->random_mean))
-        vs_buf_printf(&json, ",\"random\":%.6f,\"random_95\":%.6f,\"random_as_good\":%.6f", r->random_mean, r->random_95, r->random_as_good);
+        vs_buf_printf(&json, ",\"random\":%.6f,\"random_95\":%.6f,\"random_as_good\":%.6f", r->random_mean,
+                      r->random_95, r->random_as_good);
     vs_buf_puts(&json, "}");
-    vs_status st = from.failed || json.failed || q->from.failed ? vs_fail(err, VS_E_NOMEM, "no memory for a name") : vs_session_store(err, s, &store);
+    vs_status st = from.failed || json.failed || q->from.failed ? vs_fail(err, VS_E_NOMEM, "no memory for a name")
+                                                                : vs_session_store(err, s, &store);
     if (st == VS_OK) st = vs_store_name_set(err, store, name, from.s, vs_space_name(q->space), axis, q->d, 0);
     if (st == VS_OK) st = vs_store_result(err, store, "axis", name, json.s, 0, 0);
     vs_buf_free(&from);
@@ -184,9 +195,10 @@ static vs_status keep(vs_err *err, vs_session *s, const char *name, const char *
     return st;
 }
 
-static void show_made(vs_out *o, const char *name, const char *method, const sides *q, const float *axis, const vs_axis_result *r,
-                      const int8_t *held, placed *p) {
-    double norm = sqrt((double)vs_sum_squares(axis, q->d)), share = r->tried ? (double)r->right / (double)r->tried : (double)NAN;
+static void show_made(vs_out *o, const char *name, const char *method, const sides *q, const float *axis,
+                      const vs_axis_result *r, const int8_t *held, placed *p) {
+    double norm = sqrt((double)vs_sum_squares(axis, q->d)),
+           share = r->tried ? (double)r->right / (double)r->tried : (double)NAN;
     vs_out_text(o, VS_COL_JSON_ONLY, "name", name);
     vs_out_text(o, VS_COL_JSON_ONLY, "space", vs_space_name(q->space));
     vs_out_text(o, VS_COL_JSON_ONLY, "method", method);
@@ -202,28 +214,33 @@ static void show_made(vs_out *o, const char *name, const char *method, const sid
     vs_out_real(o, VS_COL_JSON_ONLY, "random_as_good", r->random_as_good, 4);
     vs_out_note(o, "$%s by %s: %zu numbers, |x| = %.4g", name, method, q->d, norm);
     if (r->tried)
-        vs_out_note(o, "  held out: %zu of %zu on their side (%.3f; 95 %% interval %.3f..%.3f)", r->right, r->tried, share, r->low, r->high);
+        vs_out_note(o, "  held out: %zu of %zu on their side (%.3f; 95 %% interval %.3f..%.3f)", r->right, r->tried,
+                    share, r->low, r->high);
     else
         vs_out_note(o, "  not tried: that takes two words of each side");
     if (!isnan(r->random_mean))
-        vs_out_note(o, "  random directions: %.3f on average, 95 %% of them at most %.3f; %.1f %% do as well", r->random_mean, r->random_95,
-                    100 * r->random_as_good);
+        vs_out_note(o, "  random directions: %.3f on average, 95 %% of them at most %.3f; %.1f %% do as well",
+                    r->random_mean, r->random_95, 100 * r->random_as_good);
     for (size_t i = 0; i < q->n; i++) {
         const float *x = q->x + i * q->d;
-        p[i] = (placed){q->text[i], vs_axis_place(axis, r->origin, x, q->d), (double)vs_cosine(axis, x, q->d), held[i], q->side[i]};
+        p[i] = (placed){q->text[i], vs_axis_place(axis, r->origin, x, q->d), (double)vs_cosine(axis, x, q->d), held[i],
+                        q->side[i]};
     }
     show_places(o, p, q->n, true, true);
 }
 
 static vs_status make(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     const char *name;
-    if (vs_arg_count(a) != 2) return vs_fail(err, VS_E_USAGE, "axis make wants a name: axis make royal --pos king queen --neg man woman");
+    if (vs_arg_count(a) != 2)
+        return vs_fail(err, VS_E_USAGE, "axis make wants a name: axis make royal --pos king queen --neg man woman");
     VS_TRY(vs_vector_name(err, vs_arg(a, 1), &name));
     vs_axis_options options = {.lambda = vs_real(a, "lambda"), .seed = vs_session_settings(s)->seed};
     VS_TRY(vs_axis_method_find(err, vs_text(a, "method"), &options.method));
     int64_t folds = vs_int(a, "folds"), randoms = vs_int(a, "randoms");
     if (folds < 2 || randoms < 0 || randoms > 1000000)
-        return vs_fail(err, VS_E_USAGE, "axis make wants --folds from 2 and --randoms from 0 to 1000000, not %lld and %lld", (long long)folds, (long long)randoms);
+        return vs_fail(err, VS_E_USAGE,
+                       "axis make wants --folds from 2 and --randoms from 0 to 1000000, not %lld and %lld",
+                       (long long)folds, (long long)randoms);
     options.folds = (size_t)folds;
     options.randoms = (size_t)randoms;
     sides *q = vs_zalloc(1, sizeof *q);
@@ -234,7 +251,8 @@ static vs_status make(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     vs_status st = q && p ? gather(err, s, a, q, o) : vs_fail(err, VS_E_NOMEM, "no memory for an axis");
     if (st == VS_OK) {
         axis = vs_alloc(q->d, sizeof *axis);
-        st = axis ? vs_axis_fit(err, q->x, q->side, q->n, q->d, &options, axis, held, &r) : vs_fail(err, VS_E_NOMEM, "no memory for an axis");
+        st = axis ? vs_axis_fit(err, q->x, q->side, q->n, q->d, &options, axis, held, &r)
+                  : vs_fail(err, VS_E_NOMEM, "no memory for an axis");
     }
     if (st == VS_OK) st = keep(err, s, name, vs_axis_method_name(options.method), q, axis, &r);
     if (st == VS_OK) show_made(o, name, vs_axis_method_name(options.method), q, axis, &r, held, p);
@@ -261,7 +279,8 @@ static vs_status known_row(void *arg, size_t n, const char *const *names, const 
     k->origin = v[0].r;
     k->norm = v[1].r;
     k->found = true;
-    snprintf(k->from, sizeof k->from, "%.*s", (int)(v[2].n < sizeof k->from ? v[2].n : sizeof k->from - 1), v[2].s ? v[2].s : "");
+    snprintf(k->from, sizeof k->from, "%.*s", (int)(v[2].n < sizeof k->from ? v[2].n : sizeof k->from - 1),
+             v[2].s ? v[2].s : "");
     return VS_OK;
 }
 
@@ -271,9 +290,12 @@ static vs_status look_up(vs_err *err, vs_session *s, const char *name, const vs_
     vs_store *store;
     VS_TRY(vs_session_store(err, s, &store));
     vs_buf sql = {0};
-    vs_buf_printf(&sql, "SELECT data ->> 'origin', data ->> 'norm', n.expr FROM results r JOIN names n ON n.name = r.subject "
-                        "WHERE kind = 'axis' AND subject = '%s' ORDER BY r.id DESC LIMIT 1", name);
-    vs_status st = sql.failed ? vs_fail(err, VS_E_NOMEM, "no memory to look an axis up") : vs_store_sql(err, store, sql.s, true, known_row, k, NULL);
+    vs_buf_printf(&sql,
+                  "SELECT data ->> 'origin', data ->> 'norm', n.expr FROM results r JOIN names n ON n.name = r.subject "
+                  "WHERE kind = 'axis' AND subject = '%s' ORDER BY r.id DESC LIMIT 1",
+                  name);
+    vs_status st = sql.failed ? vs_fail(err, VS_E_NOMEM, "no memory to look an axis up")
+                              : vs_store_sql(err, store, sql.s, true, known_row, k, NULL);
     vs_buf_free(&sql);
     double norm = sqrt((double)vs_sum_squares(v->vec, v->dim));
     k->found = k->found && fabs(norm - k->norm) < 1e-5 * norm && !strncmp(k->from, "axis ", 5);
@@ -300,7 +322,8 @@ static vs_status direction(vs_err *err, vs_session *s, const char *text, vs_valu
 
 static vs_status on(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     size_t n = vs_arg_count(a) < 3 ? 0 : vs_arg_count(a) - 2;
-    if (!n || n > MOST) return vs_fail(err, VS_E_USAGE, "axis on wants an axis and 1 to %d words: axis on royal throne peasant", MOST);
+    if (!n || n > MOST)
+        return vs_fail(err, VS_E_USAGE, "axis on wants an axis and 1 to %d words: axis on royal throne peasant", MOST);
     known k;
     vs_value v = {0};
     VS_TRY(direction(err, s, vs_arg(a, 1), &v, &k));
@@ -309,17 +332,24 @@ static vs_status on(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     vs_word_value *w = vs_zalloc(n, sizeof *w);
     placed *p = vs_alloc(n, sizeof *p);
     vs_space *where;
-    vs_status st = w && p ? vs_words_eval(err, s, text, n, w, &where, o) : vs_fail(err, VS_E_NOMEM, "no memory for %zu words", n);
+    vs_status st =
+        w && p ? vs_words_eval(err, s, text, n, w, &where, o) : vs_fail(err, VS_E_NOMEM, "no memory for %zu words", n);
     if (st == VS_OK && w[0].v.dim != v.dim)
-        st = vs_fail(err, VS_E_SHAPE, "%s has %zu numbers, %s has %zu; vectors of one width are wanted", vs_arg(a, 1), v.dim, text[0], w[0].v.dim);
+        st = vs_fail(err, VS_E_SHAPE, "%s has %zu numbers, %s has %zu; vectors of one width are wanted", vs_arg(a, 1),
+                     v.dim, text[0], w[0].v.dim);
     if (st == VS_OK) {
         double norm = sqrt((double)vs_sum_squares(v.vec, v.dim));
         vs_out_text(o, VS_COL_JSON_ONLY, "axis", vs_arg(a, 1));
         vs_out_bool(o, VS_COL_JSON_ONLY, "scaled", k.found);
         vs_out_note(o, "%s%s", k.found ? k.from : vs_arg(a, 1), k.found ? "" : ": how long each is along it");
         for (size_t i = 0; i < n; i++) {
-            double cosine = (double)vs_cosine(v.vec, w[i].v.vec, v.dim), own = sqrt((double)vs_sum_squares(w[i].v.vec, v.dim));
-            p[i] = (placed){text[i], k.found ? vs_axis_place(v.vec, k.origin, w[i].v.vec, v.dim) : norm > 0 ? cosine * own : 0, cosine, -1, -1};
+            double cosine = (double)vs_cosine(v.vec, w[i].v.vec, v.dim),
+                   own = sqrt((double)vs_sum_squares(w[i].v.vec, v.dim));
+            p[i] = (placed){text[i],
+                            k.found    ? vs_axis_place(v.vec, k.origin, w[i].v.vec, v.dim)
+                            : norm > 0 ? cosine * own
+                                       : 0,
+                            cosine, -1, -1};
         }
         show_places(o, p, n, k.found, false);
     }
@@ -357,11 +387,12 @@ static vs_status list(vs_err *err, vs_session *s, vs_out *o) {
     vs_store *store;
     VS_TRY(vs_session_store(err, s, &store));
     vs_out_table(o, "axes", cols, sizeof cols / sizeof *cols);
-    VS_TRY(vs_store_sql(err, store,
-                        "SELECT n.name, r.data ->> 'accuracy', r.data ->> 'random', n.space, n.expr FROM names n JOIN results r "
-                        "ON r.subject = n.name AND r.kind = 'axis' AND r.id = (SELECT max(id) FROM results WHERE kind = 'axis' AND "
-                        "subject = n.name) WHERE n.expr LIKE 'axis %' ORDER BY n.name",
-                        true, list_row, o, NULL));
+    VS_TRY(vs_store_sql(
+        err, store,
+        "SELECT n.name, r.data ->> 'accuracy', r.data ->> 'random', n.space, n.expr FROM names n JOIN results r "
+        "ON r.subject = n.name AND r.kind = 'axis' AND r.id = (SELECT max(id) FROM results WHERE kind = 'axis' AND "
+        "subject = n.name) WHERE n.expr LIKE 'axis %' ORDER BY n.name",
+        true, list_row, o, NULL));
     vs_out_end(o);
     return VS_OK;
 }
@@ -377,33 +408,39 @@ static vs_status run(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
 static const vs_opt opts[] = {
     {"pos", 0, VS_OPT_TEXTS, "WORDS", "make: the words that it points to", NULL, VS_COMPLETE_WORD},
     {"neg", 0, VS_OPT_TEXTS, "WORDS", "make: the words that it points away from", NULL, VS_COMPLETE_WORD},
-    {"pairs", 0, VS_OPT_TEXT, "FILE", "make: from the first words of pairs to the second, as relation fit reads them", NULL, VS_COMPLETE_FILE},
+    {"pairs", 0, VS_OPT_TEXT, "FILE", "make: from the first words of pairs to the second, as relation fit reads them",
+     NULL, VS_COMPLETE_FILE},
     {"section", 0, VS_OPT_TEXT, "NAME", "make: that section of FILE", NULL, VS_COMPLETE_NONE},
     {"method", 0, VS_OPT_TEXT, "mean|pca|logistic", "make: how it is found", "mean", VS_COMPLETE_CHOICE},
-    {"lambda", 0, VS_OPT_REAL, "L", "make: the penalty of logistic, for vectors of mean square norm 1", "0.1", VS_COMPLETE_NONE},
+    {"lambda", 0, VS_OPT_REAL, "L", "make: the penalty of logistic, for vectors of mean square norm 1", "0.1",
+     VS_COMPLETE_NONE},
     {"folds", 0, VS_OPT_INT, "N", "make: held out in so many parts at most", "20", VS_COMPLETE_NONE},
     {"randoms", 0, VS_OPT_INT, "N", "make: random directions beside it", "1000", VS_COMPLETE_NONE},
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 static const char *const kinds[] = {"make", "on", "list", NULL};
-static const char *const examples[] = {"axis make royal --pos king queen --neg man woman",
-                                       "axis make male --pos man boy he king --neg woman girl she queen --method logistic",
-                                       "axis on 'queen - king' woman man nurse soldier", "axis list", NULL};
-const vs_cmd vs_cmd_axis = {
-    .name = "axis",
-    .group = "vectors",
-    .synopsis = "make NAME --pos WORDS --neg WORDS | on AXIS WORDS | list",
-    .summary = "a direction between two sets of words, how well it holds, and what stands where on it",
-    .details =
-        "make keeps the direction as $NAME, with its accuracy as a result: mean is the difference of the means, pca what pairs (the "
-        "i-th of both sides)\ndiffer by most, logistic the weights of a probe.  It is as long as the step between the means: x + $NAME "
-        "takes x over.\nHeld out: the i-th of both sides, placed by the direction of the others; beside it random directions, which "
-        "separate a few words well enough.\non places words: -1 is the mean of --neg, 1 the mean of --pos; along any other expression, "
-        "how long each word is that way.",
-    .style = VS_ARGS_ITEMS,
-    .min_args = 1,
-    .opts = opts,
-    .examples = examples,
-    .needs = VS_NEEDS_SPACE,
-    .complete = VS_COMPLETE_WORD,
-    .choices = kinds,
-    .run = run};
+static const char *const examples[] = {
+    "axis make royal --pos king queen --neg man woman",
+    "axis make male --pos man boy he king --neg woman girl she queen --method logistic",
+    "axis on 'queen - king' woman man nurse soldier", "axis list", NULL};
+const vs_cmd vs_cmd_axis = {.name = "axis",
+                            .group = "vectors",
+                            .synopsis = "make NAME --pos WORDS --neg WORDS | on AXIS WORDS | list",
+                            .summary =
+                                "a direction between two sets of words, how well it holds, and what stands where on it",
+                            .details = "make keeps the direction as $NAME, with its accuracy as a result: mean is the "
+                                       "difference of the means, pca what pairs (the "
+                                       "i-th of both sides)\ndiffer by most, logistic the weights of a probe.  It is "
+                                       "as long as the step between the means: x + $NAME "
+                                       "takes x over.\nHeld out: the i-th of both sides, placed by the direction of "
+                                       "the others; beside it random directions, which "
+                                       "separate a few words well enough.\non places words: -1 is the mean of --neg, 1 "
+                                       "the mean of --pos; along any other expression, "
+                                       "how long each word is that way.",
+                            .style = VS_ARGS_ITEMS,
+                            .min_args = 1,
+                            .opts = opts,
+                            .examples = examples,
+                            .needs = VS_NEEDS_SPACE,
+                            .complete = VS_COMPLETE_WORD,
+                            .choices = kinds,
+                            .run = run};

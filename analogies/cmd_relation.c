@@ -77,10 +77,12 @@ static vs_status keep(vs_err *err, vs_session *s, const char *name, const char *
     vs_store *store;
     vs_buf from = {0}, json = {0};
     vs_buf_printf(&from, "relation fit %s --section %s", file, r->name);
-    vs_buf_printf(&json, "{\"pairs\":%zu,\"first\":%.6f,\"five\":%.6f,\"no_offset\":%.6f,\"shuffled\":%.6f,\"cosine\":%.6f}", x->pairs,
-                  share(x->fit.first, x->pairs), share(x->fit.five, x->pairs), share(x->none.first, x->pairs),
+    vs_buf_printf(&json,
+                  "{\"pairs\":%zu,\"first\":%.6f,\"five\":%.6f,\"no_offset\":%.6f,\"shuffled\":%.6f,\"cosine\":%.6f}",
+                  x->pairs, share(x->fit.first, x->pairs), share(x->fit.five, x->pairs), share(x->none.first, x->pairs),
                   share(x->shuffled.first, x->pairs), x->fit.cosine);
-    vs_status st = from.failed || json.failed ? vs_fail(err, VS_E_NOMEM, "no memory for a name") : vs_session_store(err, s, &store);
+    vs_status st = from.failed || json.failed ? vs_fail(err, VS_E_NOMEM, "no memory for a name")
+                                              : vs_session_store(err, s, &store);
     if (st == VS_OK) st = vs_store_name_set(err, store, name, from.s, vs_space_name(sp), offset, vs_space_dim(sp), 0);
     if (st == VS_OK) st = vs_store_result(err, store, "relation", name, json.s, 0, 0);
     vs_buf_free(&from);
@@ -93,12 +95,15 @@ static vs_status keep(vs_err *err, vs_session *s, const char *name, const char *
 static vs_status sections(vs_err *err, vs_session *s, const vs_args *a, const vs_relations *r, float *offset, vs_out *o,
                           const vs_relation **one, vs_relation_result *result) {
     const char *only = vs_text(a, "section");
-    vs_relation_options options = {.folds = (size_t)vs_int(a, "folds"), .seed = vs_session_settings(s)->seed, .unit = vs_has(a, "unit")};
+    vs_relation_options options = {
+        .folds = (size_t)vs_int(a, "folds"), .seed = vs_session_settings(s)->seed, .unit = vs_has(a, "unit")};
     size_t seen = 0;
     for (size_t i = 0; i < r->n; i++) seen += !only || !strcmp(r->at[i].name, only);
-    if (!seen) return vs_fail(err, VS_E_UNKNOWN, "%s has no section %s; it begins with %s", vs_arg(a, 1), only, r->at[0].name);
+    if (!seen)
+        return vs_fail(err, VS_E_UNKNOWN, "%s has no section %s; it begins with %s", vs_arg(a, 1), only, r->at[0].name);
     if (seen > 1 && (vs_has(a, "name") || vs_has(a, "pairs")))
-        return vs_fail(err, VS_E_USAGE, "--%s is of one relation: name one of %zu with --section", vs_has(a, "name") ? "name" : "pairs", seen);
+        return vs_fail(err, VS_E_USAGE, "--%s is of one relation: name one of %zu with --section",
+                       vs_has(a, "name") ? "name" : "pairs", seen);
     table(o);
     for (size_t i = 0; i < r->n; i++) {
         if (only && strcmp(r->at[i].name, only) != 0) continue;
@@ -109,15 +114,19 @@ static vs_status sections(vs_err *err, vs_session *s, const vs_args *a, const vs
         *one = &r->at[i];
     }
     vs_out_end(o);
-    if (!*one) return vs_fail(err, VS_E_RANGE, "%s: no section has two pairs whose words %s knows", vs_arg(a, 1), vs_space_name(vs_session_space(s)));
+    if (!*one)
+        return vs_fail(err, VS_E_RANGE, "%s: no section has two pairs whose words %s knows", vs_arg(a, 1),
+                       vs_space_name(vs_session_space(s)));
     return VS_OK;
 }
 
 static vs_status run(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
-    if (strcmp(vs_arg(a, 0), "fit") != 0) return vs_fail(err, VS_E_USAGE, "relation wants fit FILE, not %s", vs_arg(a, 0));
+    if (strcmp(vs_arg(a, 0), "fit") != 0)
+        return vs_fail(err, VS_E_USAGE, "relation wants fit FILE, not %s", vs_arg(a, 0));
     const char *name = NULL;
     if (vs_int(a, "folds") < 0 || vs_int(a, "folds") == 1)
-        return vs_fail(err, VS_E_USAGE, "--folds wants a number from 2, or 0 for each pair alone, not %lld", (long long)vs_int(a, "folds"));
+        return vs_fail(err, VS_E_USAGE, "--folds wants a number from 2, or 0 for each pair alone, not %lld",
+                       (long long)vs_int(a, "folds"));
     if (vs_has(a, "name")) VS_TRY(vs_vector_name(err, vs_text(a, "name"), &name));
     vs_space *sp = vs_session_space(s);
     vs_relations r;
@@ -131,7 +140,8 @@ static vs_status run(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
         st = sections(err, s, a, &r, offset, o, &one, &result);
     }
     if (st == VS_OK) {
-        vs_out_note(o, "  held-out pairs: b is the answer, in the first five; by a alone; with each b given to another a");
+        vs_out_note(o,
+                    "  held-out pairs: b is the answer, in the first five; by a alone; with each b given to another a");
         vs_out_note(o, "  cos: of a held-out b - a with the offset of the others; with each b given to another a");
         if (vs_has(a, "pairs")) pairs(sp, one, &result, o);
         if (name) st = keep(err, s, name, vs_arg(a, 1), one, &result, offset, o);
@@ -143,20 +153,23 @@ static vs_status run(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
 }
 
 static const char *const kinds[] = {"fit", NULL};
-const vs_cmd vs_cmd_relation = {.name = "relation",
-                                .group = "vectors",
-                                .synopsis = "fit FILE [--section NAME] [--name NAME]",
-                                .summary = "the offset of a relation between words, and how well it answers pairs it has not seen",
-                                .details = "FILE has pairs `a b`, a line each, in sections `: name`; questions-words.txt and files in BATS's format "
-                                           "(a TAB b/c) are read too.\nThe offset is the mean of b - a; a held-out pair asks for the row nearest to "
-                                           "a + offset, spellings of a left out.\n--name capital keeps it: peru + $capital (with --unit: unit(peru) + $capital).  Two controls: no "
-                                           "offset at all (the neighbours of a), and shuffled: each b given to another a.\nThe mean does not "
-                                           "change by that: what is lost with the pairs is all that the relation knows beyond a class of words.",
-                                .style = VS_ARGS_WORDS,
-                                .min_args = 2,
-                                .max_args = 2,
-                                .opts = opts,
-                                .needs = VS_NEEDS_SPACE,
-                                .complete = VS_COMPLETE_FILE,
-                                .choices = kinds,
-                                .run = run};
+const vs_cmd vs_cmd_relation = {
+    .name = "relation",
+    .group = "vectors",
+    .synopsis = "fit FILE [--section NAME] [--name NAME]",
+    .summary = "the offset of a relation between words, and how well it answers pairs it has not seen",
+    .details =
+        "FILE has pairs `a b`, a line each, in sections `: name`; questions-words.txt and files in BATS's format "
+        "(a TAB b/c) are read too.\nThe offset is the mean of b - a; a held-out pair asks for the row nearest to "
+        "a + offset, spellings of a left out.\n--name capital keeps it: peru + $capital (with --unit: unit(peru) + "
+        "$capital).  Two controls: no "
+        "offset at all (the neighbours of a), and shuffled: each b given to another a.\nThe mean does not "
+        "change by that: what is lost with the pairs is all that the relation knows beyond a class of words.",
+    .style = VS_ARGS_WORDS,
+    .min_args = 2,
+    .max_args = 2,
+    .opts = opts,
+    .needs = VS_NEEDS_SPACE,
+    .complete = VS_COMPLETE_FILE,
+    .choices = kinds,
+    .run = run};

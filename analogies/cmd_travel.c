@@ -27,7 +27,9 @@ static size_t find_apart(const char *s, size_t n, const char *word) {
     int depth = 0;
     bool quote = false;
     for (size_t i = 0; i + len <= n; i++) {
-        if (!quote && !depth && (!i || is_blank(s[i - 1])) && !memcmp(s + i, word, len) && (i + len == n || is_blank(s[i + len]))) return i;
+        if (!quote && !depth && (!i || is_blank(s[i - 1])) && !memcmp(s + i, word, len) &&
+            (i + len == n || is_blank(s[i + len])))
+            return i;
         if (s[i] == '\\' && quote) {
             i++;
             continue;
@@ -63,14 +65,16 @@ static vs_status parse(vs_err *err, const char *s, trip *t) {
         t->along = i == 2;
     }
     if (at == n || !(t->from = trimmed(s, at)).n || !(t->to = trimmed(s + at + len, n - at - len)).n)
-        return vs_fail(err, VS_E_USAGE, "travel wants EXPR along EXPR a..b, or EXPR -> EXPR: travel queen along $male 0..2");
+        return vs_fail(err, VS_E_USAGE,
+                       "travel wants EXPR along EXPR a..b, or EXPR -> EXPR: travel queen along $male 0..2");
     size_t last = t->to.n; /* the last word may say how far */
     while (last && !is_blank(t->to.s[last - 1])) last--;
     vs_span tail = {t->to.s + last, t->to.n - last};
     if (last && range(tail, &t->a, &t->b))
         t->to = trimmed(t->to.s, last);
     else if (tail.n > 2 && strstr(tail.s, "..") && last)
-        return vs_fail(err, VS_E_USAGE, "travel wants a range of two different numbers, 0..2, not %.*s", (int)tail.n, tail.s);
+        return vs_fail(err, VS_E_USAGE, "travel wants a range of two different numbers, 0..2, not %.*s", (int)tail.n,
+                       tail.s);
     return VS_OK;
 }
 
@@ -110,7 +114,8 @@ static void put_step(vs_out *o, const vs_space *where, double t, const size_t *r
 }
 
 /* Each step's neighbours, and what is met on the way: the nearest row that is no operand, where it changes. */
-static vs_status walk(vs_err *err, vs_session *s, const trip *q, const vs_value v[2], size_t steps, size_t k, const char *in, vs_out *o) {
+static vs_status walk(vs_err *err, vs_session *s, const trip *q, const vs_value v[2], size_t steps, size_t k,
+                      const char *in, vs_out *o) {
     static const vs_col cols[] = {{"at", VS_COL_REAL, 2, 0, NULL},
                                   {"key", VS_COL_TOKEN, 0, 0, "nearest"},
                                   {"score", VS_COL_SCORE, 4, 0, "cosine"},
@@ -120,7 +125,8 @@ static vs_status walk(vs_err *err, vs_session *s, const trip *q, const vs_value 
     size_t *row = vs_alloc(k, sizeof *row), met = SIZE_MAX;
     float *score = vs_alloc(k, sizeof *score);
     vs_buf way = {0};
-    vs_status st = here.vec && hit && row && score ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for %zu neighbours", k);
+    vs_status st =
+        here.vec && hit && row && score ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for %zu neighbours", k);
     if (st == VS_OK) vs_out_table(o, "steps", cols, 4);
     for (size_t i = 0; i <= steps && st == VS_OK; i++) {
         size_t found = 0, n = 0;
@@ -162,14 +168,15 @@ static vs_status run(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     trip q;
     int64_t steps = vs_int(a, "steps"), k = vs_int(a, "k");
     if (steps < 1 || steps > 10000 || k < 1 || k > 1000)
-        return vs_fail(err, VS_E_USAGE, "travel wants --steps from 1 to 10000 and -k from 1 to 1000, not %lld and %lld", (long long)steps, (long long)k);
+        return vs_fail(err, VS_E_USAGE, "travel wants --steps from 1 to 10000 and -k from 1 to 1000, not %lld and %lld",
+                       (long long)steps, (long long)k);
     VS_TRY(parse(err, vs_arg(a, 0), &q));
     vs_value v[2] = {{0}, {0}};
     vs_status st = vs_session_eval(err, s, q.from.s, q.from.n, &v[0]);
     if (st == VS_OK) st = vs_session_eval(err, s, q.to.s, q.to.n, &v[1]);
     if (st == VS_OK && v[0].dim != v[1].dim)
-        st = vs_fail(err, VS_E_SHAPE, "%.*s has %zu numbers, %.*s has %zu; vectors of one width are wanted", (int)q.from.n, q.from.s, v[0].dim,
-                     (int)q.to.n, q.to.s, v[1].dim);
+        st = vs_fail(err, VS_E_SHAPE, "%.*s has %zu numbers, %.*s has %zu; vectors of one width are wanted",
+                     (int)q.from.n, q.from.s, v[0].dim, (int)q.to.n, q.to.s, v[1].dim);
     for (int i = 0; i < 2 && st == VS_OK; i++)
         if ((i == 0 || !q.along) && vs_sum_squares(v[i].vec, v[i].dim) == 0)
             st = vs_fail(err, VS_E_NUMERIC, "travel: the %s is zero, which is nowhere", i ? "end" : "start");
@@ -184,13 +191,17 @@ static const vs_opt opts[] = {{"steps", 0, VS_OPT_INT, "N", "in how many steps",
                               {"k", 'k', VS_OPT_INT, "K", "how many neighbours at each", "4", VS_COMPLETE_NONE},
                               {"in", 0, VS_OPT_TEXT, "SPACE", "look for neighbours there", NULL, VS_COMPLETE_SPACE},
                               {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
-static const char *const examples[] = {"travel king along queen - king 0..2", "travel winter -> summer --steps 6", "travel queen along man - woman -1..1 -k 3", NULL};
+static const char *const examples[] = {"travel king along queen - king 0..2", "travel winter -> summer --steps 6",
+                                       "travel queen along man - woman -1..1 -k 3", NULL};
 const vs_cmd vs_cmd_travel = {.name = "travel",
                               .group = "vectors",
                               .synopsis = "EXPR along EXPR a..b | EXPR -> EXPR",
-                              .summary = "what is nearest at each step along a direction, or from one vector to another",
-                              .details = "along: EXPR + t DIRECTION for t from a to b (0..1); a direction that axis make or relation fit kept, or any expression.\n"
-                                         "->: on the great circle between the two, by even angles, t from 0 to 1.  Every row is shown, where one starts too; "
+                              .summary =
+                                  "what is nearest at each step along a direction, or from one vector to another",
+                              .details = "along: EXPR + t DIRECTION for t from a to b (0..1); a direction that axis "
+                                         "make or relation fit kept, or any expression.\n"
+                                         "->: on the great circle between the two, by even angles, t from 0 to 1.  "
+                                         "Every row is shown, where one starts too; "
                                          "what is met leaves the operands out.",
                               .style = VS_ARGS_EXPR,
                               .min_args = 1,

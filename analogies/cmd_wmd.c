@@ -6,8 +6,8 @@
 
 static void say_missing(const vs_bag *b, const vs_space *s, vs_out *o) {
     if (b->unknown)
-        vs_out_note(o, "  left out, %s has no such word: %.*s%s", vs_space_name(s), (int)(b->missing.len < 200 ? b->missing.len : 200),
-                    b->missing.s, b->missing.len > 200 ? "…" : "");
+        vs_out_note(o, "  left out, %s has no such word: %.*s%s", vs_space_name(s),
+                    (int)(b->missing.len < 200 ? b->missing.len : 200), b->missing.s, b->missing.len > 200 ? "…" : "");
 }
 
 /* ---- wmd ---- */
@@ -25,7 +25,8 @@ static int by_work(const void *x, const void *y) {
     return a->i != b->i ? (a->i < b->i ? -1 : 1) : a->j < b->j ? -1 : a->j > b->j;
 }
 
-static vs_status show_trips(vs_err *err, const vs_space *s, const vs_bag bag[2], const double *flow, const double *far, vs_out *o) {
+static vs_status show_trips(vs_err *err, const vs_space *s, const vs_bag bag[2], const double *flow, const double *far,
+                            vs_out *o) {
     static const vs_col cols[] = {{"from", VS_COL_TOKEN, 0, 0, NULL},
                                   {"to", VS_COL_TOKEN, 0, 0, NULL},
                                   {"share", VS_COL_REAL, 3, 0, NULL},
@@ -82,20 +83,23 @@ static vs_status run_wmd(vs_err *err, vs_session *s, const vs_args *a, vs_out *o
 static const char *const wmd_examples[] = {
     "wmd \"obama speaks to the media in illinois\" \"the president greets the press in chicago\"",
     "wmd \"the cat sat on the mat\" \"a dog lay on the rug\"", NULL};
-const vs_cmd vs_cmd_wmd = {.name = "wmd",
-                           .group = "vectors",
-                           .synopsis = "TEXT TEXT",
-                           .summary = "word mover's distance: what one text must travel to become another",
-                           .details = "Each text weighs 1, shared out over its words; a share travels the euclidean distance of unit vectors from a word to "
-                                      "another;\nthe least that can be travelled is the distance (Kusner et al. 2015, exact; gensim's wmdistance).  "
-                                      "The table says which word goes where.\nWords are what stands between blanks, in another case or without "
-                                      "marks around it where the space asks for that; in a table of pieces, the pieces.",
-                           .style = VS_ARGS_WORDS,
-                           .min_args = 2,
-                           .max_args = 2,
-                           .examples = wmd_examples,
-                           .needs = VS_NEEDS_SPACE,
-                           .run = run_wmd};
+const vs_cmd vs_cmd_wmd = {
+    .name = "wmd",
+    .group = "vectors",
+    .synopsis = "TEXT TEXT",
+    .summary = "word mover's distance: what one text must travel to become another",
+    .details =
+        "Each text weighs 1, shared out over its words; a share travels the euclidean distance of unit vectors from a "
+        "word to "
+        "another;\nthe least that can be travelled is the distance (Kusner et al. 2015, exact; gensim's wmdistance).  "
+        "The table says which word goes where.\nWords are what stands between blanks, in another case or without "
+        "marks around it where the space asks for that; in a table of pieces, the pieces.",
+    .style = VS_ARGS_WORDS,
+    .min_args = 2,
+    .max_args = 2,
+    .examples = wmd_examples,
+    .needs = VS_NEEDS_SPACE,
+    .run = run_wmd};
 
 /* ---- phrase ---- */
 
@@ -114,7 +118,8 @@ static void show_weights(const vs_space *s, const vs_bag *b, const double *weigh
     vs_out_end(o);
 }
 
-static vs_status show_near(vs_err *err, vs_space *s, const float *vec, const vs_bag *b, size_t k, bool keep, vs_out *o) {
+static vs_status show_near(vs_err *err, vs_space *s, const float *vec, const vs_bag *b, size_t k, bool keep,
+                           vs_out *o) {
     static const vs_col cols[] = {{"key", VS_COL_TOKEN, 0, 0, NULL}, {"score", VS_COL_SCORE, 4, 0, NULL}};
     size_t found = 0;
     if (k > vs_space_rows(s)) k = vs_space_rows(s);
@@ -136,7 +141,8 @@ static vs_status show_near(vs_err *err, vs_space *s, const float *vec, const vs_
 }
 
 /* The weights, the vector and its neighbours. */
-static vs_status answer_phrase(vs_err *err, vs_space *sp, const vs_args *a, const vs_bag *b, size_t k, float *vec, vs_out *o) {
+static vs_status answer_phrase(vs_err *err, vs_space *sp, const vs_args *a, const vs_bag *b, size_t k, float *vec,
+                               vs_out *o) {
     double *weight = vs_alloc(b->n, sizeof *weight);
     if (!weight) return vs_fail(err, VS_E_NOMEM, "no memory for %zu words", b->n);
     vs_status st = vs_phrase(err, sp, b, vs_has(a, "sif") ? vs_real(a, "sif") : 0, vec, weight);
@@ -166,7 +172,8 @@ static vs_status run_phrase(vs_err *err, vs_session *s, const vs_args *a, vs_out
     vs_status st = vec ? answer_phrase(err, sp, a, &b, k, vec, o) : vs_fail(err, VS_E_NOMEM, "no memory for a vector");
     vs_store *store;
     if (st == VS_OK && name) st = vs_session_store(err, s, &store);
-    if (st == VS_OK && name) st = vs_store_name_set(err, store, name, text, vs_space_name(sp), vec, vs_space_dim(sp), 1);
+    if (st == VS_OK && name)
+        st = vs_store_name_set(err, store, name, text, vs_space_name(sp), vec, vs_space_dim(sp), 1);
     if (st == VS_OK && name) vs_out_note(o, "$%s is this vector", name);
     vs_free(vec);
     vs_bag_free(&b);
@@ -178,19 +185,22 @@ static const vs_opt phrase_opts[] = {
     {"k", 'k', VS_OPT_INT, "K", "how many neighbours (set k)", NULL, VS_COMPLETE_NONE},
     {"keep", 0, VS_OPT_FLAG, NULL, "show the words of the phrase too", NULL, VS_COMPLETE_NONE},
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
-static const char *const phrase_examples[] = {"phrase new york times", "phrase the history of the roman empire --sif 0.001 --name rome", NULL};
-const vs_cmd vs_cmd_phrase = {.name = "phrase",
-                              .group = "vectors",
-                              .synopsis = "WORDS [--sif A] [--name NAME]",
-                              .summary = "one vector for several words, and its neighbours",
-                              .details = "A phrase that is a key of the space (new_york, mother-in-law too) is that row; else it is the mean of its words.\n"
-                                         "--sif weighs them by smooth inverse frequency (Arora et al. 2017): A / (A + p), p by Zipf's law from "
-                                         "the word's rank, which is its row:\nlists of words stand in order of frequency.  That paper's "
-                                         "common direction is not taken away; reject($NAME, pc(1)) does what is near to it.",
-                              .style = VS_ARGS_RAW,
-                              .min_args = 1,
-                              .opts = phrase_opts,
-                              .examples = phrase_examples,
-                              .needs = VS_NEEDS_SPACE,
-                              .complete = VS_COMPLETE_WORD,
-                              .run = run_phrase};
+static const char *const phrase_examples[] = {"phrase new york times",
+                                              "phrase the history of the roman empire --sif 0.001 --name rome", NULL};
+const vs_cmd vs_cmd_phrase = {
+    .name = "phrase",
+    .group = "vectors",
+    .synopsis = "WORDS [--sif A] [--name NAME]",
+    .summary = "one vector for several words, and its neighbours",
+    .details = "A phrase that is a key of the space (new_york, mother-in-law too) is that row; else it is the mean of "
+               "its words.\n"
+               "--sif weighs them by smooth inverse frequency (Arora et al. 2017): A / (A + p), p by Zipf's law from "
+               "the word's rank, which is its row:\nlists of words stand in order of frequency.  That paper's "
+               "common direction is not taken away; reject($NAME, pc(1)) does what is near to it.",
+    .style = VS_ARGS_RAW,
+    .min_args = 1,
+    .opts = phrase_opts,
+    .examples = phrase_examples,
+    .needs = VS_NEEDS_SPACE,
+    .complete = VS_COMPLETE_WORD,
+    .run = run_phrase};

@@ -15,8 +15,8 @@ static vs_status own_row(vs_err *err, vs_word_value *w) {
     return st;
 }
 
-vs_status vs_words_eval(vs_err *err, vs_session *s, const char *const *text, size_t n, vs_word_value *out, vs_space **where,
-                        vs_out *o) {
+vs_status vs_words_eval(vs_err *err, vs_session *s, const char *const *text, size_t n, vs_word_value *out,
+                        vs_space **where, vs_out *o) {
     *where = NULL;
     for (size_t i = 0; i < n; i++) out[i] = (vs_word_value){.text = text[i], .row = SIZE_MAX};
     for (size_t i = 0; i < n; i++) {
@@ -27,8 +27,9 @@ vs_status vs_words_eval(vs_err *err, vs_session *s, const char *const *text, siz
     if (!*where) *where = vs_session_space(s);
     for (size_t i = 0; i < n; i++) {
         if (!*where || out[i].v.dim != vs_space_dim(*where))
-            return vs_fail(err, VS_E_SHAPE, "%s has %zu numbers, %s has %zu; vectors of one width are wanted", text[i], out[i].v.dim,
-                           *where ? vs_space_name(*where) : "no open space", *where ? vs_space_dim(*where) : 0);
+            return vs_fail(err, VS_E_SHAPE, "%s has %zu numbers, %s has %zu; vectors of one width are wanted", text[i],
+                           out[i].v.dim, *where ? vs_space_name(*where) : "no open space",
+                           *where ? vs_space_dim(*where) : 0);
         if (out[i].v.space == *where) VS_TRY(own_row(err, &out[i]));
     }
     return VS_OK;
@@ -87,11 +88,7 @@ void vs_cell_track(vs_out *o, double x, double from, double to, int width, const
     for (int c = 0; c < width; c++) {
         bool ticked = false;
         for (size_t i = 0; i < n; i++) ticked = ticked || column(tick[i], from, to, width) == c;
-        vs_buf_puts(&b, c == at                     ? "●"
-                        : at < 0 && c == 0          ? "◀"
-                        : at == width && c == at - 1 ? "▶"
-                        : ticked                    ? "┼"
-                                                    : "─");
+        vs_buf_puts(&b, c == at ? "●" : at < 0 && c == 0 ? "◀" : at == width && c == at - 1 ? "▶" : ticked ? "┼" : "─");
     }
     vs_out_cell_text(o, b.s ? b.s : "");
     vs_buf_free(&b);
@@ -108,6 +105,8 @@ vs_status vs_vector_name(vs_err *err, const char *text, const char **out) {
     const char *name = *out = text + (text[0] == '$');
     bool right = *name && !(*name >= '0' && *name <= '9');
     for (const char *p = name; *p; p++)
-        right = right && (*p == '_' || (*p >= '0' && *p <= '9') || ((*p | 32) >= 'a' && (*p | 32) <= 'z') || (unsigned char)*p >= 0x80);
-    return right ? VS_OK : vs_fail(err, VS_E_USAGE, "a name has letters, digits and _, no digit first: not %.60s", text);
+        right = right && (*p == '_' || (*p >= '0' && *p <= '9') || ((*p | 32) >= 'a' && (*p | 32) <= 'z') ||
+                          (unsigned char)*p >= 0x80);
+    return right ? VS_OK
+                 : vs_fail(err, VS_E_USAGE, "a name has letters, digits and _, no digit first: not %.60s", text);
 }

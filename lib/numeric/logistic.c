@@ -18,13 +18,13 @@ typedef struct fit {
     size_t n, d, m;
     bool dual;
     double lambda;
-    double *at, *next; /* [m+1] the solution so far and the one that Newton proposes; the intercept last */
+    double *at, *next;  /* [m+1] the solution so far and the one that Newton proposes; the intercept last */
     double *f, *f_next; /* [n] X w + b of each */
-    double *pull;      /* [n] y - p */
-    double *weight;    /* [n] p (1 - p) */
-    double *rhs, *one; /* [m+1] */
-    double *kernel;    /* [n,n] X X^T / lambda; dual only */
-    double *matrix;    /* [m+1,m+1], [n,n] where dual */
+    double *pull;       /* [n] y - p */
+    double *weight;     /* [n] p (1 - p) */
+    double *rhs, *one;  /* [m+1] */
+    double *kernel;     /* [n,n] X X^T / lambda; dual only */
+    double *matrix;     /* [m+1,m+1], [n,n] where dual */
 } fit;
 
 static bool fit_new(fit *q) {
@@ -73,7 +73,8 @@ static vs_status cholesky(vs_err *err, const fit *q, size_t n) {
     gsl_matrix_view m = gsl_matrix_view_array(q->matrix, n, n);
     return gsl_linalg_cholesky_decomp1(&m.matrix) == GSL_SUCCESS
                ? VS_OK
-               : vs_fail(err, VS_E_NUMERIC, "logistic regression: the classes are too far apart for lambda %g", q->lambda);
+               : vs_fail(err, VS_E_NUMERIC, "logistic regression: the classes are too far apart for lambda %g",
+                         q->lambda);
 }
 
 static void solve(const fit *q, size_t n, double *v) {
@@ -121,8 +122,8 @@ static void apply_inverse(const fit *q, double *v, double *work) {
     for (size_t i = 0; i < n; i++) v[i] -= sqrt(q->weight[i]) * work[i];
 }
 
-/* At the minimum a = y - p.  A Newton step makes that linear: (1 + S K) a = y - p + S f - S b, and b is what lets a sum to
- * zero. */
+/* At the minimum a = y - p.  A Newton step makes that linear: (1 + S K) a = y - p + S f - S b, and b is what lets a sum
+ * to zero. */
 static vs_status step_dual(vs_err *err, fit *q) {
     size_t n = q->n;
     for (size_t i = 0; i < n; i++)
@@ -141,15 +142,17 @@ static vs_status step_dual(vs_err *err, fit *q) {
         all += q->rhs[i];
         ones += q->one[i];
     }
-    if (!(ones > 0)) return vs_fail(err, VS_E_NUMERIC, "logistic regression: the classes are too far apart for lambda %g", q->lambda);
+    if (!(ones > 0))
+        return vs_fail(err, VS_E_NUMERIC, "logistic regression: the classes are too far apart for lambda %g",
+                       q->lambda);
     double b = all / ones;
     for (size_t i = 0; i < n; i++) q->next[i] = q->rhs[i] - b * q->one[i];
     q->next[n] = b;
     return VS_OK;
 }
 
-/* Go from q->at towards q->next as far as that is downhill.  *moved: how far f would have moved by the whole step, beside
- * the largest of them. */
+/* Go from q->at towards q->next as far as that is downhill.  *moved: how far f would have moved by the whole step,
+ * beside the largest of them. */
 static bool advance(fit *q, double *moved) {
     values(q, q->next, q->f_next);
     double most = 0, largest = 1;
@@ -195,17 +198,22 @@ static vs_status check(vs_err *err, const fit *q) {
         return vs_fail(err, VS_E_RANGE, "logistic regression: lambda is %g; a number above 0 is wanted", q->lambda);
     for (size_t i = 0; i < q->n; i++) ones += q->y[i] != 0;
     if (!ones || ones == q->n)
-        return vs_fail(err, VS_E_RANGE, "logistic regression wants rows of both classes; there are %zu and %zu", ones, q->n - ones);
+        return vs_fail(err, VS_E_RANGE, "logistic regression wants rows of both classes; there are %zu and %zu", ones,
+                       q->n - ones);
     for (size_t i = 0; i < q->n * q->d; i++)
-        if (!isfinite(q->x[i])) return vs_fail(err, VS_E_NUMERIC, "logistic regression: row %zu holds a number that is not finite", i / q->d);
+        if (!isfinite(q->x[i]))
+            return vs_fail(err, VS_E_NUMERIC, "logistic regression: row %zu holds a number that is not finite",
+                           i / q->d);
     return VS_OK;
 }
 
-vs_status vs_logistic(vs_err *err, const float *x, const uint8_t *y, size_t n, size_t d, double lambda, double *w, double *b) {
+vs_status vs_logistic(vs_err *err, const float *x, const uint8_t *y, size_t n, size_t d, double lambda, double *w,
+                      double *b) {
     fit q = {.x = x, .y = y, .n = n, .d = d, .lambda = lambda, .dual = n <= d};
     q.m = q.dual ? n : d;
     VS_TRY(check(err, &q));
-    if (!fit_new(&q)) return vs_fail(err, VS_E_NOMEM, "no memory for a logistic regression over %zu rows of %zu numbers", n, d);
+    if (!fit_new(&q))
+        return vs_fail(err, VS_E_NOMEM, "no memory for a logistic regression over %zu rows of %zu numbers", n, d);
     gsl_set_error_handler_off();
     for (size_t i = 0; q.dual && i < n; i++)
         for (size_t k = 0; k <= i; k++) {

@@ -1,8 +1,8 @@
 /* transport.c - see transport.h.
  *
- * Nodes 0..m-1 are where something is, m..m+n-1 where something is wanted.  Anything may go from i to j; what flows already
- * may go back.  height[] is how far each node is from what is left, so that cost + height[from] - height[to] is never
- * negative, and 0 along what flows. */
+ * Nodes 0..m-1 are where something is, m..m+n-1 where something is wanted.  Anything may go from i to j; what flows
+ * already may go back.  height[] is how far each node is from what is left, so that cost + height[from] - height[to] is
+ * never negative, and 0 along what flows. */
 #include "transport.h"
 
 #include <math.h>
@@ -104,7 +104,8 @@ vs_status vs_transport(vs_err *err, const double *supply, size_t m, const double
                        double *flow, double *total) {
     double sent, wanted, unused;
     size_t cells, all;
-    if (!vs_mul(m, n, &cells) || !vs_add(m, n, &all)) return vs_fail(err, VS_E_RANGE, "transport: %zu by %zu places", m, n);
+    if (!vs_mul(m, n, &cells) || !vs_add(m, n, &all))
+        return vs_fail(err, VS_E_RANGE, "transport: %zu by %zu places", m, n);
     VS_TRY(check(err, supply, m, "supply", &sent));
     VS_TRY(check(err, demand, n, "demand", &wanted));
     VS_TRY(check(err, cost, cells, "cost", &unused));
@@ -115,7 +116,9 @@ vs_status vs_transport(vs_err *err, const double *supply, size_t m, const double
     w.left = vs_zalloc(all, 3 * sizeof *w.left);
     w.from = vs_alloc(all, sizeof *w.from);
     w.settled = vs_alloc(all, sizeof *w.settled);
-    vs_status s = w.left && w.from && w.settled ? VS_OK : vs_fail(err, VS_E_NOMEM, "transport: no memory for %zu by %zu places", m, n);
+    vs_status s = w.left && w.from && w.settled
+                      ? VS_OK
+                      : vs_fail(err, VS_E_NOMEM, "transport: no memory for %zu by %zu places", m, n);
     if (s == VS_OK) {
         w.height = w.left + all;
         w.far = w.left + 2 * all;

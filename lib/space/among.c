@@ -14,12 +14,14 @@ vs_status vs_odd(vs_err *err, const float *x, size_t n, size_t d, float *cosine,
     for (size_t i = 0; i < n && s == VS_OK; i++) {
         double own = 0;
         for (size_t j = 0; j < d; j++) own += (double)x[i * d + j] * (double)x[i * d + j];
-        if (!(own > 0) || !isfinite(own)) s = vs_fail(err, VS_E_NUMERIC, "vector %zu has no direction: its norm is %g", i + 1, sqrt(own));
+        if (!(own > 0) || !isfinite(own))
+            s = vs_fail(err, VS_E_NUMERIC, "vector %zu has no direction: its norm is %g", i + 1, sqrt(own));
         cosine[i] = (float)sqrt(own);
         for (size_t j = 0; j < d; j++) mean[j] += (double)x[i * d + j] / sqrt(own);
     }
     for (size_t j = 0; j < d; j++) square += mean[j] * mean[j];
-    if (s == VS_OK && !(square > 1e-12)) s = vs_fail(err, VS_E_NUMERIC, "the vectors have no direction in common: their mean is zero");
+    if (s == VS_OK && !(square > 1e-12))
+        s = vs_fail(err, VS_E_NUMERIC, "the vectors have no direction in common: their mean is zero");
     *odd = 0;
     for (size_t i = 0; i < n && s == VS_OK; i++) {
         double dot = 0;
@@ -54,7 +56,8 @@ static vs_status guess_closer(vs_err *err, const vs_space *s, const float *q, fl
 }
 
 /* The best k neighbours into r, with room for them. */
-static vs_status ask(vs_err *err, vs_space *s, const float *q, const size_t *skip, size_t n_skip, size_t k, vs_ranked *r) {
+static vs_status ask(vs_err *err, vs_space *s, const float *q, const size_t *skip, size_t n_skip, size_t k,
+                     vs_ranked *r) {
     vs_ranked_free(r);
     r->row = vs_alloc(k, sizeof *r->row);
     r->score = vs_alloc(k, sizeof *r->score);
@@ -62,8 +65,8 @@ static vs_status ask(vs_err *err, vs_space *s, const float *q, const size_t *ski
     return vs_space_near(err, s, q, k, skip, n_skip, r->row, r->score, &r->n);
 }
 
-vs_status vs_space_closer(vs_err *err, vs_space *s, const float *q, const float *than, size_t than_row, const size_t *skip,
-                          size_t n_skip, vs_ranked *out, float *cosine) {
+vs_status vs_space_closer(vs_err *err, vs_space *s, const float *q, const float *than, size_t than_row,
+                          const size_t *skip, size_t n_skip, vs_ranked *out, float *cosine) {
     size_t k = 0, rows = vs_space_rows(s);
     float limit = vs_cosine(q, than, vs_space_dim(s));
     *out = (vs_ranked){0};
@@ -107,8 +110,8 @@ static double place(double a, double b, double c) {
 }
 
 /* The rows closer to both than a and b are to each other, the best first: *out [n], the caller's. */
-static vs_status inside(vs_err *err, vs_space *s, const float *a, size_t a_row, const float *b, size_t b_row, const size_t *skip,
-                        size_t n_skip, vs_between_row **out, size_t *n) {
+static vs_status inside(vs_err *err, vs_space *s, const float *a, size_t a_row, const float *b, size_t b_row,
+                        const size_t *skip, size_t n_skip, vs_between_row **out, size_t *n) {
     vs_ranked of_a = {0}, of_b = {0};
     vs_between_row *both = NULL;
     vs_status st = vs_space_closer(err, s, a, b, b_row, skip, n_skip, &of_a, NULL);
@@ -147,13 +150,16 @@ static void middle(const float *a, const float *b, size_t d, float *out) {
     for (size_t j = 0; j < d; j++) out[j] = (float)((double)a[j] / sqrt(aa) + (double)b[j] / sqrt(bb));
 }
 
-/* Rows nearest to the middle behind the *n that are there, up to k; a, b, what is skipped and what is there left out. */
-static vs_status fill_up(vs_err *err, vs_space *s, const float *a, size_t a_row, const float *b, size_t b_row, const size_t *skip,
-                         size_t n_skip, size_t k, vs_between_row *out, size_t *n) {
+/* Rows nearest to the middle behind the *n that are there, up to k; a, b, what is skipped and what is there left out.
+ */
+static vs_status fill_up(vs_err *err, vs_space *s, const float *a, size_t a_row, const float *b, size_t b_row,
+                         const size_t *skip, size_t n_skip, size_t k, vs_between_row *out, size_t *n) {
     size_t d = vs_space_dim(s), left = 0, found = 0, more = k - *n;
     float *mid = vs_alloc(2 * d, sizeof *mid), *score = vs_alloc(more, sizeof *score);
     size_t *leave = vs_alloc(n_skip + *n + 2, sizeof *leave), *row = vs_alloc(more, sizeof *row);
-    vs_status st = mid && score && leave && row ? VS_OK : vs_fail(err, VS_E_NOMEM, "%s: no memory for %zu rows", vs_space_name(s), k);
+    vs_status st = mid && score && leave && row
+                       ? VS_OK
+                       : vs_fail(err, VS_E_NOMEM, "%s: no memory for %zu rows", vs_space_name(s), k);
     if (st == VS_OK) {
         for (; left < n_skip; left++) leave[left] = skip[left];
         for (size_t i = 0; i < *n; i++) leave[left++] = out[i].row;

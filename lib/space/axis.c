@@ -37,16 +37,16 @@ typedef struct fit {
     double lambda;
     bool paired;
     size_t folds;
-    size_t *part;     /* [n] what it is held out with */
-    size_t *pair;     /* [n] the other of a pair */
-    double *mean[2];  /* [d] of the vectors that are in */
-    double *unit;     /* [d] the direction */
-    double cut;       /* along unit: where the sides part */
-    float *in;        /* [n,d] those that are in, for the probe; rows about their middle, for PCA */
-    uint8_t *in_side; /* [n] */
-    double *gram;     /* [n,n] */
+    size_t *part;           /* [n] what it is held out with */
+    size_t *pair;           /* [n] the other of a pair */
+    double *mean[2];        /* [d] of the vectors that are in */
+    double *unit;           /* [d] the direction */
+    double cut;             /* along unit: where the sides part */
+    float *in;              /* [n,d] those that are in, for the probe; rows about their middle, for PCA */
+    uint8_t *in_side;       /* [n] */
+    double *gram;           /* [n,n] */
     double *value, *vector; /* [n], [n,n] */
-    double *along;    /* [n] */
+    double *along;          /* [n] */
 } fit;
 
 static void fit_free(fit *f) {
@@ -62,9 +62,11 @@ static void fit_free(fit *f) {
 static vs_status fit_new(vs_err *err, const vs_axis_options *o, fit *f) {
     size_t cells, square, n = f->n, of[2] = {0, 0};
     for (size_t i = 0; i < n; i++) of[f->side[i] != 0]++;
-    if (!of[0] || !of[1]) return vs_fail(err, VS_E_RANGE, "an axis wants vectors on both sides; there are %zu and %zu", of[1], of[0]);
+    if (!of[0] || !of[1])
+        return vs_fail(err, VS_E_RANGE, "an axis wants vectors on both sides; there are %zu and %zu", of[1], of[0]);
     for (size_t i = 0; i < n * f->d; i++)
-        if (!isfinite(f->x[i])) return vs_fail(err, VS_E_NUMERIC, "an axis: vector %zu holds a number that is not finite", i / f->d);
+        if (!isfinite(f->x[i]))
+            return vs_fail(err, VS_E_NUMERIC, "an axis: vector %zu holds a number that is not finite", i / f->d);
     f->paired = of[0] == of[1];
     size_t groups = of[0] > of[1] ? of[0] : of[1];
     f->folds = of[0] < 2 || of[1] < 2 ? 0 : o->folds < groups ? o->folds : groups;
@@ -125,7 +127,9 @@ static size_t about_middle(fit *f, size_t out) {
         if (f->part[i] == out) continue;
         const float *x = f->x + i * d, *other = f->x + f->pair[i] * d;
         for (size_t j = 0; j < d; j++)
-            f->in[m * d + j] = (float)((double)x[j] - (f->paired ? (double)x[j] + (double)other[j] : f->mean[0][j] + f->mean[1][j]) / 2);
+            f->in[m * d + j] =
+                (float)((double)x[j] -
+                        (f->paired ? (double)x[j] + (double)other[j] : f->mean[0][j] + f->mean[1][j]) / 2);
         m++;
     }
     return m;
@@ -176,7 +180,8 @@ static vs_status direct(vs_err *err, fit *f, size_t out) {
         middle += f->unit[j] * (f->mean[1][j] + f->mean[0][j]) / 2;
     }
     norm = sqrt(norm);
-    if (!(norm > 0) || !isfinite(norm) || gap == 0) return vs_fail(err, VS_E_NUMERIC, "an axis: the two sides do not differ");
+    if (!(norm > 0) || !isfinite(norm) || gap == 0)
+        return vs_fail(err, VS_E_NUMERIC, "an axis: the two sides do not differ");
     double sign = gap < 0 ? -1 : 1;
     for (size_t j = 0; j < f->d; j++) f->unit[j] *= sign / norm;
     f->cut = f->method == VS_AXIS_LOGISTIC ? -b / norm * sign : middle / norm * sign;
@@ -198,7 +203,8 @@ static vs_status hold_out(vs_err *err, fit *f, int8_t *held, vs_axis_result *out
     return VS_OK;
 }
 
-/* How many fall on their side along a direction of which along[i] is the coordinate of x_i, each part cut by the others. */
+/* How many fall on their side along a direction of which along[i] is the coordinate of x_i, each part cut by the
+ * others. */
 static size_t right_along(const fit *f) {
     size_t right = 0;
     for (size_t part = 0; part < f->folds; part++) {
@@ -257,7 +263,8 @@ static vs_status control(vs_err *err, fit *f, const vs_axis_options *o, vs_axis_
 vs_status vs_axis_fit(vs_err *err, const float *x, const uint8_t *side, size_t n, size_t d, const vs_axis_options *o,
                       float *axis, int8_t *held, vs_axis_result *out) {
     fit f = {.x = x, .side = side, .n = n, .d = d, .method = o->method, .lambda = o->lambda};
-    *out = (vs_axis_result){.low = 0, .high = 1, .random_mean = (double)NAN, .random_95 = (double)NAN, .random_as_good = (double)NAN};
+    *out = (vs_axis_result){
+        .low = 0, .high = 1, .random_mean = (double)NAN, .random_95 = (double)NAN, .random_as_good = (double)NAN};
     for (size_t i = 0; i < n && held; i++) held[i] = -1;
     vs_status st = fit_new(err, o, &f);
     if (st == VS_OK) st = hold_out(err, &f, held, out);

@@ -123,7 +123,8 @@ static vs_status unit_rows(vs_err *err, const vs_space *s, const vs_bag *b, floa
         size_t len;
         const char *key = vs_space_key(s, b->row[i], &len);
         if (!(square > 0) || !isfinite(square))
-            return vs_fail(err, VS_E_NUMERIC, "%s: the vector of %.*s has no direction", s->name, (int)(len < 60 ? len : 60), key);
+            return vs_fail(err, VS_E_NUMERIC, "%s: the vector of %.*s has no direction", s->name,
+                           (int)(len < 60 ? len : 60), key);
         for (size_t j = 0; j < d; j++) x[j] = (float)((double)x[j] / sqrt(square));
     }
     return VS_OK;
@@ -131,9 +132,11 @@ static vs_status unit_rows(vs_err *err, const vs_space *s, const vs_bag *b, floa
 
 vs_status vs_word_movers(vs_err *err, const vs_space *s, const vs_bag *a, const vs_bag *b, double *flow, double *far,
                          double *distance) {
-    if (!a->n || !b->n) return vs_fail(err, VS_E_RANGE, "%s has no word of the %s text", s->name, a->n ? "second" : "first");
+    if (!a->n || !b->n)
+        return vs_fail(err, VS_E_RANGE, "%s has no word of the %s text", s->name, a->n ? "second" : "first");
     float *x = NULL, *y = NULL;
-    double *supply = vs_alloc(a->n, sizeof *supply), *demand = vs_alloc(b->n, sizeof *demand), all = (double)a->words * (double)b->words;
+    double *supply = vs_alloc(a->n, sizeof *supply), *demand = vs_alloc(b->n, sizeof *demand),
+           all = (double)a->words * (double)b->words;
     vs_status st = supply && demand ? VS_OK : no_memory(err);
     if (st == VS_OK) st = unit_rows(err, s, a, &x);
     if (st == VS_OK) st = unit_rows(err, s, b, &y);

@@ -48,7 +48,8 @@ static void answers(const vs_space *s, const char *b, size_t n, vs_pair *p) {
         return;
     }
     for (size_t i = 0, from; i <= n && p->n_b < VS_PAIR_ANSWERS; i++) {
-        for (from = i; i < n && b[i] != '/'; i++) {}
+        for (from = i; i < n && b[i] != '/'; i++) {
+        }
         if (i > from && i - from < n && vs__space_find_cased(s, b + from, i - from, &p->b[p->n_b])) p->n_b++;
     }
 }
@@ -89,7 +90,8 @@ static vs_status read_line(vs_err *err, void *arg, const vs__line *line) {
     return VS_OK;
 }
 
-vs_status vs__relations_text(vs_err *err, const vs_space *s, const char *path, const char *text, size_t n, vs_relations *out) {
+vs_status vs__relations_text(vs_err *err, const vs_space *s, const char *path, const char *text, size_t n,
+                             vs_relations *out) {
     *out = (vs_relations){0};
     reader q = {.s = s, .path = path, .out = out};
     vs_status st = vs__lines(err, path, text, n, '\0', read_line, &q);
@@ -144,7 +146,8 @@ static vs_status load(vs_err *err, const vs_space *s, size_t row, bool unit, flo
     VS_TRY(vs_space_row(err, s, row, out));
     double square = 0;
     for (size_t j = 0; j < vs_space_dim(s); j++) square += (double)out[j] * (double)out[j];
-    if (!isfinite(square)) return vs_fail(err, VS_E_NUMERIC, "%s: row %zu holds a number that is not finite", s->name, row);
+    if (!isfinite(square))
+        return vs_fail(err, VS_E_NUMERIC, "%s: row %zu holds a number that is not finite", s->name, row);
     for (size_t j = 0; unit && square > 0 && j < vs_space_dim(s); j++) out[j] = (float)((double)out[j] / sqrt(square));
     return VS_OK;
 }
@@ -153,7 +156,8 @@ static vs_status fit_new(vs_err *err, vs_space *s, const vs_relation *r, const v
     size_t n = r->n, d = s->d, cells;
     *f = (fit){.s = s, .r = r, .n = n, .d = d, .folds = o->folds && o->folds < n ? o->folds : n};
     if (n < 2 || f->folds < 2)
-        return vs_fail(err, VS_E_RANGE, "relation %s: two pairs at least, in two parts, are wanted; %s has %zu", r->name, s->name, n);
+        return vs_fail(err, VS_E_RANGE, "relation %s: two pairs at least, in two parts, are wanted; %s has %zu",
+                       r->name, s->name, n);
     bool fits = vs_mul(n, d, &cells);
     f->a = fits ? vs_alloc(cells, sizeof *f->a) : NULL;
     f->b = fits ? vs_alloc(cells, sizeof *f->b) : NULL;
@@ -214,7 +218,8 @@ static bool same_spelling(const vs_space *s, size_t x, size_t y, vs_buf *work) {
 }
 
 /* Ask a + offset of pair i; right answers are those of pair `whose`.  *rank 1..5, or 0; *first the best answer. */
-static vs_status ask(vs_err *err, const fit *f, size_t i, size_t whose, bool offset, vs_buf *work, unsigned *rank, size_t *first) {
+static vs_status ask(vs_err *err, const fit *f, size_t i, size_t whose, bool offset, vs_buf *work, unsigned *rank,
+                     size_t *first) {
     size_t row[ANSWERS + SPELLINGS], found;
     float score[ANSWERS + SPELLINGS];
     const vs_pair *p = &f->r->pair[i], *right = &f->r->pair[whose];
@@ -271,8 +276,8 @@ static vs_status score(vs_err *err, fit *f, how way, const vs_progress *p, vs_bu
     return work->failed ? no_memory(err) : VS_OK;
 }
 
-vs_status vs_relation_fit(vs_err *err, vs_space *s, const vs_relation *r, const vs_relation_options *o, const vs_progress *p,
-                          float *offset, vs_relation_result *out) {
+vs_status vs_relation_fit(vs_err *err, vs_space *s, const vs_relation *r, const vs_relation_options *o,
+                          const vs_progress *p, float *offset, vs_relation_result *out) {
     *out = (vs_relation_result){.pairs = r->n};
     fit f;
     vs_buf work = {0};
