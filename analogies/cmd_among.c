@@ -11,11 +11,12 @@ static const vs_opt count_opts[] = {{"k", 'k', VS_OPT_INT, "K", "how many (set k
                                     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
 /* The arguments of a command, evaluated. */
-static vs_status operands(vs_err *err, vs_session *s, const vs_args *a, vs_word_value *w, vs_space **where, vs_out *o) {
+static vs_status operands(vs_err *err, vs_session *s, const vs_args *a, bool search, vs_word_value *w, vs_space **where,
+                          vs_out *o) {
     const char *text[MOST];
     size_t n = vs_arg_count(a);
     for (size_t i = 0; i < n; i++) text[i] = vs_arg(a, i);
-    return vs_words_eval(err, s, text, n, w, where, o);
+    return search ? vs_words_eval(err, s, text, n, w, where, o) : vs_words_eval_any(err, s, text, n, w, where, o);
 }
 
 /* ---- odd ---- */
@@ -42,7 +43,7 @@ static vs_status run_odd(vs_err *err, vs_session *s, const vs_args *a, vs_out *o
     vs_space *where;
     size_t n = vs_arg_count(a), odd = 0;
     float cosine[MOST], *x = NULL;
-    vs_status st = operands(err, s, a, w, &where, o);
+    vs_status st = operands(err, s, a, false, w, &where, o);
     if (st == VS_OK) {
         size_t d = w[0].v.dim;
         x = vs_alloc(n * d, sizeof *x);
@@ -88,7 +89,7 @@ static vs_status run_rank(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     vs_space *where;
     vs_ranked there = {0}, back = {0};
     float cosine = 0;
-    vs_status st = operands(err, s, a, w, &where, o);
+    vs_status st = operands(err, s, a, true, w, &where, o);
     if (st == VS_OK) st = closer(err, where, &w[0], &w[1], &there, &cosine);
     if (st == VS_OK) st = closer(err, where, &w[1], &w[0], &back, NULL);
     if (st == VS_OK) {
@@ -130,7 +131,7 @@ static vs_status run_closer(vs_err *err, vs_session *s, const vs_args *a, vs_out
     float cosine = 0;
     size_t k;
     VS_TRY(vs_count_opt(err, s, a, &k));
-    vs_status st = operands(err, s, a, w, &where, o);
+    vs_status st = operands(err, s, a, true, w, &where, o);
     if (st == VS_OK) st = closer(err, where, &w[0], &w[1], &r, &cosine);
     if (st == VS_OK) {
         vs_out_text(o, VS_COL_JSON_ONLY, "space", vs_space_name(where));
@@ -210,7 +211,7 @@ static vs_status run_between(vs_err *err, vs_session *s, const vs_args *a, vs_ou
     float cosine;
     VS_TRY(vs_count_opt(err, s, a, &k));
     vs_between_row *row = NULL;
-    vs_status st = operands(err, s, a, w, &where, o);
+    vs_status st = operands(err, s, a, true, w, &where, o);
     if (st == VS_OK && k > vs_space_rows(where)) k = vs_space_rows(where);
     if (st == VS_OK) {
         row = vs_alloc(k, sizeof *row);

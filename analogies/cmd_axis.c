@@ -109,7 +109,7 @@ static vs_status listed(vs_err *err, vs_session *s, const vs_args *a, sides *q, 
     for (size_t i = 0; i < neg; i++) vs_buf_printf(&q->from, " %s", q->text[i]);
     vs_word_value *w = vs_zalloc(q->n, sizeof *w);
     if (!w) return vs_fail(err, VS_E_NOMEM, "no memory for %zu words", q->n);
-    vs_status st = vs_words_eval(err, s, q->text, q->n, w, &q->space, o);
+    vs_status st = vs_words_eval_any(err, s, q->text, q->n, w, &q->space, o);
     if (st == VS_OK) {
         q->d = w[0].v.dim;
         q->x = vs_alloc(q->n * q->d, sizeof *q->x);
@@ -188,7 +188,7 @@ static vs_status keep(vs_err *err, vs_session *s, const char *name, const char *
     vs_buf_puts(&json, "}");
     vs_status st = from.failed || json.failed || q->from.failed ? vs_fail(err, VS_E_NOMEM, "no memory for a name")
                                                                 : vs_session_store(err, s, &store);
-    if (st == VS_OK) st = vs_store_name_set(err, store, name, from.s, vs_space_name(q->space), axis, q->d, 0);
+    if (st == VS_OK) st = vs_store_name_set(err, store, name, from.s, q->space ? vs_space_name(q->space) : "", axis, q->d, 0);
     if (st == VS_OK) st = vs_store_result(err, store, "axis", name, json.s, 0, 0);
     vs_buf_free(&from);
     vs_buf_free(&json);
@@ -200,7 +200,7 @@ static void show_made(vs_out *o, const char *name, const char *method, const sid
     double norm = sqrt((double)vs_sum_squares(axis, q->d)),
            share = r->tried ? (double)r->right / (double)r->tried : (double)NAN;
     vs_out_text(o, VS_COL_JSON_ONLY, "name", name);
-    vs_out_text(o, VS_COL_JSON_ONLY, "space", vs_space_name(q->space));
+    vs_out_text(o, VS_COL_JSON_ONLY, "space", q->space ? vs_space_name(q->space) : "");
     vs_out_text(o, VS_COL_JSON_ONLY, "method", method);
     vs_out_int(o, VS_COL_JSON_ONLY, "dim", (int64_t)q->d);
     vs_out_real(o, VS_COL_JSON_ONLY, "norm", norm, 4);
@@ -333,7 +333,7 @@ static vs_status on(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     placed *p = vs_alloc(n, sizeof *p);
     vs_space *where;
     vs_status st =
-        w && p ? vs_words_eval(err, s, text, n, w, &where, o) : vs_fail(err, VS_E_NOMEM, "no memory for %zu words", n);
+        w && p ? vs_words_eval_any(err, s, text, n, w, &where, o) : vs_fail(err, VS_E_NOMEM, "no memory for %zu words", n);
     if (st == VS_OK && w[0].v.dim != v.dim)
         st = vs_fail(err, VS_E_SHAPE, "%s has %zu numbers, %s has %zu; vectors of one width are wanted", vs_arg(a, 1),
                      v.dim, text[0], w[0].v.dim);

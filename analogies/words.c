@@ -15,8 +15,8 @@ static vs_status own_row(vs_err *err, vs_word_value *w) {
     return st;
 }
 
-vs_status vs_words_eval(vs_err *err, vs_session *s, const char *const *text, size_t n, vs_word_value *out,
-                        vs_space **where, vs_out *o) {
+static vs_status evaluate(vs_err *err, vs_session *s, const char *const *text, size_t n, bool search, vs_word_value *out,
+                          vs_space **where, vs_out *o) {
     *where = NULL;
     for (size_t i = 0; i < n; i++) out[i] = (vs_word_value){.text = text[i], .row = SIZE_MAX};
     for (size_t i = 0; i < n; i++) {
@@ -24,15 +24,27 @@ vs_status vs_words_eval(vs_err *err, vs_session *s, const char *const *text, siz
         vs_say_notes(o, &out[i].v);
         if (!*where) *where = out[i].v.space;
     }
-    if (!*where) *where = vs_session_space(s);
+    vs_space *current = vs_session_space(s);
+    if (!*where && current && (search || vs_space_dim(current) == out[0].v.dim)) *where = current;
+    if (search && !*where) return vs_fail(err, VS_E_STATE, "no space is open");
+    size_t dim = search ? vs_space_dim(*where) : out[0].v.dim;
     for (size_t i = 0; i < n; i++) {
-        if (!*where || out[i].v.dim != vs_space_dim(*where))
+        if (out[i].v.dim != dim)
             return vs_fail(err, VS_E_SHAPE, "%s has %zu numbers, %s has %zu; vectors of one width are wanted", text[i],
-                           out[i].v.dim, *where ? vs_space_name(*where) : "no open space",
-                           *where ? vs_space_dim(*where) : 0);
-        if (out[i].v.space == *where) VS_TRY(own_row(err, &out[i]));
+                           out[i].v.dim, search ? vs_space_name(*where) : text[0], dim);
+        if (out[i].v.space && out[i].v.space == *where) VS_TRY(own_row(err, &out[i]));
     }
     return VS_OK;
+}
+
+vs_status vs_words_eval(vs_err *err, vs_session *s, const char *const *text, size_t n, vs_word_value *out,
+                        vs_space **where, vs_out *o) {
+    return evaluate(err, s, text, n, true, out, where, o);
+}
+
+vs_status vs_words_eval_any(vs_err *err, vs_session *s, const char *const *text, size_t n, vs_word_value *out,
+                            vs_space **where, vs_out *o) {
+    return evaluate(err, s, text, n, false, out, where, o);
 }
 
 void vs_words_free(vs_word_value *w, size_t n) {

@@ -16,6 +16,9 @@ typedef struct vs_word_value {
  * Errors of vs_session_eval(); VS_E_SHAPE (of widths that differ, or in no space: names both). */
 vs_status vs_words_eval(vs_err *err, vs_session *s, const char *const *text, size_t n, vs_word_value *out, vs_space **where,
                         vs_out *o) VS_MUST_CHECK;
+/* vs_words_eval_any() - the same of vectors that no space need have (streams of a pass): of one width, *where may be NULL. */
+vs_status vs_words_eval_any(vs_err *err, vs_session *s, const char *const *text, size_t n, vs_word_value *out, vs_space **where,
+                            vs_out *o) VS_MUST_CHECK;
 void vs_words_free(vs_word_value *w, size_t n);
 
 /* vs_words_skip() - the rows that the expressions among w were made from, those that are rows themselves left out: into
