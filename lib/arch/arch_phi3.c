@@ -7,8 +7,8 @@ static const vs_hp_row hps[] = {
     {VS_HP_WINDOW, {"sliding_window"}, 0, {"%s.attention.sliding_window"}, 0},
     END_OF_HPS,
 };
-static const vs_only hub_only[] = {LLAMA_ROPE_ONLY, END_OF_ONLY};
-static const vs_only gguf_only[] = {LLAMA_GGUF_ONLY, END_OF_ONLY};
+static const vs_only hub_only[] = {ROPE_ONLY("default", "linear", "llama3"), END_OF_ONLY};
+static const vs_only gguf_only[] = {{"%s.rope.scaling.type", {"none", "linear"}}, END_OF_ONLY};
 
 #define FUSED(qkv, gate_up) \
     LAID(WQ, qkv, QKV), LAID(WK, qkv, QKV), LAID(WV, qkv, QKV), LAID(W_GATE, gate_up, GATE_UP), LAID(W_UP, gate_up, GATE_UP)

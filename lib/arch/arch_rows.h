@@ -32,13 +32,16 @@
 #define UNLIKE(key, json, hp, value) {key, json, VS_PART_BODY, VS_ROLE_EMBED, VS_HP_##hp, value}
 #define END_OF_SAYS                  {NULL, NULL, VS_PART_BODY, VS_ROLE_EMBED, 0, 0}
 
-/* How rotary angles are divided: not, all alike, or LLaMA 3's way, which GGUF files hold as a list of divisors instead. */
+/* How rotary angles are divided: not, all alike, YaRN's way, or LLaMA 3's, which GGUF files hold as a
+ * list of divisors instead. */
 #define HUB_ROPE_SAYS                                          \
+    UNLIKE("rope_parameters.rope_type", "\"yarn\"", ROPE_YARN, 0), \
     UNLIKE("rope_parameters.rope_type", "\"llama3\"", ROPE_LOW, 0), \
     UNLIKE("rope_parameters.rope_type", "\"linear\"", ROPE_FACTOR, 1), ALWAYS("rope_parameters.rope_type", "\"default\"")
 #define GGUF_ROPE_SAYS                                                                                \
     UNLIKE("%s.rope.scaling.type", NULL, ROPE_LOW, 0), UNLIKE("%s.rope.scaling.factor", NULL, ROPE_LOW, 0), \
-    UNLIKE("%s.rope.scaling.type", "\"linear\"", ROPE_FACTOR, 1)
+    UNLIKE("%s.rope.scaling.original_context_length", NULL, ROPE_LOW, 0), \
+    UNLIKE("%s.rope.scaling.type", "\"yarn\"", ROPE_YARN, 0), UNLIKE("%s.rope.scaling.type", "\"linear\"", ROPE_FACTOR, 1)
 
 #define END_OF_HPS   {VS_HP_COUNT, {NULL}, 0, {NULL}, 0}
 #define END_OF_ONLY  {NULL, {NULL}}

@@ -29,10 +29,10 @@ typedef enum vs_hp {
 } vs_hp;
 #define VS_HP_NEEDED (-2)  /* fallback: the file must say it */
 #define VS_HP_DERIVED (-1) /* fallback: KV = H, DH = d / H, F = 4 d, V = rows of the embedding, QUERY_SCALE = DH, TIED = no tensor,
-                            * HEAD_SCALED = TIED, E = d, L2 H2 F2 (second stack) = L H F */
+                            * HEAD_SCALED = TIED, E = d, L2 H2 F2 (second stack) = L H F, ROPE_CONTEXT = CONTEXT */
 typedef struct vs_hp_row {
     vs_hp hp;
-    const char *hub[3]; /* config.json keys, dotted paths for nested ones */
+    const char *hub[4]; /* config.json keys, dotted paths for nested ones; "key=word": 1 where the text there is this, else 0 */
     double hub_fallback;
     const char *gguf[2]; /* "%s.attention.head_count": %s is the architecture's GGUF name */
     double gguf_fallback;
@@ -48,7 +48,7 @@ typedef struct vs_hp_case {
  * and false are always accepted. */
 typedef struct vs_only {
     const char *key; /* of config.json (dotted), or of GGUF (%s) */
-    const char *values[3];
+    const char *values[4];
 } vs_only;
 
 /* How a stored tensor becomes the weight of a role. */

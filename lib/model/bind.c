@@ -361,6 +361,11 @@ static vs_status derive_numbers(vs_err *err, binder *b) {
         return vs_fail(err, VS_E_FORMAT, "%s: %.0f heads are not a multiple of %.0f key/value heads", b->where, hp[VS_HP_H],
                        hp[VS_HP_KV]);
     derive(hp, VS_HP_QUERY_SCALE, hp[VS_HP_DH]);
+    derive(hp, VS_HP_ROPE_CONTEXT, hp[VS_HP_CONTEXT]);
+    if (hp[VS_HP_ROPE_YARN] != 0) {
+        if (hp[VS_HP_ROPE_FACTOR] <= 0) hp[VS_HP_ROPE_FACTOR] = hp[VS_HP_CONTEXT] / hp[VS_HP_ROPE_CONTEXT];
+        hp[VS_HP_ROPE_LOW] = 0; /* LLaMA 3's numbers say nothing then */
+    }
     size_t n = vs_file_tensor_count(b->file);
     if (hp[VS_HP_L] > (double)n || hp[VS_HP_L2] > (double)n)
         return vs_fail(err, VS_E_FORMAT, "%s: %.0f layers, but the file has %zu tensors", b->where,
@@ -405,10 +410,40 @@ static vs_status stack_sizes(vs_err *err, const binder *b, int i) {
     return VS_OK;
 }
 
+static const double pi = 3.14159265358979323846;
+
+/* The share of YaRN's division that each pair has (Peng et al. 2023, section 3.2): none where it turns more often than FAST in the
+ * context before, all where less often than SLOW, and between the two a line over the pair's number. */
+static float yarn_share(const double *hp, size_t dims, double theta, size_t i) {
+    const double often[2] = {hp[VS_HP_YARN_FAST] > 0 ? hp[VS_HP_YARN_FAST] : 32, hp[VS_HP_YARN_SLOW] > 0 ? hp[VS_HP_YARN_SLOW] : 1};
+    double at[2];
+    for (int k = 0; k < 2; k++) {
+        at[k] = (double)dims * log(hp[VS_HP_ROPE_CONTEXT] / (often[k] * 2 * pi)) / (2 * log(theta));
+        if (hp[VS_HP_YARN_WHOLE] != 0) at[k] = k ? ceil(at[k]) : floor(at[k]);
+    }
+    double from = at[0] > 0 ? at[0] : 0, to = at[1] < (double)dims - 1 ? at[1] : (double)dims - 1;
+    if (!(fabs(to - from) > 0)) to = from + 0.001;
+    float share = ((float)i - (float)from) / (float)(to - from);
+    return share > 0 ? share < 1 ? share : 1 : 0;
+}
+
+double vs__yarn_gain(double factor, double of) { return factor <= 1 ? 1 : 0.1 * of * log(factor) + 1; }
+
+/* What rotated elements are multiplied by. */
+static float gain(const double *hp) {
+    double factor = hp[VS_HP_ROPE_FACTOR], x = 1;
+    if (hp[VS_HP_ROPE_YARN] == 0) return (float)hp[VS_HP_YARN_MORE];
+    if (hp[VS_HP_YARN_GAIN] > 0) x = hp[VS_HP_YARN_GAIN];
+    else if (hp[VS_HP_YARN_GAIN_OF] > 0 && hp[VS_HP_YARN_GAIN_PER] > 0)
+        x = vs__yarn_gain(factor, hp[VS_HP_YARN_GAIN_OF]) / vs__yarn_gain(factor, hp[VS_HP_YARN_GAIN_PER]);
+    else x = vs__yarn_gain(factor, 1);
+    return (float)(x * hp[VS_HP_YARN_MORE]);
+}
+
 /* How far each pair of a head turns from one position to the next (Su et al. 2021), rounded where Hugging Face rounds;
- * slower where a longer context was trained: all alike, or (LLaMA 3) the slow ones, or by the file's own list. */
+ * slower where a longer context was trained: all alike, or (LLaMA 3, YaRN) the slow ones, or by the file's own list. */
 static float *turns(const vs_model *m, const vs_stack_state *s, vs_arena *arena, double theta, bool scaled) {
-    const double *hp = m->hp, pi = 3.14159265358979323846;
+    const double *hp = m->hp;
     size_t half = s->rope_dims / 2;
     float *turn = vs_arena_alloc(arena, half, sizeof *turn);
     const float *by = s->w[VS_ROLE_ROPE_TURNS].vec;
@@ -416,9 +451,12 @@ static float *turns(const vs_model *m, const vs_stack_state *s, vs_arena *arena,
     float low = (float)(hp[VS_HP_ROPE_CONTEXT] / hp[VS_HP_ROPE_LOW]), high = (float)(hp[VS_HP_ROPE_CONTEXT] / hp[VS_HP_ROPE_HIGH]);
     for (size_t i = 0; turn && i < half; i++) {
         float t = (float)(1.0 / pow((double)(float)theta, 2.0 * (double)i / (double)s->rope_dims)), wave = (float)(2 * pi) / t;
-        turn[i] = t;
+        turn[i] = scaled && by ? t / by[i] : t;
         if (!scaled) continue;
-        if (by) turn[i] = t / by[i];
+        if (hp[VS_HP_ROPE_YARN] != 0) {
+            float share = yarn_share(hp, s->rope_dims, theta, i);
+            turn[i] = turn[i] / factor * share + turn[i] * (1 - share);
+        } else if (by) continue;
         else if (hp[VS_HP_ROPE_LOW] <= 0 || wave > low) turn[i] = t / factor;
         else if (wave >= high) {
             double part = (hp[VS_HP_ROPE_CONTEXT] / (double)wave - hp[VS_HP_ROPE_LOW]) / (hp[VS_HP_ROPE_HIGH] - hp[VS_HP_ROPE_LOW]);
@@ -468,6 +506,7 @@ static vs_status make_windows(vs_err *err, binder *b, vs_stack_state *s) {
 static vs_status make_turns(vs_err *err, binder *b, vs_stack_state *s) {
     const double *hp = b->m->hp;
     if (!s->rope_dims) return VS_OK;
+    s->rope_gain = gain(hp);
     float *full = turns(b->m, s, &b->m->arena, hp[VS_HP_ROPE_THETA], true), *local = full;
     if (hp[VS_HP_ROPE_THETA_LOCAL] > 0) local = turns(b->m, s, &b->m->arena, hp[VS_HP_ROPE_THETA_LOCAL], false);
     if (!full || !local) return vs_fail(err, VS_E_NOMEM, "%s: rotary angles", b->where);

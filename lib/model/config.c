@@ -171,11 +171,25 @@ static const char *wrong_number(vs__hp_kind kind, double x) {
     return NULL;
 }
 
+/* A key that says a number by a word ("key=word"): whether the file has it, and whether its text is the word. */
+static bool is_word(const vs_config *c, const char *both, double *out) {
+    char key[KEY_MAX];
+    const char *word = strchr(both, '=') + 1;
+    snprintf(key, sizeof key, "%.*s", (int)(word - 1 - both), both);
+    fact f = find(c, key);
+    *out = text_is(&f, word) ? 1 : 0;
+    return f.kind != FACT_NONE;
+}
+
 static vs_status read_number(vs_err *err, const vs_config *c, const vs_hp_row *row, double *out) {
     const char *const *keys = c->gguf ? row->gguf : row->hub;
     size_t n_keys = c->gguf ? sizeof row->gguf / sizeof *row->gguf : sizeof row->hub / sizeof *row->hub;
     const char *words = vs__hp_rows[row->hp].words;
     for (size_t i = 0; i < n_keys && keys[i]; i++) {
+        if (strchr(keys[i], '=')) {
+            if (is_word(c, keys[i], out)) return VS_OK;
+            continue;
+        }
         fact f = find(c, keys[i]);
         vs__hp_kind kind = vs__hp_rows[row->hp].kind;
         if (f.json && json_is_null(f.json) && (kind == VS__HP_MAYBE || kind == VS__HP_CAP)) {

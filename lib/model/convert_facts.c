@@ -25,6 +25,9 @@ static bool is_whole(vs_hp hp, double x) {
 static double value_of(const vs_model *m, vs_hp hp) {
     const vs_stack_state *s = &m->stack[0];
     if (hp == VS_HP_ROPE_DIMS) return (double)s->rope_dims;
+    if (hp == VS_HP_YARN_GAIN) return (double)s->rope_gain;
+    if (hp == VS_HP_YARN_MORE) /* GGUF says it beside what follows from the factor */
+        return (double)s->rope_gain / vs__yarn_gain(m->hp[VS_HP_ROPE_YARN] != 0 ? m->hp[VS_HP_ROPE_FACTOR] : 1, 1);
     if (hp == VS_HP_ROPE_SHARE) return (double)s->rope_dims / (double)m->info.stack[0].dh;
     return m->hp[hp];
 }
@@ -33,10 +36,19 @@ static double value_of(const vs_model *m, vs_hp hp) {
  * something is not done: no division of the angles, no windows. */
 static bool is_said(const vs_model *m, const vs_hp_row *row, double fallback) {
     double x = value_of(m, row->hp);
+    bool yarn = m->hp[VS_HP_ROPE_YARN] != 0;
     switch (row->hp) {
-    case VS_HP_ROPE_FACTOR:
+    case VS_HP_ROPE_FACTOR: return yarn || (x > 0 && x != 1);
     case VS_HP_ROPE_SHARE: return x > 0 && x != fallback;
-    case VS_HP_ROPE_CONTEXT: return m->hp[VS_HP_ROPE_LOW] > 0;
+    case VS_HP_ROPE_CONTEXT: return yarn || m->hp[VS_HP_ROPE_LOW] > 0;
+    case VS_HP_YARN_FAST:
+    case VS_HP_YARN_SLOW: return yarn && x > 0;
+    case VS_HP_YARN_WHOLE: return yarn && x == 0;
+    case VS_HP_YARN_GAIN: return yarn;
+    case VS_HP_YARN_MORE: return fabs(x - 1) > 1e-7;
+    case VS_HP_ROPE_YARN:      /* said by a word */
+    case VS_HP_YARN_GAIN_OF:   /* their quotient is said instead */
+    case VS_HP_YARN_GAIN_PER: return false;
     case VS_HP_START: return true;
     case VS_HP_WINDOW:
     case VS_HP_WINDOW_PATTERN: return x > 0 && m->hp[VS_HP_WINDOW_USED] != 0;
@@ -512,6 +524,8 @@ static vs_status check_stack(vs_err *err, const vs__conversion *c, const vs_stac
     };
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         if (fabs(same[i].want - same[i].found) > 0) return differs(err, c, same[i].what, same[i].want, same[i].found);
+    if (fabsf(a->rope_gain - b->rope_gain) > 1e-6f * a->rope_gain)
+        return differs(err, c, "gain of rotated elements", (double)a->rope_gain, (double)b->rope_gain);
     if (a->act != b->act)
         return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s cannot say this model's non-linearity: it is %s, a reader would take %s",
                        c->to, c->gguf ? "GGUF" : "config.json", vs__act_name(a->act), vs__act_name(b->act));

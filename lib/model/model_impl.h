@@ -35,6 +35,7 @@ typedef struct vs_stack_state {
     bool gated;       /* its MLPs have a gate */
     bool parallel;    /* sub-layers that may read the block's input do */
     size_t rope_dims; /* elements of a head that rotate */
+    float rope_gain;  /* what they are multiplied by when they do (YaRN; else 1) */
     uint16_t *bucket; /* [2 far + 1] of each distance key - query; NULL: none */
     size_t far;
 } vs_stack_state;
@@ -56,6 +57,9 @@ struct vs_model {
 static inline vs_act vs__head_act(const vs_model *m) {
     return m->arch->head_gelu ? VS_ACT_GELU : m->stack[m->arch->n_stacks - 1].act;
 }
+
+/* vs__yarn_gain() - what YaRN multiplies rotated elements by for a factor (Peng et al. 2023, section 3.4): 1 + of * ln(factor) / 10. */
+double vs__yarn_gain(double factor, double of);
 
 /* vs__plans_free() - the plans kept for this model (plan.c). */
 void vs__plans_free(struct vs_plan_cache *c);

@@ -149,9 +149,9 @@ void vs_pass_free(vs_pass *p) {
 
 /* ---- rotary angles ---- */
 
-/* The table for a list of turns, with at least `rows` positions.  The angles are rounded to single precision where
+/* The table for a list of turns, times the gain, with at least `rows` positions.  The angles are rounded to single precision where
  * Hugging Face rounds them, so that long texts agree too. */
-static vs_status rope_ready(vs_err *err, vs_plan_cache *c, const float *turn, size_t dims, size_t rows) {
+static vs_status rope_ready(vs_err *err, vs_plan_cache *c, const float *turn, float gain, size_t dims, size_t rows) {
     vs_rope_table *t = NULL;
     for (size_t i = 0; i < c->n_rope; i++)
         if (c->rope[i].turn == turn) t = &c->rope[i];
@@ -171,8 +171,8 @@ static vs_status rope_ready(vs_err *err, vs_plan_cache *c, const float *turn, si
     for (size_t i = 0; i < half; i++)
         for (size_t pos = t->rows; pos < want; pos++) {
             float angle = (float)pos * turn[i];
-            cs[pos * dims + i] = (float)cos((double)angle);
-            cs[pos * dims + half + i] = (float)sin((double)angle);
+            cs[pos * dims + i] = (float)cos((double)angle) * gain;
+            cs[pos * dims + half + i] = (float)sin((double)angle) * gain;
         }
     t->rows = want;
     return VS_OK;
@@ -227,7 +227,7 @@ static vs_status prepare(vs_err *err, vs_exec *x) {
     VS_TRY(reserve(err, &c->scratch, &c->scratch_cap, x->scratch_each * (size_t)vs_threads()));
     for (size_t i = 0; i < x->plan->n_nodes; i++) {
         const vs_node *n = &x->plan->node[i];
-        if (n->op == VS_OP_ROPE) VS_TRY(rope_ready(err, c, n->turn, n->n, longest));
+        if (n->op == VS_OP_ROPE) VS_TRY(rope_ready(err, c, n->turn, x->m->stack[n->site.stack].rope_gain, n->n, longest));
         if (n->op == VS_OP_SINUS) VS_TRY(sinus_ready(err, x->m, c, x->m->arch->stack[n->site.stack].sinus_pairs, longest));
     }
     return x->rq->kv ? vs__kv_begin(err, x->rq) : VS_OK;

@@ -7,7 +7,7 @@ A variant is one family's model with one thing about it changed: a setting, the 
 wrote it), the names, types or division of its tensors.  What is expected is what from_pretrained() makes of the folder as
 it lies there, weights widened to f32, so the file is proved to mean what we say.  OUT/expected.json holds
 {NAME: {family, why, ids, decoder_ids (two stacks), text (where it has a tokenizer)}}, OUT/expected.safetensors NAME.logits [T,V]
-(none where the file has no head) and NAME.hidden, or NAME.enc_hidden and NAME.dec_hidden: the last hidden state [T,d],
+(none where the file has no head), of decoders NAME.grad [T,d], how the mean loss of the next token changes with the embeddings, and NAME.hidden, or NAME.enc_hidden and NAME.dec_hidden: the last hidden state [T,d],
 after the final norm; NAME.nsp [2].
 """
 import argparse
@@ -128,6 +128,7 @@ def characters():
 
 
 LLAMA3 = dict(factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32)
+YARN = dict(factor=4.0, original_max_position_embeddings=8, beta_fast=1.0, beta_slow=0.05)
 BART_COPIES = ("model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight", "lm_head.weight")
 T5_COPIES = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight")
 FACTORS = dict(short_factor=[1.0, 1.3], long_factor=[1.5, 4.0])
@@ -170,6 +171,14 @@ VARIANTS = {
     "llama_linear": Variant("llama", "positions / 4", rope_parameters=dict(rope_type="linear", factor=4.0, rope_theta=500.0)),
     "llama_linear_old": Variant("llama", "the same as older configs say it", instead(rope_theta=500.0, rope_scaling=dict(type="linear", factor=4.0))),
     "llama3_old": Variant("llama", "LLaMA 3's scaling as its own configs say it", instead(rope_theta=1000.0, rope_scaling=dict(LLAMA3, rope_type="llama3")), head_dim=16, max_position_embeddings=64),
+    "llama_yarn": Variant("llama", "YaRN, a text longer than original_max_position_embeddings", rope_parameters=dict(
+        YARN, rope_type="yarn", rope_theta=500.0, mscale=1.4, mscale_all_dim=0.6), head_dim=16, max_position_embeddings=32),
+    "qwen2_yarn": Variant("qwen2", "the same as older configs say it, attention_factor given, pairs in between not rounded", instead(
+        rope_theta=500.0, rope_scaling=dict(YARN, type="yarn", attention_factor=1.3, truncate=False)), num_attention_heads=1, hidden_size=16, max_position_embeddings=32),
+    "qwen3_yarn": Variant("qwen3", "YaRN with nothing but its factor: max_position_embeddings counts", instead(
+        rope_parameters=dict(rope_theta=10.0, type="yarn", factor=4.0)), head_dim=16),
+    "mistral_yarn": Variant("mistral", "YaRN by rope_scaling.rope_type, the factor left to follow from the lengths", instead(
+        rope_theta=10.0, rope_scaling=dict(rope_type="yarn", factor=None, original_max_position_embeddings=8)), head_dim=16, max_position_embeddings=32),
     "llama_theta_absent": Variant("llama", "no rope_theta: 10000", without("rope_parameters")),
     "mistral_old": Variant("mistral", "rope_theta at the top", instead(("rope_parameters", "head_dim"), rope_theta=1e6)),
     "neox_old": Variant("neox", "rotary_pct and rotary_emb_base", instead(rotary_pct=0.5, rotary_emb_base=500)),
@@ -275,10 +284,12 @@ def make(name, v, folder, answers, arrays):
     assert not missing, (name, missing)
     m = m.eval().float()
     kw = dict(decoder_input_ids=torch.tensor([answer["decoder_ids"]])) if two else {}
-    with torch.no_grad():
-        r = m(input_ids=torch.tensor([answer["ids"]]), use_cache=False, output_hidden_states=True, **kw)
+    r = m(input_ids=torch.tensor([answer["ids"]]), use_cache=False, output_hidden_states=True, **kw)
     if not v.headless:
         arrays[name + ".logits"] = (r.prediction_logits if "prediction_logits" in r else r.logits)[0]
+    if not v.headless and cls.__name__.endswith(("CausalLM", "LMHeadModel")):
+        loss = torch.nn.functional.cross_entropy(r.logits[0, :-1], torch.tensor(answer["ids"][1:]))
+        arrays[name + ".grad"] = torch.autograd.grad(loss, r.hidden_states[0])[0][0]
     if "seq_relationship_logits" in r:
         arrays[name + ".nsp"] = r.seq_relationship_logits[0]
     for theirs, ours in (("encoder_hidden_states", "enc_hidden"), ("decoder_hidden_states", "dec_hidden")) if two else (("hidden_states", "hidden"),):
@@ -297,7 +308,7 @@ def main():
     for name, v in VARIANTS.items():
         make(name, v, o.out / name, answers, arrays)
     (o.out / "expected.json").write_text(json.dumps(answers, indent=1))
-    save_file({k: x.contiguous().clone() for k, x in arrays.items()}, o.out / "expected.safetensors")
+    save_file({k: x.detach().contiguous().clone() for k, x in arrays.items()}, o.out / "expected.safetensors")
     print(len(answers), "variants")
 
 

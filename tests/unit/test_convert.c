@@ -231,6 +231,51 @@ static void rotation_as_numbers(void **state) {
     refuses(in("a.gguf"), in("back"), NULL, VS_E_UNSUPPORTED, "what its rotary angles are divided by|by 1.9");
 }
 
+/* YaRN as far as llama.cpp knows it for these families: factor, length before, gain.  What it does not read is refused. */
+static void rotation_by_yarn(void **state) {
+    (void)state;
+#define YARN(more) "{\"rope_parameters\": {\"rope_type\": \"yarn\", \"rope_theta\": 50.0, " more "}, \"sliding_window\": null}"
+#define BEFORE_16 "\"factor\": 4.0, \"original_max_position_embeddings\": 16"
+    static const struct {
+        const char *fixture, *patch;
+        double gain, beside; /* beside: what the GGUF file says beside 1 + ln(factor) / 10; 0: nothing */
+    } kinds[] = {
+        {"llama", YARN(BEFORE_16), 1.1386294361, 0},
+        {"qwen2", YARN("\"factor\": 8.0, \"attention_factor\": 1.5"), 1.5, 1.5 / 1.2079441542},
+        {"qwen3", YARN(BEFORE_16 ", \"mscale\": 1.5, \"mscale_all_dim\": 0.5"), 1.2079441542 / 1.0693147181, 1.2079441542 / 1.0693147181 / 1.1386294361},
+        {"mistral", YARN("\"factor\": null, \"original_max_position_embeddings\": 48"), 1.0693147181, 0},
+        {"llama", YARN("\"factor\": 1.0, \"attention_factor\": 1.25"), 1.25, 1.25},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char key[64];
+        put_hub(dir, kinds[i].fixture, kinds[i].patch, NULL, 0);
+        converts(dir, in("a.gguf"), NULL);
+        converts(in("a.gguf"), in("back"), NULL);
+        vs_model *m[] = {opens(dir), opens(in("a.gguf")), opens(in("back"))};
+        const vs_stack_state *s = &m[0]->stack[0];
+        snprintf(key, sizeof key, "%s.rope.scaling.type", m[1]->arch->gguf_name);
+        vs_meta type = vs_file_meta(m[1]->file, key);
+        assert_true(type.type == VS_META_STR && type.n == 4 && !memcmp(type.s, "yarn", 4));
+        snprintf(key, sizeof key, "%s.rope.scaling.attn_factor", m[1]->arch->gguf_name);
+        vs_meta beside = vs_file_meta(m[1]->file, key);
+        assert_int_equal(beside.type, kinds[i].beside > 0 ? VS_META_FLOAT : VS_META_NONE);
+        if (kinds[i].beside > 0) assert_true(fabs(beside.f / kinds[i].beside - 1) < 1e-6);
+        for (int k = 0; k < 3; k++) {
+            assert_true(fabs((double)m[k]->stack[0].rope_gain / kinds[i].gain - 1) < 1e-6);
+            assert_memory_equal(s->layer[0].turn, m[k]->stack[0].layer[0].turn, s->rope_dims / 2 * sizeof(float));
+        }
+        for (int k = 0; k < 3; k++) vs_model_close(m[k]);
+        unlink(in("back/tokenizer_config.json"));
+        drop_dir(in("back"));
+    }
+    put_hub(dir, "llama", YARN(BEFORE_16 ", \"truncate\": false"), NULL, 0);
+    refuses(dir, in("a.gguf"), NULL, VS_E_UNSUPPORTED, "GGUF cannot say|rotary angles");
+    put_hub(dir, "llama", YARN(BEFORE_16 ", \"beta_slow\": 0.2"), NULL, 0);
+    refuses(dir, in("a.gguf"), NULL, VS_E_UNSUPPORTED, "GGUF cannot say|rotary angles");
+#undef YARN
+#undef BEFORE_16
+}
+
 static void other_types(void **state) {
     (void)state;
     static const char *const types[] = {"f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "mxfp4"};
@@ -429,6 +474,7 @@ int main(void) {
         TEST(gemma_there_and_back), TEST(bert_there_and_back), TEST(other_types),     TEST(hub_to_hub),
         TEST(wide_weights),         TEST(a_conversation_keeps_its_template),
         TEST(every_family),         TEST(rotation_as_numbers),
+        TEST(rotation_by_yarn),
         TEST(what_is_refused),      TEST(layers_in_any_order), TEST(disk_full),       TEST(stopped_and_begun_again),
         TEST(out_of_memory),
     };
