@@ -9,14 +9,14 @@
 #include <gsl/gsl_errno.h>
 #include <gsl/gsl_linalg.h>
 
-static vs_status finite(vs_err *err, const double *a, size_t n) {
+static vs_status all_finite(vs_err *err, const double *a, size_t n) {
     for (size_t i = 0; i < n; i++)
         if (!isfinite(a[i])) return vs_fail(err, VS_E_NUMERIC, "a matrix to be decomposed holds a value that is not finite");
     return VS_OK;
 }
 
 vs_status vs_eigen_symmetric(vs_err *err, double *a, size_t n, double *w, double *v) {
-    VS_TRY(finite(err, a, n * n));
+    VS_TRY(all_finite(err, a, n * n));
     if (n == 0) return VS_OK;
     gsl_set_error_handler_off();
     gsl_eigen_symmv_workspace *work = gsl_eigen_symmv_alloc(n);
@@ -62,7 +62,7 @@ static void settle_signs(double *u, size_t m, double *v, size_t n, size_t k) {
 }
 
 vs_status vs_svd(vs_err *err, const double *a, size_t m, size_t n, double *u, double *s, double *v) {
-    VS_TRY(finite(err, a, m * n));
+    VS_TRY(all_finite(err, a, m * n));
     if (m == 0 || n == 0) return VS_OK;
     gsl_set_error_handler_off();
     bool wide = m < n; /* GSL wants no fewer rows than columns: the transpose then, its factors the other way round */
@@ -96,8 +96,8 @@ static bool dependent(const gsl_matrix *r, size_t p, size_t *which) {
 }
 
 vs_status vs_least_squares(vs_err *err, const double *x, const double *y, size_t n, size_t p, size_t q, double ridge, double *w) {
-    VS_TRY(finite(err, x, n * p));
-    VS_TRY(finite(err, y, n * q));
+    VS_TRY(all_finite(err, x, n * p));
+    VS_TRY(all_finite(err, y, n * q));
     if (p == 0 || q == 0) return VS_OK;
     if (!(ridge > 0) && n < p) return vs_fail(err, VS_E_RANGE, "least squares for %zu unknowns want as many rows, not %zu, or a ridge", p, n);
     gsl_set_error_handler_off();
@@ -139,8 +139,8 @@ static int mapped_square(const gsl_matrix *x, const gsl_matrix *w, double *squar
 }
 
 vs_status vs_procrustes(vs_err *err, const double *x, const double *y, size_t n, size_t p, size_t q, double *w, double *scale) {
-    VS_TRY(finite(err, x, n * p));
-    VS_TRY(finite(err, y, n * q));
+    VS_TRY(all_finite(err, x, n * p));
+    VS_TRY(all_finite(err, y, n * q));
     if (p == 0 || q == 0) return VS_OK;
     size_t k = p < q ? p : q;
     if (n == 0) return vs_fail(err, VS_E_NUMERIC, "a rotation wants at least %zu pairs, not 0", k);

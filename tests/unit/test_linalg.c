@@ -101,7 +101,7 @@ static void singular_values(void **state) {
             }
         }
     }
-    a[3] = INFINITY;
+    a[3] = (double)INFINITY;
     assert_int_equal(vs_svd(NULL, a, M, N, u, s, v), VS_E_NUMERIC);
 }
 
@@ -127,7 +127,7 @@ static void least_squares(void **state) {
     assert_int_equal(vs_least_squares(&err, x, y, 12, 3, 4, 0, w), VS_E_NUMERIC);
     assert_non_null(strstr(err.msg, "column 2"));
     assert_int_equal(vs_least_squares(&err, x, y, 12, 3, 4, 0.5, w), VS_OK);
-    y[0] = NAN;
+    y[0] = (double)NAN;
     assert_int_equal(vs_least_squares(&err, x, y, 12, 3, 4, 0, w), VS_E_NUMERIC);
 }
 
@@ -158,7 +158,7 @@ static void procrustes(void **state) {
     assert_int_equal(vs_procrustes(&err, x, y, 2, 3, 4, w, NULL), VS_E_NUMERIC);
     assert_non_null(strstr(err.msg, "wants 3 independent pairs; these are 2"));
     assert_int_equal(vs_procrustes(&err, x, y, 0, 3, 4, w, NULL), VS_E_NUMERIC);
-    x[5] = INFINITY;
+    x[5] = (double)INFINITY;
     assert_int_equal(vs_procrustes(&err, x, y, 12, 3, 4, w, NULL), VS_E_NUMERIC);
 }
 
