@@ -1,6 +1,7 @@
 /* by_layer.c - a word of a text by layers. */
 #include "by_layer.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,7 +59,29 @@ vs_status vs_by_layer_of(vs_err *err, const vs_by_layer *y, const char *text, co
     return st;
 }
 
-vs_status vs_by_layer_draw(vs_err *err, const vs_by_layer *y, const char *const *line, size_t n, const float *cosine, vs_out *o) {
+double vs_by_layer_rest(const float *a, const float *b, size_t n) {
+    enum { LARGEST = 3 };
+    size_t out[LARGEST];
+    if (n <= LARGEST) return (double)NAN;
+    for (size_t k = 0; k < LARGEST; k++) {
+        double most = -1;
+        for (size_t i = 0; i < n; i++) {
+            double size = (double)a[i] * (double)a[i] + (double)b[i] * (double)b[i];
+            bool taken = (k > 0 && i == out[0]) || (k > 1 && i == out[1]);
+            if (size > most && !taken) most = size, out[k] = i;
+        }
+    }
+    double ab = 0, aa = 0, bb = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (i == out[0] || i == out[1] || i == out[2]) continue;
+        ab += (double)a[i] * (double)b[i];
+        aa += (double)a[i] * (double)a[i];
+        bb += (double)b[i] * (double)b[i];
+    }
+    return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0;
+}
+
+vs_status vs_by_layer_draw(vs_err *err, const vs_by_layer *y, const char *what, const char *const *line, size_t n, const float *cosine, vs_out *o) {
     enum { WIDE = 256 };
     char name[WIDE][VS_LAYER_NAME];
     const char *label[WIDE];
@@ -70,7 +93,7 @@ vs_status vs_by_layer_draw(vs_err *err, const vs_by_layer *y, const char *const 
         if (apart[i] > most) most = apart[i];
     }
     for (size_t r = 0; r < y->rows; r++) label[r] = r ? vs_by_layer_name(r, name[r]) : "e";
-    vs_out_heading(o, "How far apart by layer: 1 - cosine (e: the embedding)");
+    vs_out_heading(o, "How far apart by layer: 1 - %s (e: the embedding)", what);
     vs_out_matrix(o, "apart", apart, n, y->rows, line, label, 0, (double)most);
     vs_free(apart);
     return VS_OK;

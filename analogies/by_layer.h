@@ -26,8 +26,12 @@ size_t vs_by_layer_width(const vs_by_layer *y, size_t row);
 enum { VS_LAYER_NAME = 24 };
 const char *vs_by_layer_name(size_t row, char buf[VS_LAYER_NAME]);
 
-/* vs_by_layer_draw() - for a person: n lines of cosines over the layers, [n, rows], as a matrix of how far each is from 1. */
-vs_status vs_by_layer_draw(vs_err *err, const vs_by_layer *y, const char *const *line, size_t n, const float *cosine,
-                           vs_out *o) VS_MUST_CHECK;
+/* vs_by_layer_rest() - the cosine of a and b [n] without the three coordinates in which both together are largest: those of
+ * some models' streams are larger than all others taken together, and alike in every text.  NaN for n < 4; 0 where a rest is zero. */
+double vs_by_layer_rest(const float *a, const float *b, size_t n);
+
+/* vs_by_layer_draw() - for a person: n lines of cosines over the layers, [n, rows], as a matrix of how far each is from 1; what: "cosine". */
+vs_status vs_by_layer_draw(vs_err *err, const vs_by_layer *y, const char *what, const char *const *line, size_t n,
+                           const float *cosine, vs_out *o) VS_MUST_CHECK;
 
 #endif

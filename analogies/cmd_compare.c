@@ -65,6 +65,12 @@ static double cosine_at(const sides *z, size_t i, size_t j, size_t row) {
     return (double)vs_cosine(x + i * each, x + j * each, vs_by_layer_width(&z->y, row));
 }
 
+static double rest_at(const sides *z, size_t i, size_t j, size_t row) {
+    size_t each = z->y.rows * z->y.stride;
+    const float *x = z->x + row * z->y.stride;
+    return vs_by_layer_rest(x + i * each, x + j * each, vs_by_layer_width(&z->y, row));
+}
+
 static const char *what_of(const sides *z, size_t row, double c) {
     return row == 0            ? (c > 0.9995 ? "the table's row: one vector" : "the table's rows: the words differ")
            : row == 1          ? "as it enters the first block"
@@ -74,23 +80,25 @@ static const char *what_of(const sides *z, size_t row, double c) {
 
 /* Two texts: a cosine a layer.  More: of their pairs, the mean and the least with whose it is. */
 static void layer_rows(const sides *z, vs_out *o) {
-    static const vs_col two[] = {{"layer", VS_COL_TEXT, 0, 0, NULL}, {"cosine", VS_COL_SCORE, 3, 0, NULL}, {"what", VS_COL_TEXT, 0, 0, ""}};
-    static const vs_col more[] = {{"layer", VS_COL_TEXT, 0, 0, NULL}, {"mean", VS_COL_SCORE, 3, 0, NULL},       {"least", VS_COL_REAL, 3, 0, NULL},
-                                  {"texts", VS_COL_TEXT, 0, 0, "of"},  {"what", VS_COL_TEXT, 0, 0, ""}};
+    static const vs_col two[] = {{"layer", VS_COL_TEXT, 0, 0, NULL}, {"cosine", VS_COL_REAL, 3, 0, NULL}, {"rest", VS_COL_SCORE, 3, 0, NULL}, {"what", VS_COL_TEXT, 0, 0, ""}};
+    static const vs_col more[] = {{"layer", VS_COL_TEXT, 0, 0, NULL}, {"mean", VS_COL_REAL, 3, 0, NULL},        {"rest", VS_COL_SCORE, 3, 0, NULL},
+                                  {"least", VS_COL_REAL, 3, 0, NULL},  {"texts", VS_COL_TEXT, 0, 0, "of"}, {"what", VS_COL_TEXT, 0, 0, ""}};
     bool pair = z->n == 2;
-    vs_out_table(o, "layers", pair ? two : more, pair ? 3 : 5);
+    vs_out_table(o, "layers", pair ? two : more, pair ? 4 : 6);
     for (size_t r = 0; r < z->y.rows; r++) {
-        double sum = 0, least = 2;
+        double sum = 0, rest = 0, least = 2, pairs = (double)(z->n * (z->n - 1) / 2);
         size_t a = 0, b = 1;
         for (size_t i = 0; i < z->n; i++)
             for (size_t j = i + 1; j < z->n; j++) {
                 double c = cosine_at(z, i, j, r);
                 sum += c;
+                rest += rest_at(z, i, j, r);
                 if (c < least) least = c, a = i, b = j;
             }
         char name[VS_LAYER_NAME], of[64];
         vs_out_cell_text(o, vs_by_layer_name(r, name));
-        vs_out_cell_real(o, sum / (double)(z->n * (z->n - 1) / 2));
+        vs_out_cell_real(o, sum / pairs);
+        vs_out_cell_real(o, rest / pairs);
         if (!pair) {
             snprintf(of, sizeof of, "%zu, %zu", a + 1, b + 1);
             vs_out_cell_real(o, least);
@@ -111,11 +119,11 @@ static vs_status draw_pairs(vs_err *err, const sides *z, vs_out *o) {
     vs_status st = c && name && line ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for %zu pairs", pairs);
     for (size_t i = 0; st == VS_OK && i < (z->n <= FEW ? z->n : 1); i++)
         for (size_t j = i + 1; j < z->n; j++, k++) {
-            for (size_t r = 0; r < z->y.rows; r++) c[k * z->y.rows + r] = (float)cosine_at(z, i, j, r);
+            for (size_t r = 0; r < z->y.rows; r++) c[k * z->y.rows + r] = (float)rest_at(z, i, j, r);
             snprintf(name[k], sizeof name[k], "%zu, %zu", i + 1, j + 1);
             line[k] = name[k];
         }
-    if (st == VS_OK) st = vs_by_layer_draw(err, &z->y, line, pairs, c, o);
+    if (st == VS_OK) st = vs_by_layer_draw(err, &z->y, "the rest's cosine", line, pairs, c, o);
     vs_free(c);
     vs_free(name);
     vs_free((void *)(uintptr_t)line);
@@ -139,6 +147,7 @@ static vs_status by_layer(vs_err *err, vs_session *s, const vs_args *a, vs_out *
             vs_out_note(o, "[%s] in \"%s\" (token %zu) and in \"%s\" (token %zu)", at, z.text[0], z.token[0], z.text[1], z.token[1]);
         for (size_t i = 0; z.n > 2 && i < z.n; i++) vs_out_note(o, "%zu  [%s] in \"%s\" (token %zu)", i + 1, at, z.text[i], z.token[i]);
         layer_rows(&z, o);
+        vs_out_note(o, "  rest: the cosine without the three largest coordinates, which some models have far larger than all others, in every text");
         if (z.n > 2) st = draw_pairs(err, &z, o);
     }
     vs_free(z.x);
@@ -159,7 +168,8 @@ const vs_cmd vs_cmd_compare = {.name = "compare",
                                .details = "Differences are vectors with a direction: queen - king and woman - man "
                                           "point the same way, queen - king and man - woman\n"
                                           "the opposite way.  With --layers the same word is followed through two "
-                                          "texts or more: one vector in the table, several after attention.",
+                                          "texts or more: one vector in the table, several after attention.\n"
+                                          "rest: the cosine without the three coordinates in which both are largest.",
                                .style = VS_ARGS_EXPRS,
                                .min_args = 1,
                                .opts = opts,

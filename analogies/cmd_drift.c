@@ -84,45 +84,52 @@ static vs_status near_words(vs_err *err, const path *p, size_t r, const char *in
 
 /* Cosines of a row with its embedding (of another width than the stream: with the stream it became), with the row before, and
  * with the mean of the others; NaN where there is none. */
-enum { TO_EMBEDDING, TO_PREVIOUS, TO_OTHERS, KINDS };
+enum { TO_EMBEDDING, TO_PREVIOUS, TO_OTHERS, REST, KINDS };
 static void cosines(const path *p, size_t r, float *mean, double c[KINDS]) {
     size_t n = vs_by_layer_width(&p->y, r), first = p->y.embed == p->y.d ? 0 : 1;
     const float *x = p->x + r * p->y.stride;
-    c[TO_EMBEDDING] = c[TO_PREVIOUS] = c[TO_OTHERS] = (double)NAN;
+    c[TO_EMBEDDING] = c[TO_PREVIOUS] = c[TO_OTHERS] = c[REST] = (double)NAN;
     if (r >= first) c[TO_EMBEDDING] = (double)vs_cosine(x, p->x + first * p->y.stride, n);
     if (r > first) c[TO_PREVIOUS] = (double)vs_cosine(x, x - p->y.stride, n);
     if (!p->n_others) return;
     for (size_t i = 0; i < n; i++) mean[i] = (float)(p->other[r * p->y.stride + i] / (double)p->n_others);
     c[TO_OTHERS] = (double)vs_cosine(x, mean, n);
+    c[REST] = vs_by_layer_rest(x, mean, n);
 }
 
 static vs_status table(vs_err *err, const path *p, const char *in, size_t k, vs_out *o) {
-    vs_col cols[] = {{"layer", VS_COL_TEXT, 0, 0, NULL},          {"norm", VS_COL_REAL, 2, 0, NULL},
-                     {"to_embedding", VS_COL_REAL, 3, 0, "embedding"}, {"to_previous", VS_COL_REAL, 3, 0, "layer before"},
-                     {"to_others", VS_COL_REAL, 3, 0, "others"},  {"near", VS_COL_TEXT, 0, 0, NULL}};
-    if (!p->n_others) cols[4] = cols[5];
+    vs_col cols[] = {{"layer", VS_COL_TEXT, 0, 0, NULL},
+                     {"norm", VS_COL_REAL, 2, 0, NULL},
+                     {"to_embedding", VS_COL_REAL, 3, 0, "embedding"},
+                     {"to_previous", VS_COL_REAL, 3, 0, "layer before"},
+                     {"to_others", VS_COL_REAL, 3, 0, "others"},
+                     {"rest", VS_COL_REAL, 3, 0, "rest"},
+                     {"near", VS_COL_TEXT, 0, 0, NULL}};
+    enum { NEAR_ALONE = 4, WITH_OTHERS = 6 };
+    size_t cosines_shown = p->n_others ? KINDS : TO_OTHERS, n_cols = (p->n_others ? WITH_OTHERS : NEAR_ALONE) + (k > 0);
+    if (!p->n_others) cols[NEAR_ALONE] = cols[WITH_OTHERS];
     const vs_by_layer *y = &p->y;
     float *values = vs_alloc(KINDS * y->rows, sizeof *values), *mean = vs_alloc(y->stride, sizeof *mean);
     vs_buf b = {0};
     vs_space *where = NULL;
     vs_status st = values && mean ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for %zu layers", y->rows);
-    vs_out_table(o, "layers", cols, 5u + (p->n_others > 0) - (k == 0));
+    vs_out_table(o, "layers", cols, n_cols);
     for (size_t r = 0; st == VS_OK && r < y->rows; r++) {
         double c[KINDS];
         char name[VS_LAYER_NAME];
         cosines(p, r, mean, c);
-        for (int i = 0; i < KINDS; i++) values[(size_t)i * y->rows + r] = (float)c[i];
+        for (size_t i = 0; i < KINDS; i++) values[i * y->rows + r] = (float)c[i];
         st = near_words(err, p, r, in, k, &b, &where);
         vs_out_cell_text(o, vs_by_layer_name(r, name));
         vs_out_cell_real(o, sqrt((double)vs_sum_squares(p->x + r * y->stride, vs_by_layer_width(y, r))));
-        for (int i = 0; i < TO_OTHERS + (p->n_others > 0); i++) vs_out_cell_real(o, c[i]);
+        for (size_t i = 0; i < cosines_shown; i++) vs_out_cell_real(o, c[i]);
         if (k) vs_out_cell_text(o, b.s ? b.s : "");
     }
     vs_out_end(o);
     bool normed = where && !strcmp(vs_space_place(where), "W_U") && !vs_model_info_of(y->m)->stack[0].post_norm;
     if (st == VS_OK && where) vs_out_note(o, "  near: in %s%s", vs_space_name(where), normed ? ", through the final norm" : "");
-    static const char *const line[KINDS] = {"embedding", "layer before", "others"};
-    if (st == VS_OK) st = vs_by_layer_draw(err, y, line, p->n_others ? KINDS : TO_OTHERS, values, o);
+    static const char *const line[KINDS] = {"embedding", "layer before", "others", "rest"};
+    if (st == VS_OK) st = vs_by_layer_draw(err, y, "cosine", line, cosines_shown, values, o);
     vs_buf_free(&b);
     vs_free(values);
     vs_free(mean);
@@ -160,6 +167,7 @@ static vs_status run_drift(vs_err *err, vs_session *s, const vs_args *a, vs_out 
         if (!in && vs_model_info_of(p.y.m)->n_stacks > 1) in = "W_E"; /* no unembedding reads the stream of such an encoder */
         bool near = k && answers(&p, in);
         if (k && !near) vs_out_note(o, "no table of %zu numbers is open to name what it is near; --in SPACE says where", p.y.d);
+        if (p.n_others) vs_out_note(o, "(rest: the same without the three largest coordinates, which some models have far larger than all others)");
         st = table(err, &p, in, near ? (size_t)k : 0, o);
     }
     path_free(&p);
@@ -174,7 +182,8 @@ const vs_cmd vs_cmd_drift = {
     .synopsis = "TEXT [TEXT]… --at WORD",
     .summary = "a word on its way through the layers: how far it moves, and what it is near",
     .details = "Each layer's vector of the word beside the row of the table it began as (of a model with positions the row alone), beside\n"
-               "itself a layer before, and beside the mean of the same word in other contexts: further TEXTs, or the lines of --corpus.\n"
+               "itself a layer before, and beside the mean of the same word in other contexts: further TEXTs, or the lines of --corpus;\n"
+               "rest: that without the three coordinates in which both are largest.\n"
                "Near words are looked up as near does: the stream in W_U through the final norm, a model without that in W_E.",
     .style = VS_ARGS_EXPRS,
     .min_args = 1,

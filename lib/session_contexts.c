@@ -35,6 +35,8 @@ typedef struct reader {
     vs_occurrence_fn *fn;
     void *arg;
     vs_word_texts_count *count;
+    const vs_progress *p;
+    size_t at, told, size; /* bytes read, those whose texts have run, all */
     struct word {                /* those of the corpus, and of its file */
         const char *s;
         size_t n, next;          /* next: of those that begin alike */
@@ -182,7 +184,9 @@ static vs_status run_held(vs_err *err, reader *r) {
         if (st == VS_OK) st = room_for_vectors(err, r, p);
         for (size_t k = 0; st == VS_OK && k < taken; k++) st = tell(err, r, p, i + k, starts[k]);
         vs_pass_free(p);
+        vs_tick(r->p, "reading", r->told + (r->at - r->told) * (i + taken) / r->n, r->size);
     }
+    r->told = r->at;
     let_go(r);
     return st;
 }
@@ -246,7 +250,7 @@ static bool next_text(const reader *r, const char *bytes, size_t n, size_t *at, 
     return false;
 }
 
-static vs_status read_corpus(vs_err *err, reader *r, const char *bytes, size_t n, const vs_progress *p) {
+static vs_status read_corpus(vs_err *err, reader *r, const char *bytes, size_t n) {
     size_t at = 0, begin, end, line = 1, counted = 0;
     vs_status st = VS_OK;
     while (st == VS_OK && next_text(r, bytes, n, &at, &begin, &end)) {
@@ -262,13 +266,13 @@ static vs_status read_corpus(vs_err *err, reader *r, const char *bytes, size_t n
         }
         char *text = copied(bytes + begin, end - begin, r->c->prose);
         if (!text) return no_memory(err);
+        r->at = at;
         st = take(err, r, text, label, label_len, line);
-        if (r->n == 0) vs_tick(p, "reading", at, n);
         if (st == VS_OK && vs_interrupted()) st = vs_fail(err, VS_E_STOPPED, "stopped in line %zu of %s", line, r->c->path);
         if (enough(r, r->count->occurrences + r->n_hits)) break;
     }
     if (st == VS_OK) st = run_held(err, r);
-    vs_tick(p, "reading", 1, 1);
+    vs_tick(r->p, "reading", 1, 1);
     return st;
 }
 
@@ -285,7 +289,7 @@ vs_status vs_session_occurrences(vs_err *err, vs_session *s, const vs_word_texts
         vs_map_close(&map);
         return no_memory(err);
     }
-    r->s = s, r->m = m, r->c = c, r->site = site, r->n_sites = n, r->fn = fn, r->arg = arg;
+    r->s = s, r->m = m, r->c = c, r->site = site, r->n_sites = n, r->fn = fn, r->arg = arg, r->p = p, r->size = map.size;
     r->count = count ? count : &own;
     *r->count = (vs_word_texts_count){0};
     r->context = vs_model_info_of(m)->context ? vs_model_info_of(m)->context : SIZE_MAX;
@@ -297,7 +301,7 @@ vs_status vs_session_occurrences(vs_err *err, vs_session *s, const vs_word_texts
     if (r->stop_layer == SIZE_MAX) r->stop_layer = 0;
     r->vec = vs_zalloc(n, sizeof *r->vec);
     vs_status st = r->vec ? all_words(err, r) : no_memory(err);
-    if (st == VS_OK) st = read_corpus(err, r, (const char *)map.bytes, map.size, p);
+    if (st == VS_OK) st = read_corpus(err, r, (const char *)map.bytes, map.size);
     let_go(r);
     for (size_t i = 0; r->vec && i < n; i++) vs_free(r->vec[i]);
     vs_free(r->vec);
