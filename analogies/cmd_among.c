@@ -58,20 +58,21 @@ static vs_status run_odd(vs_err *err, vs_session *s, const vs_args *a, vs_out *o
 }
 static const char *const odd_examples[] = {"odd breakfast cereal dinner lunch", "odd paris, london, new york, banana",
                                            NULL};
-const vs_cmd vs_cmd_odd = {
-    .name = "odd",
-    .group = "vectors",
-    .synopsis = "WORD WORD WORD… | EXPR, EXPR, …",
-    .summary = "which of some words goes least with the others",
-    .details = "Each vector over its norm, the odd one is the farthest from their mean, as in gensim's doesnt_match; "
-               "the cosines with that mean are shown.\n"
-               "With commas between, each part is an expression: odd new york, paris, king - man",
-    .style = VS_ARGS_EXPRS,
-    .min_args = 3,
-    .max_args = MOST,
-    .examples = odd_examples,
-    .complete = VS_COMPLETE_WORD,
-    .run = run_odd};
+const vs_cmd vs_cmd_odd = {.name = "odd",
+                           .group = "vectors",
+                           .synopsis = "WORD WORD WORD… | EXPR, EXPR, …",
+                           .summary = "which of some words goes least with the others",
+                           .details =
+                               "Each vector over its norm, the odd one is the farthest from their mean, as in gensim's "
+                               "doesnt_match; the cosines with\n"
+                               "that mean are shown.\n"
+                               "With commas between, each part is an expression: odd new york, paris, king - man",
+                           .style = VS_ARGS_EXPRS,
+                           .min_args = 3,
+                           .max_args = MOST,
+                           .examples = odd_examples,
+                           .complete = VS_COMPLETE_WORD,
+                           .run = run_odd};
 
 /* ---- rank, closer-than ---- */
 
@@ -112,10 +113,10 @@ const vs_cmd vs_cmd_rank = {
     .group = "vectors",
     .synopsis = "A B | EXPR, EXPR",
     .summary = "the rank of B among the neighbours of A",
-    .details =
-        "One more than how many rows have a greater cosine with A than B has, A itself (or what it is made from) left "
-        "out: gensim's rank.\nrank_back is that of A among the neighbours of B: nearness is mutual, "
-        "being among the nearest is not.",
+    .details = "One more than how many rows have a greater cosine with A than B has, A itself (or what it is made "
+               "from) left out:\n"
+               "gensim's rank.\n"
+               "rank_back is that of A among the neighbours of B: nearness is mutual, being among the nearest is not.",
     .style = VS_ARGS_EXPRS,
     .min_args = 2,
     .max_args = 2,
@@ -151,21 +152,20 @@ static vs_status run_closer(vs_err *err, vs_session *s, const vs_args *a, vs_out
     return st;
 }
 static const char *const closer_examples[] = {"closer-than queen king", "closer-than bank river -k 5", NULL};
-const vs_cmd vs_cmd_closer_than = {
-    .name = "closer-than",
-    .group = "vectors",
-    .synopsis = "A B [-k K] | EXPR, EXPR",
-    .summary = "the words that are closer to A than B is",
-    .details =
-        "Those with a greater cosine, A itself (or what it is made from) left out: gensim's closer_than, the nearest "
-        "first.  -k says how many are shown.",
-    .style = VS_ARGS_EXPRS,
-    .min_args = 2,
-    .max_args = 2,
-    .opts = count_opts,
-    .examples = closer_examples,
-    .complete = VS_COMPLETE_WORD,
-    .run = run_closer};
+const vs_cmd vs_cmd_closer_than = {.name = "closer-than",
+                                   .group = "vectors",
+                                   .synopsis = "A B [-k K] | EXPR, EXPR",
+                                   .summary = "the words that are closer to A than B is",
+                                   .details = "Those with a greater cosine, A itself (or what it is made from) left "
+                                              "out: gensim's closer_than, the nearest first.  -k\n"
+                                              "says how many are shown.",
+                                   .style = VS_ARGS_EXPRS,
+                                   .min_args = 2,
+                                   .max_args = 2,
+                                   .opts = count_opts,
+                                   .examples = closer_examples,
+                                   .complete = VS_COMPLETE_WORD,
+                                   .run = run_closer};
 
 /* ---- between ---- */
 
@@ -231,11 +231,11 @@ const vs_cmd vs_cmd_between = {
     .group = "vectors",
     .synopsis = "A B [-k K] | EXPR, EXPR",
     .summary = "the words that lie between two",
-    .details = "Those closer to A and closer to B than A and B are to each other, by cosine; first "
-               "the one whose lesser cosine is "
-               "greatest.  Where there are too few, those nearest to the middle (unit(A) + unit(B)) follow.\n`at` is "
-               "where a word stands on the way when it is seen from straight above it: "
-               "0 at A, 1 at B, by angle.",
+    .details =
+        "Those closer to A and closer to B than A and B are to each other, by cosine; first the one whose lesser "
+        "cosine is\n"
+        "greatest.  Where there are too few, those nearest to the middle (unit(A) + unit(B)) follow.\n"
+        "`at` is where a word stands on the way when it is seen from straight above it: 0 at A, 1 at B, by angle.",
     .style = VS_ARGS_EXPRS,
     .min_args = 2,
     .max_args = 2,

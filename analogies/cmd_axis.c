@@ -188,7 +188,8 @@ static vs_status keep(vs_err *err, vs_session *s, const char *name, const char *
     vs_buf_puts(&json, "}");
     vs_status st = from.failed || json.failed || q->from.failed ? vs_fail(err, VS_E_NOMEM, "no memory for a name")
                                                                 : vs_session_store(err, s, &store);
-    if (st == VS_OK) st = vs_store_name_set(err, store, name, from.s, q->space ? vs_space_name(q->space) : "", axis, q->d, 0);
+    if (st == VS_OK)
+        st = vs_store_name_set(err, store, name, from.s, q->space ? vs_space_name(q->space) : "", axis, q->d, 0);
     if (st == VS_OK) st = vs_store_result(err, store, "axis", name, json.s, 0, 0);
     vs_buf_free(&from);
     vs_buf_free(&json);
@@ -332,8 +333,8 @@ static vs_status on(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     vs_word_value *w = vs_zalloc(n, sizeof *w);
     placed *p = vs_alloc(n, sizeof *p);
     vs_space *where;
-    vs_status st =
-        w && p ? vs_words_eval_any(err, s, text, n, w, &where, o) : vs_fail(err, VS_E_NOMEM, "no memory for %zu words", n);
+    vs_status st = w && p ? vs_words_eval_any(err, s, text, n, w, &where, o)
+                          : vs_fail(err, VS_E_NOMEM, "no memory for %zu words", n);
     if (st == VS_OK && w[0].v.dim != v.dim)
         st = vs_fail(err, VS_E_SHAPE, "%s has %zu numbers, %s has %zu; vectors of one width are wanted", vs_arg(a, 1),
                      v.dim, text[0], w[0].v.dim);
@@ -428,14 +429,16 @@ const vs_cmd vs_cmd_axis = {.name = "axis",
                             .summary =
                                 "a direction between two sets of words, how well it holds, and what stands where on it",
                             .details = "make keeps the direction as $NAME, with its accuracy as a result: mean is the "
-                                       "difference of the means, pca what pairs (the "
-                                       "i-th of both sides)\ndiffer by most, logistic the weights of a probe.  It is "
-                                       "as long as the step between the means: x + $NAME "
-                                       "takes x over.\nHeld out: the i-th of both sides, placed by the direction of "
-                                       "the others; beside it random directions, which "
-                                       "separate a few words well enough.\non places words: -1 is the mean of --neg, 1 "
-                                       "the mean of --pos; along any other expression, "
-                                       "how long each word is that way.",
+                                       "difference of the means, pca what pairs\n"
+                                       "(the i-th of both sides) differ by most, logistic the weights of a probe.  It "
+                                       "is as long as the step between the\n"
+                                       "means: x + $NAME takes x over.\n"
+                                       "Held out: the i-th of both sides, placed by the direction of the others; "
+                                       "beside it random directions, which separate a\n"
+                                       "few words well enough.\n"
+                                       "on places words: -1 is the mean of --neg, 1 the mean of --pos; along any other "
+                                       "expression, how long each word is that\n"
+                                       "way.",
                             .style = VS_ARGS_ITEMS,
                             .min_args = 1,
                             .opts = opts,

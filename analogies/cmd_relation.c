@@ -158,13 +158,16 @@ const vs_cmd vs_cmd_relation = {
     .group = "vectors",
     .synopsis = "fit FILE [--section NAME] [--name NAME]",
     .summary = "the offset of a relation between words, and how well it answers pairs it has not seen",
-    .details =
-        "FILE has pairs `a b`, a line each, in sections `: name`; questions-words.txt and files in BATS's format "
-        "(a TAB b/c) are read too.\nThe offset is the mean of b - a; a held-out pair asks for the row nearest to "
-        "a + offset, spellings of a left out.\n--name capital keeps it: peru + $capital (with --unit: unit(peru) + "
-        "$capital).  Two controls: no "
-        "offset at all (the neighbours of a), and shuffled: each b given to another a.\nThe mean does not "
-        "change by that: what is lost with the pairs is all that the relation knows beyond a class of words.",
+    .details = "FILE has pairs `a b`, a line each, in sections `: name`; questions-words.txt and files in BATS's "
+               "format (a TAB b/c)\n"
+               "are read too.\n"
+               "The offset is the mean of b - a; a held-out pair asks for the row nearest to a + offset, spellings of "
+               "a left out.\n"
+               "--name capital keeps it: peru + $capital (with --unit: unit(peru) + $capital).  Two controls: no "
+               "offset at all (the\n"
+               "neighbours of a), and shuffled: each b given to another a.\n"
+               "The mean does not change by that: what is lost with the pairs is all that the relation knows beyond a "
+               "class of words.",
     .style = VS_ARGS_WORDS,
     .min_args = 2,
     .max_args = 2,

@@ -193,20 +193,21 @@ static const vs_opt opts[] = {{"steps", 0, VS_OPT_INT, "N", "in how many steps",
                               {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 static const char *const examples[] = {"travel king along queen - king 0..2", "travel winter -> summer --steps 6",
                                        "travel queen along man - woman -1..1 -k 3", NULL};
-const vs_cmd vs_cmd_travel = {.name = "travel",
-                              .group = "vectors",
-                              .synopsis = "EXPR along EXPR a..b | EXPR -> EXPR",
-                              .summary =
-                                  "what is nearest at each step along a direction, or from one vector to another",
-                              .details = "along: EXPR + t DIRECTION for t from a to b (0..1); a direction that axis "
-                                         "make or relation fit kept, or any expression.\n"
-                                         "->: on the great circle between the two, by even angles, t from 0 to 1.  "
-                                         "Every row is shown, where one starts too; "
-                                         "what is met leaves the operands out.",
-                              .style = VS_ARGS_EXPR,
-                              .min_args = 1,
-                              .opts = opts,
-                              .examples = examples,
-                              .needs = VS_NEEDS_SPACE,
-                              .complete = VS_COMPLETE_WORD,
-                              .run = run};
+const vs_cmd vs_cmd_travel = {
+    .name = "travel",
+    .group = "vectors",
+    .synopsis = "EXPR along EXPR a..b | EXPR -> EXPR",
+    .summary = "what is nearest at each step along a direction, or from one vector to another",
+    .details =
+        "along: EXPR + t DIRECTION for t from a to b (0..1); a direction that axis make or relation fit kept, or any\n"
+        "expression.\n"
+        "->: on the great circle between the two, by even angles, t from 0 to 1.  Every row is shown, where one starts "
+        "too;\n"
+        "what is met leaves the operands out.",
+    .style = VS_ARGS_EXPR,
+    .min_args = 1,
+    .opts = opts,
+    .examples = examples,
+    .needs = VS_NEEDS_SPACE,
+    .complete = VS_COMPLETE_WORD,
+    .run = run};

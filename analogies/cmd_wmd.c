@@ -83,23 +83,24 @@ static vs_status run_wmd(vs_err *err, vs_session *s, const vs_args *a, vs_out *o
 static const char *const wmd_examples[] = {
     "wmd \"obama speaks to the media in illinois\" \"the president greets the press in chicago\"",
     "wmd \"the cat sat on the mat\" \"a dog lay on the rug\"", NULL};
-const vs_cmd vs_cmd_wmd = {
-    .name = "wmd",
-    .group = "vectors",
-    .synopsis = "TEXT TEXT",
-    .summary = "word mover's distance: what one text must travel to become another",
-    .details =
-        "Each text weighs 1, shared out over its words; a share travels the euclidean distance of unit vectors from a "
-        "word to "
-        "another;\nthe least that can be travelled is the distance (Kusner et al. 2015, exact; gensim's wmdistance).  "
-        "The table says which word goes where.\nWords are what stands between blanks, in another case or without "
-        "marks around it where the space asks for that; in a table of pieces, the pieces.",
-    .style = VS_ARGS_WORDS,
-    .min_args = 2,
-    .max_args = 2,
-    .examples = wmd_examples,
-    .needs = VS_NEEDS_SPACE,
-    .run = run_wmd};
+const vs_cmd vs_cmd_wmd = {.name = "wmd",
+                           .group = "vectors",
+                           .synopsis = "TEXT TEXT",
+                           .summary = "word mover's distance: what one text must travel to become another",
+                           .details = "Each text weighs 1, shared out over its words; a share travels the euclidean "
+                                      "distance of unit vectors from a word to\n"
+                                      "another; the least that can be travelled is the distance (Kusner et al. 2015, "
+                                      "exact; gensim's wmdistance).  The table\n"
+                                      "says which word goes where.\n"
+                                      "Words are what stands between blanks, in another case or without marks around "
+                                      "it where the space asks for that; in a\n"
+                                      "table of pieces, the pieces.",
+                           .style = VS_ARGS_WORDS,
+                           .min_args = 2,
+                           .max_args = 2,
+                           .examples = wmd_examples,
+                           .needs = VS_NEEDS_SPACE,
+                           .run = run_wmd};
 
 /* ---- phrase ---- */
 
@@ -187,20 +188,21 @@ static const vs_opt phrase_opts[] = {
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 static const char *const phrase_examples[] = {"phrase new york times",
                                               "phrase the history of the roman empire --sif 0.001 --name rome", NULL};
-const vs_cmd vs_cmd_phrase = {
-    .name = "phrase",
-    .group = "vectors",
-    .synopsis = "WORDS [--sif A] [--name NAME]",
-    .summary = "one vector for several words, and its neighbours",
-    .details = "A phrase that is a key of the space (new_york, mother-in-law too) is that row; else it is the mean of "
-               "its words.\n"
-               "--sif weighs them by smooth inverse frequency (Arora et al. 2017): A / (A + p), p by Zipf's law from "
-               "the word's rank, which is its row:\nlists of words stand in order of frequency.  That paper's "
-               "common direction is not taken away; reject($NAME, pc(1)) does what is near to it.",
-    .style = VS_ARGS_RAW,
-    .min_args = 1,
-    .opts = phrase_opts,
-    .examples = phrase_examples,
-    .needs = VS_NEEDS_SPACE,
-    .complete = VS_COMPLETE_WORD,
-    .run = run_phrase};
+const vs_cmd vs_cmd_phrase = {.name = "phrase",
+                              .group = "vectors",
+                              .synopsis = "WORDS [--sif A] [--name NAME]",
+                              .summary = "one vector for several words, and its neighbours",
+                              .details = "A phrase that is a key of the space (new_york, mother-in-law too) is that "
+                                         "row; else it is the mean of its words.\n"
+                                         "--sif weighs them by smooth inverse frequency (Arora et al. 2017): A / (A + "
+                                         "p), p by Zipf's law from the word's rank,\n"
+                                         "which is its row: lists of words stand in order of frequency.  That paper's "
+                                         "common direction is not taken away;\n"
+                                         "reject($NAME, pc(1)) does what is near to it.",
+                              .style = VS_ARGS_RAW,
+                              .min_args = 1,
+                              .opts = phrase_opts,
+                              .examples = phrase_examples,
+                              .needs = VS_NEEDS_SPACE,
+                              .complete = VS_COMPLETE_WORD,
+                              .run = run_phrase};
