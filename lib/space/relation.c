@@ -31,13 +31,20 @@ static vs_status section(vs_err *err, reader *q, const char *name, size_t n) {
         r->at = grown;
         q->cap = cap;
     }
-    while (n && (*name == ' ' || *name == '\t')) name++, n--;
-    while (n && (name[n - 1] == ' ' || name[n - 1] == '\t')) n--;
     char *copy = vs_arena_strndup(&r->arena, name, n);
     if (!copy) return no_memory(err);
     r->at[r->n++] = (vs_relation){.name = copy};
     q->pairs_cap = 0;
     return VS_OK;
+}
+
+static bool is_section(const vs__line *line, const char **name, size_t *n) {
+    *name = line->s + 1;
+    *n = line->n - (line->n > 0);
+    if (!line->n || line->s[0] != ':') return false;
+    while (*n && (**name == ' ' || **name == '\t')) ++*name, --*n;
+    while (*n && ((*name)[*n - 1] == ' ' || (*name)[*n - 1] == '\t')) --*n;
+    return true;
 }
 
 /* The rows of b, or of its parts between / where it is no key itself. */
@@ -78,7 +85,9 @@ static vs_status add_pair(vs_err *err, reader *q, const char *a, size_t na, cons
 static vs_status read_line(vs_err *err, void *arg, const vs__line *line) {
     reader *q = arg;
     if (!line->fields || line->s[0] == '#') return VS_OK;
-    if (line->s[0] == ':') return section(err, q, line->s + 1, line->n - 1);
+    const char *title;
+    size_t len;
+    if (is_section(line, &title, &len)) return section(err, q, title, len);
     if (line->fields != 2 && line->fields != 4)
         return vs_fail(err, VS_E_FORMAT, "%s: line %zu: want a pair of words, or two pairs", q->path, line->number);
     if (!q->out->n) {
@@ -116,6 +125,51 @@ void vs_relations_free(vs_relations *r) {
     vs_free(r->at);
     vs_arena_free(&r->arena);
     *r = (vs_relations){0};
+}
+
+/* ---- the words of a file ---- */
+
+typedef struct wanted {
+    const char *section;
+    bool in;
+    vs__words words;
+} wanted;
+
+static vs_status word_line(vs_err *err, void *arg, const vs__line *line) {
+    wanted *w = arg;
+    const char *title;
+    size_t len;
+    uint32_t number;
+    if (!line->fields || line->s[0] == '#') return VS_OK;
+    if (is_section(line, &title, &len)) {
+        w->in = !w->section || (strlen(w->section) == len && !memcmp(w->section, title, len));
+        return VS_OK;
+    }
+    for (size_t k = 0; k < line->fields && k < 4 && w->in; k++) {
+        const char *s = line->field[k];
+        size_t n = line->len[k];
+        for (size_t i = 0, from; i <= n; i++) { /* a/b/c are words each, in the second field of two */
+            for (from = i; i < n && (s[i] != '/' || line->fields != 2 || k != 1); i++) {
+            }
+            if (i > from) VS_TRY(vs__words_add(err, &w->words, s + from, i - from, &number));
+        }
+    }
+    return VS_OK;
+}
+
+vs_status vs_relation_words(vs_err *err, const char *path, const char *section, vs_word_set *out) {
+    *out = (vs_word_set){0};
+    vs_map file;
+    VS_TRY(vs_map_open(err, path, &file));
+    wanted w = {.section = section, .in = !section};
+    vs_status st = vs__lines(err, path, (const char *)file.bytes, file.size, '\0', word_line, &w);
+    vs_map_close(&file);
+    if (st == VS_OK && !w.words.n)
+        st = section ? vs_fail(err, VS_E_UNKNOWN, "%s has no section %s with words", path, section)
+                     : vs_fail(err, VS_E_FORMAT, "%s: no pairs in it", path);
+    if (st == VS_OK) st = vs__words_set(err, &w.words, out);
+    vs__words_free(&w.words);
+    return st;
 }
 
 /* ---- the fit ---- */

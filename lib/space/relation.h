@@ -3,6 +3,7 @@
 #define VS_SPACE_RELATION_H
 
 #include "../base/alloc.h"
+#include "analogy.h"
 #include "space.h"
 
 /* A pair of rows; b has others that are as right (BATS: sofa/couch). */
@@ -31,6 +32,10 @@ typedef struct vs_relations {
  * VS_OK | VS_E_UNKNOWN (no such file) | VS_E_IO | VS_E_FORMAT (the line; no pairs at all) | VS_E_NOMEM. */
 vs_status vs_relations_read(vs_err *err, const vs_space *s, const char *path, vs_relations *out) VS_MUST_CHECK;
 void vs_relations_free(vs_relations *r);
+
+/* vs_relation_words() - the different words of such a file, or of its sections called `section` (NULL: all), as first written,
+ * for a space made of them.  *out is the caller's: vs_word_set_free().  Errors likewise; VS_E_UNKNOWN (no such section). */
+vs_status vs_relation_words(vs_err *err, const char *path, const char *section, vs_word_set *out) VS_MUST_CHECK;
 
 typedef struct vs_relation_options {
     size_t folds; /* parts that are held out one after another; 0, or more than there are pairs: each pair alone */

@@ -77,6 +77,29 @@ static void reads_every_format(void **state) {
     assert_int_equal(vs_relations_read(&err, words, "/nowhere/at/all", &r), VS_E_UNKNOWN);
 }
 
+static void words_of_a_file(void **state) {
+    (void)state;
+    write_file("# x\n: one\nFrance Paris Italy Rome\nfrance paris\n: two \ncar\tcars/autos\nand/or x\n: none\n");
+    static const struct {
+        const char *section, *words[8];
+        size_t n;
+    } want[] = {{NULL, {"France", "Paris", "Italy", "Rome", "france", "paris", "car", "cars"}, 11}, /* and the others */
+                {"one", {"France", "Paris", "Italy", "Rome", "france", "paris"}, 6},
+                {"two", {"car", "cars", "autos", "and/or", "x"}, 5}};
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        vs_word_set w;
+        assert_int_equal(vs_relation_words(NULL, path, want[i].section, &w), VS_OK);
+        assert_int_equal(w.n, want[i].n);
+        for (size_t k = 0; k < 8 && want[i].words[k]; k++) assert_string_equal(w.at[k], want[i].words[k]);
+        vs_word_set_free(&w);
+    }
+    vs_word_set w;
+    assert_int_equal(vs_relation_words(NULL, path, "none", &w), VS_E_UNKNOWN);
+    assert_int_equal(vs_relation_words(NULL, path, "tw", &w), VS_E_UNKNOWN);
+    write_file("# nothing\n");
+    assert_int_equal(vs_relation_words(NULL, path, NULL, &w), VS_E_FORMAT);
+}
+
 static void row_of(size_t row, bool unit, double *out) {
     float v[D];
     double square = 0;
@@ -269,7 +292,7 @@ static void refuses(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(reads_every_format), cmocka_unit_test(answers_as_defined), cmocka_unit_test(shuffles_as_defined),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(reads_every_format), cmocka_unit_test(words_of_a_file), cmocka_unit_test(answers_as_defined), cmocka_unit_test(shuffles_as_defined),
                                        cmocka_unit_test(planted_relation), cmocka_unit_test(refuses)};
     return cmocka_run_group_tests(tests, open_words, close_words);
 }
