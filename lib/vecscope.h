@@ -24,6 +24,7 @@
 #include "model/run.h"
 #include "model/sample.h"
 #include "numeric/clusters.h"
+#include "numeric/geometry.h"
 #include "numeric/kmeans.h"
 #include "numeric/rng.h"
 #include "session.h"

@@ -139,6 +139,7 @@ void vs_heat(const vs_item *m, const vs_look *look, vs_buf *b) {
             pad(b, 2);
             for (size_t c = from; c < to; c++)
                 one_cell((double)m->values[r * m->n_values_cols + c], top_of(m), look, cell, b);
+            while (b->len && b->s[b->len - 1] == ' ') b->s[--b->len] = '\0'; /* a row whose end is blank */
             vs_buf_putc(b, '\n');
         }
     }

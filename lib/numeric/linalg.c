@@ -8,6 +8,7 @@
 #include <gsl/gsl_eigen.h>
 #include <gsl/gsl_errno.h>
 #include <gsl/gsl_linalg.h>
+#include <gsl/gsl_sort_vector.h>
 
 static vs_status all_finite(vs_err *err, const double *a, size_t n) {
     for (size_t i = 0; i < n; i++)
@@ -45,6 +46,20 @@ static vs_status said(vs_err *err, int status, const char *what, size_t m, size_
     if (status == GSL_SUCCESS) return VS_OK;
     if (status == GSL_ENOMEM) return vs_fail(err, VS_E_NOMEM, "no memory for the %s of a matrix of %zu x %zu", what, m, n);
     return vs_fail(err, VS_E_NUMERIC, "%s of a matrix of %zu x %zu: %s", what, m, n, gsl_strerror(status));
+}
+
+vs_status vs_eigenvalues_symmetric(vs_err *err, double *a, size_t n, double *w) {
+    VS_TRY(all_finite(err, a, n * n));
+    if (n == 0) return VS_OK;
+    gsl_set_error_handler_off();
+    gsl_eigen_symm_workspace *work = gsl_eigen_symm_alloc(n);
+    gsl_matrix_view m = gsl_matrix_view_array(a, n, n);
+    gsl_vector_view values = gsl_vector_view_array(w, n);
+    int status = work ? gsl_eigen_symm(&m.matrix, &values.vector, work) : GSL_ENOMEM;
+    if (work) gsl_eigen_symm_free(work);
+    if (status == GSL_SUCCESS) gsl_sort_vector(&values.vector);
+    if (status == GSL_SUCCESS) gsl_vector_reverse(&values.vector);
+    return said(err, status, "eigenvalues", n, n);
 }
 
 /* ---- singular values ---- */

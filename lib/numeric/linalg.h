@@ -10,6 +10,9 @@
  * VS_OK | VS_E_NUMERIC (a holds NaN or an infinity) | VS_E_NOMEM.  O(n^3).  Golub & Van Loan, Matrix Computations, 8.3. */
 vs_status vs_eigen_symmetric(vs_err *err, double *a, size_t n, double *w, double *v) VS_MUST_CHECK;
 
+/* vs_eigenvalues_symmetric() - its eigenvalues alone, the largest first: a tenth of the time.  As above. */
+vs_status vs_eigenvalues_symmetric(vs_err *err, double *a, size_t n, double *w) VS_MUST_CHECK;
+
 /* vs_svd() - a = U diag(s) V^T, thin, the largest value first.
  *   a [m,n]   k = min(m,n)   u [m,k] out: column i the left vector of s[i]   s [k] out   v [n,k] out: column i the right one.
  *   Columns of the narrower side's factor are orthonormal always; those of the other one only where s[i] > 0.  The sign of a
