@@ -144,6 +144,12 @@ def training():
     return {"rate": answer["words"] * answer["epochs"] / run_.seconds}
 
 
+def layouts():
+    plot = ["-s", "glove-6b-50d", "--json", "plot", "--top", "10000", "--method", "tsne"]
+    answer = run(plot)
+    return {"tsne": answer.seconds, "kept": json.loads(answer.output)["kept"]}
+
+
 def gpt2_is_there():
     """The model of GPT-2's shape, made where it is not there and somebody can."""
     if os.path.exists(os.path.join(settings.gpt2, "model.safetensors")):
@@ -201,6 +207,8 @@ def peer_arguments(name):
         return [settings.corpus, threads]
     if name == "analogies":
         return GLOVE + [settings.questions]
+    if name == "layouts":
+        return [GLOVE[0], "10000", threads]
     script, which = name.split(":")
     return [which] + GLOVE + [threads]
 
@@ -234,6 +242,7 @@ GROUPS = [
     Group("models", models, ["lens"], 3),
     Group("gradients", gradients, ["gradients"], 3),
 ]
+LAYOUTS = Group("layouts", layouts, ["layouts"], 1)
 TRAINING = Group("training", training, ["training"], 5)
 ANALOGIES = Group("analogies", analogies, ["analogies"], 1)
 
@@ -265,6 +274,8 @@ ROWS = [
     Row("models", "… 144 heads silenced one by one", "ablate", "s", {"AVX2": "<= 0.95", "AVX-512": "<= 0.6"}, None),
     Row("gradients", "GPT-2-small shape, 4 × 128: loss and all gradients", "both", "s", {"AVX2": "ratio >= 1", "AVX-512": "ratio >= 1.43"}, None),
     Row("gradients", "… forward alone", "forward", "s", "", None),
+    Row("layouts", "10,000 × 50 laid out by t-SNE", "tsne", "s", "ratio >= 1", None),
+    Row("layouts", "… of ten neighbours kept", "kept", "share", "", None),
     Row("training", "words trained, 100 wide, 5 epochs", "rate", "words/s", "ratio >= 1", None),
     Row("analogies", "questions-words, 300,000 words", "eval", "s", "<= 0.5", None),
     Row("analogies", "… answered right", "accuracy", "share", "", None),
@@ -322,7 +333,7 @@ def lines_of(row, result):
     if "vecscope" not in medians:
         return [(row.work, "not run: no model", "", "", "")], None
     ours = medians["vecscope"][row.figure]
-    group = next(g for g in GROUPS + [ANALOGIES, TRAINING] if g.name == row.group)
+    group = next(g for g in GROUPS + [ANALOGIES, TRAINING, LAYOUTS] if g.name == row.group)
     peers = [p for p in (group.peers if row.peers is None else row.peers) if p in missing or row.figure in medians.get(p, {})]
     cells = []
     for peer in peers:
@@ -426,7 +437,7 @@ What is measured:
 
 def main():
     began, before = time.time(), cpu_seconds()
-    groups = GROUPS + ([ANALOGIES] if settings.questions else []) + ([TRAINING] if settings.corpus else [])
+    groups = GROUPS + ([ANALOGIES] if settings.questions else []) + ([TRAINING] if settings.corpus else []) + ([LAYOUTS] if "layouts" in (settings.only or "") else [])
     lines, failed = [], 0
     for group in groups:
         if settings.only and group.name not in settings.only.split(","):
@@ -456,7 +467,7 @@ if __name__ == "__main__":
     parser.add_argument("--models", default=os.path.join(ROOT, "build", "release", "tests", "bench", "bench_models"), help="the program that measures passes")
     parser.add_argument("--gpt2", default=os.environ.get("BENCH_GPT2") or GPT2, help="where the model of GPT-2's shape is, or is put")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--only", help="gemma, vectors, words, sentences, models, gradients, analogies, training: some, with commas between")
+    parser.add_argument("--only", help="gemma, vectors, words, sentences, models, gradients, analogies, training: some, with commas between; layouts: only where it is named (scikit-learn takes minutes)")
     parser.add_argument("--questions", help="questions-words.txt: measure analogies too (gensim takes most of a minute)")
     parser.add_argument("--corpus", help="a text, a sentence a line: measure training words on it, too")
     parser.add_argument("--quick", action="store_true", help="one round")
