@@ -89,7 +89,7 @@ holds "a silent head, as with {zero 3.attn.z.h2}" "(exp(${change:-9}) - $(number
 
 ask -m gemma3-270m compare --layers "he sat on the river bank" "Gringotts bank is in London" --at bank
 check "one vector in the table" '^ +embedding +1\.000 '
-check "another after the last block" '^ +18 +0\.[0-9]+ +after the last block'
+check "another after the last block" '^ +18 +0\.[0-9]+ +0\.[0-9]+ +after the last block'
 
 ask -m gemma3-270m -d "$tmp/a.db" dump "the white swan in the blue water" --sites hidden_states,attentions --json
 check "a dump of every layer" '"hidden_states\.18".*"attentions\.17".*"positions":8'
