@@ -53,8 +53,7 @@ vs_status vs_umap_curve(vs_err *err, double spread, double min_dist, double *a, 
 
 /* ---- the fuzzy graph ---- */
 
-/* Weights of one point's neighbours; mean: of all distances. */
-static void memberships(const float *dist, size_t k, double mean, float *p) {
+void vs_umap_memberships(const float *dist, size_t k, double mean, float *p) {
     double rho = 0, want = log2((double)k + 1), low = 0, high = INFINITY, sigma = 1, own = 0;
     for (size_t j = 0; j < k; j++) {
         if (rho <= 0 && dist[j] > 0) rho = (double)dist[j];
@@ -85,7 +84,7 @@ static vs_status fuzzy(vs_err *err, const vs_knn *near, vs_graph *out) {
     if (!p) return vs_fail(err, VS_E_NOMEM, "no memory for the neighbours of %zu points", n);
     double mean = 0;
     for (size_t e = 0; e < edges; e++) mean += (double)near->dist[e] / (double)edges;
-    for (size_t i = 0; i < n; i++) memberships(near->dist + i * k, k, mean, p + i * k);
+    for (size_t i = 0; i < n; i++) vs_umap_memberships(near->dist + i * k, k, mean, p + i * k);
     vs_status s = vs_graph_symmetric(err, near, p, either, out);
     vs_free(p);
     return s;

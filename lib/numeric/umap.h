@@ -16,6 +16,11 @@ typedef struct vs_umap_options {
  * exp(-(x - min_dist) / spread) beyond, at 300 x in [0, 3 spread].  VS_OK | VS_E_RANGE | VS_E_NUMERIC | VS_E_NOMEM. */
 vs_status vs_umap_curve(vs_err *err, double spread, double min_dist, double *a, double *b) VS_MUST_CHECK;
 
+/* vs_umap_memberships() - how strongly a point holds to its neighbours: 1 up to the distance rho of its nearest other, beyond it
+ * exp(-(dist - rho) / sigma), sigma such that they sum to log2(k + 1); sigma is at least a thousandth of the mean distance.
+ *   dist [k] ascending   mean: of all points' distances   p [k] out */
+void vs_umap_memberships(const float *dist, size_t k, double mean, float *p);
+
 /* vs_umap() - move y until the fuzzy graph of near neighbours is drawn (McInnes, Healy & Melville 2018, sections 3 and
  * 4): rho is the distance of the nearest other, sigma makes the weights sum to log2(k + 1), an edge is a + b - a b, and
  * stochastic gradient descent samples it in proportion, with five points drawn at random beside each.

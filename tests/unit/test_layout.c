@@ -241,6 +241,26 @@ static void curve(void **state) {
     assert_int_equal(vs_umap_curve(NULL, 1, -1, &a, &b), VS_E_RANGE);
 }
 
+static void memberships(void **state) {
+    (void)state;
+    enum { K = 14 };
+    float dist[K], p[K];
+    double sum = 0, sigma = 0;
+    for (size_t j = 0; j < K; j++) dist[j] = (float)(0.5 + 0.1 * sqrt((double)j));
+    vs_umap_memberships(dist, K, 1, p);
+    assert_true(p[0] == 1);
+    for (size_t j = 0; j < K; j++) {
+        sum += (double)p[j];
+        double own = j ? -((double)dist[j] - (double)dist[0]) / log((double)p[j]) : 0;
+        if (j == 1) sigma = own;
+        assert_true(j < 2 || fabs(own / sigma - 1) < 1e-3); /* one sigma for all */
+    }
+    assert_true(fabs(sum - log2(K + 1)) < 1e-4);
+    for (size_t j = 0; j < K; j++) dist[j] = j < 3 ? 0 : 2; /* twins of the point, then all others equally far: rho is 2 */
+    vs_umap_memberships(dist, K, 1, p);
+    for (size_t j = 0; j < K; j++) assert_true(p[j] == 1);
+}
+
 /* ---- layouts ---- */
 
 /* Rows around four directions; row i belongs to i mod 4. */
@@ -330,7 +350,7 @@ static void few_and_equal(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(graph_by_hand), cmocka_unit_test(principal), cmocka_unit_test(exact_tsne),
-        cmocka_unit_test(barnes_hut),    cmocka_unit_test(curve),     cmocka_unit_test(layouts),
+        cmocka_unit_test(barnes_hut),    cmocka_unit_test(curve), cmocka_unit_test(memberships),     cmocka_unit_test(layouts),
         cmocka_unit_test(few_and_equal),
     };
     return cmocka_run_group_tests_name("layouts", tests, NULL, NULL);
