@@ -387,7 +387,7 @@ static vs_status vectors(vs_err *err, eval *e, uint64_t seed) {
 }
 
 static vs_status allocate(vs_err *err, eval *e, size_t workers) {
-    enum { CACHE = 256 * 1024, LEAST = 64, MOST = 4096, FOLDED = 16 }; /* CACHE: floats, about what a core's own holds */
+    enum { CACHE = 128 * 1024, LEAST = 64, MOST = 4096, FOLDED = 16 }; /* CACHE: floats, of what a core's own holds a part */
     e->block = CACHE / (e->products + 1) / LEAST * LEAST;
     e->block = e->block < LEAST ? LEAST : e->block > MOST ? MOST : e->block;
     e->fold = (e->block / FOLDED + 15) / 16 * 16;
