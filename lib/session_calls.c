@@ -103,11 +103,7 @@ vs_status vs__resolve_sql(vs_err *err, vs_session *s, const vs_addr *a, vs_value
     vs_status st = vs_store_sql(err, store, a->args[0], true, add_row, &r, NULL);
     s->nested--;
     if (st == VS_E_STATE) st = vs_fail(err, st, "sql: in an expression a query reads only; this does more: %.80s", a->args[0]);
-    if (st == VS_E_USAGE && err) { /* SQL that failed under way is a wrong expression */
-        vs_err said = *err;
-        st = vs_fail(err, VS_E_SYNTAX, "%s", said.msg);
-    }
-    if (st == VS_OK && !r.rows) st = vs_fail(err, VS_E_UNKNOWN, "sql: no row answers %.80s", a->args[0]);
+    if (st == VS_OK && !r.rows) st = vs_fail(err, VS_E_UNKNOWN, "sql: no row answers \"%.80s\"", a->args[0]);
     if (st == VS_OK) {
         out->dim = r.dim;
         out->vec = vs_alloc(r.dim, sizeof *out->vec);

@@ -100,7 +100,7 @@ static vs_status fail_sql(vs_err *err, vs_store *st, int rc, const source *src, 
         int offset = sqlite3_error_offset(st->db);
         if (compiling && offset >= 0)
             return vs_fail(err, VS_E_SYNTAX, "SQL: %s (at byte %td: %.40s)", why, src->at + offset - src->text, src->at + offset);
-        return vs_fail(err, compiling ? VS_E_SYNTAX : VS_E_USAGE, "SQL: %s", why);
+        return vs_fail(err, VS_E_SYNTAX, "SQL: %s", why);
     }
     case SQLITE_CONSTRAINT:
     case SQLITE_MISMATCH:
@@ -130,8 +130,10 @@ static vs_status give_rows(vs_err *err, vs_store *st, sqlite3_stmt *s, const sou
     return status;
 }
 
-static vs_status run_all(vs_err *err, vs_store *st, source *src, vs_sql_row_fn *row, void *arg) {
+/* changed: the rows that the statements name, not those that triggers go on to. */
+static vs_status run_all(vs_err *err, vs_store *st, source *src, vs_sql_row_fn *row, void *arg, int64_t *changed) {
     while (*src->at) {
+        int64_t before = sqlite3_total_changes64(st->db);
         sqlite3_stmt *s;
         const char *rest;
         int rc = sqlite3_prepare_v2(st->db, src->at, -1, &s, &rest);
@@ -140,6 +142,7 @@ static vs_status run_all(vs_err *err, vs_store *st, source *src, vs_sql_row_fn *
                            : s             ? give_rows(err, st, s, src, row, arg)
                                            : VS_OK; /* blanks or a comment */
         sqlite3_finalize(s);
+        if (sqlite3_total_changes64(st->db) != before) *changed += sqlite3_changes64(st->db);
         if (status != VS_OK) return status;
         src->at = rest;
     }
@@ -148,19 +151,19 @@ static vs_status run_all(vs_err *err, vs_store *st, source *src, vs_sql_row_fn *
 
 vs_status vs_store_sql(vs_err *err, vs_store *st, const char *query, bool read_only, vs_sql_row_fn *row, void *arg, int64_t *changed) {
     source src = {.text = query, .at = query, .read_only = read_only};
-    int64_t before = sqlite3_total_changes64(st->db);
+    int64_t rows = 0;
     bool inside = !sqlite3_get_autocommit(st->db);
     vs_sql_mode was = st->mode; /* functions of SQL may come back here while a statement runs */
     st->mode = read_only ? VS__SQL_READ : inside ? VS__SQL_INSIDE : VS__SQL_WRITE;
     bool triggers = !read_only && was == VS__SQL_OWN;
     if (triggers) sqlite3_db_config(st->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, NULL);
-    vs_status status = run_all(err, st, &src, row, arg);
+    vs_status status = run_all(err, st, &src, row, arg, &rows);
     if (triggers) sqlite3_db_config(st->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
     st->mode = was;
     if (!inside && !sqlite3_get_autocommit(st->db)) {
         sqlite3_exec(st->db, "ROLLBACK", NULL, NULL, NULL);
         if (status == VS_OK) status = vs_fail(err, VS_E_STATE, "the SQL left a transaction open; it was taken back (end it with COMMIT)");
     }
-    if (changed) *changed = sqlite3_total_changes64(st->db) - before;
+    if (changed) *changed = rows;
     return status;
 }

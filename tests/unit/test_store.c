@@ -279,7 +279,7 @@ static void vectors_changed_by_hand_are_seen(void **state) {
     open_and_check(st, "a", 100, 1, 0);
     int64_t changed;
     OK(vs_store_sql(&err, st, "UPDATE vectors SET vec = x'0000803f' WHERE key = 'k7'", false, NULL, NULL, &changed));
-    assert_true(changed >= 1);
+    assert_int_equal(changed, 1); /* not what the trigger does behind it */
     vs_block *b;
     size_t n, d;
     OK(vs_store_space_open(&err, st, "a", NULL, &b));
