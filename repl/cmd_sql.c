@@ -1,5 +1,6 @@
 /* cmd_sql.c - sql, runs: the store as tables. */
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@ static json_t *vector_of(const vs_sql_value *v, bool whole) {
     for (size_t i = 0; i < n && i < most; i++) {
         float f;
         memcpy(&f, v->s + i * sizeof f, sizeof f);
-        json_array_append_new(a, json_real((double)f));
+        json_array_append_new(a, isfinite(f) ? json_real((double)f) : json_null());
     }
     return a;
 }

@@ -86,7 +86,7 @@ float vs_cosine(const float *a, const float *b, size_t n) {
         bb[i - whole] += y * y;
     }
     double length = sqrt(total(aa)) * sqrt(total(bb));
-    return length > 0 ? (float)(total(ab) / length) : 0;
+    return total(aa) == 0 || total(bb) == 0 ? 0 : (float)(total(ab) / length);
 }
 
 double vs_l2(const float *a, const float *b, size_t n) {

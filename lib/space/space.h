@@ -147,7 +147,7 @@ vs_status vs_space_pc(vs_err *err, vs_space *s, size_t i, float *out, double *sh
 /* vs_space_complete() - keys that begin with a prefix, most frequent (lowest row) first, for completion; returns how many. */
 size_t vs_space_complete(const vs_space *s, const char *prefix, size_t n, const char **keys, size_t *lens, size_t cap);
 
-/* vs_cosine() - cos of two vectors [n]; 0 where one is zero. */
+/* vs_cosine() - cos of two vectors [n]; 0 where one is zero, NaN where a number is none or infinite. */
 float vs_cosine(const float *a, const float *b, size_t n);
 
 /* vs_l2() - the Euclidean distance of two vectors [n], summed in double in a fixed order. */

@@ -150,10 +150,13 @@ static void dim(sqlite3_context *c, sqlite3_value **args) {
 
 static void at(sqlite3_context *c, sqlite3_value **args) {
     vs__sql_vector x;
-    if (sqlite3_value_type(args[1]) == SQLITE_NULL || !take(c, args, 0, &x)) return;
+    int type = sqlite3_value_numeric_type(args[1]);
+    if (type == SQLITE_NULL || !take(c, args, 0, &x)) return;
     sqlite3_int64 i = sqlite3_value_int64(args[1]), n = (sqlite3_int64)x.n;
     if (i < 0) i += n;
-    if (i >= 0 && i < n) {
+    if (type != SQLITE_INTEGER) {
+        sqlite3_result_error(c, "vs_at: want a vector, then a whole number", -1);
+    } else if (i >= 0 && i < n) {
         sqlite3_result_double(c, (double)x.x[i]);
     } else {
         vs_err err;

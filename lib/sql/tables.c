@@ -329,8 +329,9 @@ static vs_status near_vector(vs_err *err, vs__sql *of, const question *q, neighb
 
 /* The arguments after the space and the query, where they are given. */
 static vs_status read_rest(vs_err *err, int given, sqlite3_value **rest, question *q) {
+    bool whole = !(given & 4) || sqlite3_value_numeric_type(*rest) == SQLITE_INTEGER;
     sqlite3_int64 k = given & 4 ? sqlite3_value_int64(*rest++) : DEFAULT_K;
-    if (k < 1 || k > MAX_K) return vs_fail(err, VS_E_RANGE, "%s: k is 1 to %d", q->who, (int)MAX_K);
+    if (!whole || k < 1 || k > MAX_K) return vs_fail(err, VS_E_RANGE, "%s: k is a whole number, 1 to %d", q->who, (int)MAX_K);
     q->k = (size_t)k;
     if (!(given & 8) || sqlite3_value_type(*rest) == SQLITE_NULL) return VS_OK;
     const char *name = (const char *)sqlite3_value_text(*rest);

@@ -12,7 +12,7 @@ static vs_store *open_alone(size_t n) {
 
 static void sql_fails(vs_store *st, const char *query, const char *words) {
     vs_status s = vs_store_sql(&err, st, query, true, NULL, NULL, NULL);
-    if ((s != VS_E_USAGE && s != VS_E_SYNTAX) || !strstr(err.msg, words)) fail_msg("%s: got %s: %s", query, vs_status_words(s), err.msg);
+    if (s != VS_E_SYNTAX || !strstr(err.msg, words)) fail_msg("%s: got %s: %s", query, vs_status_words(s), err.msg);
 }
 
 static void a_stored_space_as_a_table(void **state) {
@@ -106,8 +106,9 @@ static void neighbors(void **state) {
     sql_fails(st, "SELECT * FROM vs_neighbors('a')", "wants a space and a query");
     sql_fails(st, "SELECT * FROM vs_neighbors('b', '[1]')", "no space named b");
     sql_fails(st, "SELECT * FROM vs_neighbors('a', '[1]')", "a has vectors of 3 numbers, the query 1");
-    sql_fails(st, "SELECT * FROM vs_neighbors('a', '[1, 1, 1]', 0)", "k is 1 to");
-    sql_fails(st, "SELECT * FROM vs_neighbors('a', '[1, 1, 1]', 1e18)", "k is 1 to");
+    sql_fails(st, "SELECT * FROM vs_neighbors('a', '[1, 1, 1]', 0)", "k is a whole number, 1 to");
+    sql_fails(st, "SELECT * FROM vs_neighbors('a', '[1, 1, 1]', 1.5)", "k is a whole number, 1 to");
+    sql_fails(st, "SELECT * FROM vs_neighbors('a', '[1, 1, 1]', 1e18)", "k is a whole number, 1 to");
     sql_fails(st, "SELECT * FROM vs_neighbors('a', NULL)", "the query is NULL");
     sql_fails(st, "SELECT * FROM vs_neighbors(NULL, '[1, 1, 1]')", "not NULL");
     sql_fails(st, "SELECT * FROM vs_neighbors('a', x'0102')", "no vector");
@@ -179,7 +180,7 @@ static void expressions_in_a_space(void **state) {
     sql_fails(st, "SELECT * FROM vs_expr('a', 'default:queen')", "a has vectors of 3 numbers, the query 50");
     sql_fails(st, "SELECT * FROM vs_expr('default', NULL)", "wants an expression, as text");
     sql_fails(st, "SELECT * FROM vs_expr('default', x'00000000')", "wants an expression, as text");
-    sql_fails(st, "SELECT * FROM vs_expr('default', 'queen', 0)", "vs_expr: k is 1 to");
+    sql_fails(st, "SELECT * FROM vs_expr('default', 'queen', 0)", "vs_expr: k is a whole number, 1 to");
     sql_fails(st, "SELECT * FROM vs_expr('default', 'queen', 3, 'euclid')", "vs_expr: the metric is cosine, dot or l2, not euclid");
     sql_fails(st, "SELECT * FROM vs_neighbors('default', 'queen', 3, 7)", "not 7");
     sql_fails(st, "SELECT * FROM vs_expr('default', 'queen', 3, 'l2', 1)", "too many arguments");

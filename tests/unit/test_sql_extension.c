@@ -52,7 +52,7 @@ static void without_a_file(void **state) {
     fails(c, "SELECT * FROM vs_neighbors('a', '[1]')", "no space named a is open or stored");
     fails(c, "SELECT vs_open('nowhere.txt')", "no such file");
     fails(c, "SELECT vs_open('Makefile')", "Makefile");
-    fails(c, "SELECT * FROM vs_expr('default', 'queen', 0)", "k is 1 to");
+    fails(c, "SELECT * FROM vs_expr('default', 'queen', 0)", "k is a whole number, 1 to");
     fails(c, "SELECT vs_cosine('[1, 2]', '[1]')", "vectors of 2 and 1 numbers");
     answers(other, "CREATE TABLE spaces (name TEXT); INSERT INTO spaces VALUES ('a')", "");
     fails(other, "SELECT * FROM vectors_of('a')", "no space named a is open or stored"); /* another's table of that name */
