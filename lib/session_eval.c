@@ -12,6 +12,15 @@ static vs_space *space_of(vs_session *s, const char *name) {
     return name ? vs_session_space_named(s, name) : vs_session_space(s);
 }
 
+/* Also says that no space has the name before the colon of a key that was not found, where there is one. */
+static vs_status unknown_key(vs_err *err, const vs_addr *a) {
+    const char *colon = a->space || a->quoted ? NULL : memchr(a->text, ':', a->text_len);
+    size_t n = colon ? (size_t)(colon - a->text) : 0;
+    if (!err || !n || n > 60 || (a->text[0] >= '0' && a->text[0] <= '9') || n + 1 == a->text_len || memchr(a->text, ' ', n)) return VS_E_UNKNOWN;
+    vs_err said = *err;
+    return vs_fail(err, VS_E_UNKNOWN, "%s; no space is called %.*s", said.msg, (int)n, a->text);
+}
+
 static vs_status resolve_key(vs_err *err, vs_session *s, const vs_addr *a, vs_value *out) {
     vs_space *sp = space_of(s, a->space);
     if (!sp)
@@ -22,8 +31,8 @@ static vs_status resolve_key(vs_err *err, vs_session *s, const vs_addr *a, vs_va
     out->vec = vs_alloc(out->dim, sizeof *out->vec);
     if (!out->vec) return no_memory(err);
     vs_match how;
-    VS_TRY(
-        vs_space_lookup(err, sp, a->text, a->text_len, s->settings.exact_key, out->vec, rows, &n, &how, &out->notes));
+    vs_status st = vs_space_lookup(err, sp, a->text, a->text_len, s->settings.exact_key, out->vec, rows, &n, &how, &out->notes);
+    if (st != VS_OK) return st == VS_E_UNKNOWN ? unknown_key(err, a) : st;
     if (out->notes.len)
         vs_buf_printf(&out->notes, ": %s has no \"%.*s\"", vs_space_name(sp),
                       (int)(a->text_len < 80 ? a->text_len : 80), a->text);

@@ -40,6 +40,7 @@ static vs_status choose(void *arg, size_t n, const char *const *names, const vs_
 /* The rows of vectors_of(space) for which a condition of SQL holds. */
 static vs_status keep_where(vs_err *err, vs_session *s, const vs_space *sp, const char *where, uint64_t *bits) {
     vs_store *store;
+    if (!where[strspn(where, " \t\n")]) return vs_fail(err, VS_E_SYNTAX, "where: a condition of SQL is wanted, such as key like 'q%%'");
     VS_TRY(vs_session_store(err, s, &store));
     chosen c = {.bits = vs_zalloc(words_of(vs_space_rows(sp)), sizeof *c.bits), .rows = vs_space_rows(sp)};
     vs_buf query = {0};

@@ -163,6 +163,12 @@ static vs_status written_args(eval *e, vs_arena *arena, const char ***args, cons
         start = vs__quote_may_follow(x->s, close);
     }
     if (close >= x->n) return want(e, open, "the ( is never closed");
+    size_t blanks = x->at;
+    while (vs__is_blank(x->s[blanks])) blanks++;
+    if (blanks == close) { /* none at all: who is called says what it wants */
+        x->at = close + 1;
+        return VS_OK;
+    }
     *args = vs_arena_alloc(arena, cap, sizeof **args);
     *written = vs_arena_alloc(arena, cap, sizeof **written);
     if (!*args || !*written) return no_memory(e);

@@ -47,5 +47,7 @@ vs_status vs_regex_find(vs_err *err, vs_regex *r, const char *s, size_t n, bool 
     *found = rc > 0;
     if (rc > 0 || rc == PCRE2_ERROR_NOMATCH) return VS_OK;
     if (rc == PCRE2_ERROR_NOMEMORY) return vs_fail(err, VS_E_NOMEM, "no memory to match a pattern");
-    return vs_fail(err, VS_E_UNSUPPORTED, "the pattern gives up on %.*s (code %d)", n > 80 ? 80 : (int)n, s, rc);
+    unsigned char why[128] = "";
+    pcre2_get_error_message(rc, why, sizeof why);
+    return vs_fail(err, VS_E_UNSUPPORTED, "the pattern gives up on \"%.*s\": %s", n > 80 ? 80 : (int)n, s, (char *)why);
 }
