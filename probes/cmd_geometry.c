@@ -89,7 +89,7 @@ static vs_status lines_new(vs_err *err, vs_out *o, size_t cap, lines *l) {
                                   {"cosine", VS_COL_REAL, 3, 0, NULL},
                                   {"outliers", VS_COL_INT, 0, 0, NULL},
                                   {"top", VS_COL_INT, 0, 0, "largest"},
-                                  {"top_share", VS_COL_REAL, 3, 0, "its share"}};
+                                  {"top_share", VS_COL_REAL, 3, 0, "share"}};
     *l = (lines){.o = o, .cap = cap};
     l->name = vs_arena_alloc(&l->arena, cap, sizeof *l->name);
     l->spectrum = vs_arena_alloc(&l->arena, cap, SPECTRUM * sizeof *l->spectrum);
