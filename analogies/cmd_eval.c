@@ -63,6 +63,7 @@ static void show_analogies(vs_out *o, const vs_analogy_options *options, const v
     show_section(o, &r->all);
     vs_out_end(o);
     vs_out_note(o, "  rules of %s: %s", vs_analogy_rules_name(options->rules), vs_analogy_rules_say(options->rules));
+    if (r->odd_lines) vs_out_note(o, "  lines that are not four words, left out as by the tools: %zu", r->odd_lines);
     vs_out_note(o, "  answers from %zu rows; low..high: 95 %% interval (Wilson); coverage: questions with every word known", r->rows);
 }
 
@@ -243,6 +244,9 @@ static vs_status run(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     where w;
     if (!pairs && strcmp(vs_arg(a, 0), "analogies") != 0)
         return vs_fail(err, VS_E_USAGE, "eval wants analogies FILE or similarity FILE, not %s", vs_arg(a, 0));
+    static const char *const of_analogies[] = {"method", "restrict", "section"};
+    for (size_t i = 0; pairs && i < sizeof of_analogies / sizeof *of_analogies; i++)
+        if (vs_has(a, of_analogies[i])) return vs_fail(err, VS_E_USAGE, "eval: --%s is of analogies, not of similarity", of_analogies[i]);
     vs_status st = open_where(err, s, a, pairs, o, &w);
     if (st == VS_OK) st = pairs ? similarity_in(err, a, &w, o) : analogies_in(err, s, a, &w, o);
     where_free(&w);

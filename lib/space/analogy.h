@@ -63,6 +63,7 @@ typedef struct vs_analogy_result {
     size_t n;
     vs_analogy_section all, semantic, syntactic; /* sums */
     size_t rows;                                 /* that could be answers */
+    size_t odd_lines;                            /* neither empty nor of four words: left out (Google's format) */
     vs_arena arena;
 } vs_analogy_result;
 

@@ -68,7 +68,11 @@ static vs_status google_line(vs_err *err, void *arg, const vs__line *line) {
     }
     if (q->out->n == 0 && !q->left_out)
         return vs_fail(err, VS_E_FORMAT, "%s: line %zu: want \": SECTION\" before the first question", q->path, line->number);
-    if (line->fields != 4 || q->left_out) return VS_OK;
+    if (q->left_out) return VS_OK;
+    if (line->fields != 4) {
+        q->out->odd_lines += line->fields > 0;
+        return VS_OK;
+    }
     vs__question new = {.first = (uint32_t)q->answers, .answers = 1};
     uint32_t *const word[] = {&new.a, &new.b, &new.c};
     for (size_t i = 0; i < 3; i++) VS_TRY(vs__words_add(err, &q->words, line->field[i], line->len[i], word[i]));
