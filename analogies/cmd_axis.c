@@ -102,6 +102,10 @@ static vs_status listed(vs_err *err, vs_session *s, const vs_args *a, sides *q, 
     if (pos + neg > MOST)
         return vs_fail(err, VS_E_USAGE, "axis make takes at most %d words, here are %zu", MOST, pos + neg);
     q->n = pos + neg;
+    for (size_t i = 0; i < q->n; i++)
+        for (size_t k = 0; k < i; k++) /* a word is not once held out and once not */
+            if (!strcmp(q->text[i], q->text[k]))
+                return vs_fail(err, VS_E_USAGE, "axis make wants each word once, not %s twice", q->text[i]);
     for (size_t i = 0; i < q->n; i++) q->side[i] = i >= neg;
     vs_buf_puts(&q->from, " --pos");
     for (size_t i = neg; i < q->n; i++) vs_buf_printf(&q->from, " %s", q->text[i]);
@@ -242,6 +246,8 @@ static vs_status make(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
         return vs_fail(err, VS_E_USAGE,
                        "axis make wants --folds from 2 and --randoms from 0 to 1000000, not %lld and %lld",
                        (long long)folds, (long long)randoms);
+    if (!(options.lambda > 0))
+        return vs_fail(err, VS_E_USAGE, "axis make wants a --lambda above 0 (0.1 is usual), not %g", options.lambda);
     options.folds = (size_t)folds;
     options.randoms = (size_t)randoms;
     sides *q = vs_zalloc(1, sizeof *q);
@@ -335,6 +341,8 @@ static vs_status on(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     vs_space *where;
     vs_status st = w && p ? vs_words_eval_any(err, s, text, n, w, &where, o)
                           : vs_fail(err, VS_E_NOMEM, "no memory for %zu words", n);
+    if (st == VS_OK && vs_sum_squares(v.vec, v.dim) == 0)
+        st = vs_fail(err, VS_E_NUMERIC, "axis on: %s is zero, which is no direction", vs_arg(a, 1));
     if (st == VS_OK && w[0].v.dim != v.dim)
         st = vs_fail(err, VS_E_SHAPE, "%s has %zu numbers, %s has %zu; vectors of one width are wanted", vs_arg(a, 1),
                      v.dim, text[0], w[0].v.dim);
@@ -363,10 +371,17 @@ static vs_status on(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
 
 /* ---- list ---- */
 
+typedef struct listing {
+    vs_out *o;
+    size_t rows;
+} listing;
+
 static vs_status list_row(void *arg, size_t n, const char *const *names, const vs_sql_value *v) {
     (void)names;
-    vs_out *o = arg;
+    listing *l = arg;
+    vs_out *o = l->o;
     vs_buf b = {0};
+    l->rows++;
     for (size_t i = 0; i < n; i++) {
         vs_buf_clear(&b);
         if (v[i].type == VS_SQL_TEXT) vs_buf_put(&b, v[i].s, v[i].n);
@@ -386,6 +401,7 @@ static vs_status list(vs_err *err, vs_session *s, vs_out *o) {
                                   {"space", VS_COL_TEXT, 0, 0, NULL},
                                   {"made", VS_COL_TEXT, 0, 0, NULL}};
     vs_store *store;
+    listing l = {o, 0};
     VS_TRY(vs_session_store(err, s, &store));
     vs_out_table(o, "axes", cols, sizeof cols / sizeof *cols);
     VS_TRY(vs_store_sql(
@@ -393,8 +409,9 @@ static vs_status list(vs_err *err, vs_session *s, vs_out *o) {
         "SELECT n.name, r.data ->> 'accuracy', r.data ->> 'random', n.space, n.expr FROM names n JOIN results r "
         "ON r.subject = n.name AND r.kind = 'axis' AND r.id = (SELECT max(id) FROM results WHERE kind = 'axis' AND "
         "subject = n.name) WHERE n.expr LIKE 'axis %' ORDER BY n.name",
-        true, list_row, o, NULL));
+        true, list_row, &l, NULL));
     vs_out_end(o);
+    if (!l.rows) vs_out_note(o, "no axis is kept here; axis make NAME --pos WORDS --neg WORDS makes one");
     return VS_OK;
 }
 

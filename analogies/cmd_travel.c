@@ -178,8 +178,11 @@ static vs_status run(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
         st = vs_fail(err, VS_E_SHAPE, "%.*s has %zu numbers, %.*s has %zu; vectors of one width are wanted",
                      (int)q.from.n, q.from.s, v[0].dim, (int)q.to.n, q.to.s, v[1].dim);
     for (int i = 0; i < 2 && st == VS_OK; i++)
-        if ((i == 0 || !q.along) && vs_sum_squares(v[i].vec, v[i].dim) == 0)
-            st = vs_fail(err, VS_E_NUMERIC, "travel: the %s is zero, which is nowhere", i ? "end" : "start");
+        if (vs_sum_squares(v[i].vec, v[i].dim) == 0)
+            st = vs_fail(err, VS_E_NUMERIC, "travel: the %s is zero, which is nowhere",
+                         !i        ? "start"
+                         : q.along ? "direction"
+                                   : "end");
     for (int i = 0; i < 2 && st == VS_OK; i++) vs_say_notes(o, &v[i]);
     if (st == VS_OK) st = walk(err, s, &q, v, (size_t)steps, (size_t)k, vs_text(a, "in"), o);
     vs_value_free(&v[0]);
