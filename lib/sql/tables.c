@@ -58,6 +58,14 @@ static bool take_arguments(sqlite3_index_info *info, int first, int n, int *give
     return true;
 }
 
+/* A plan without the arguments is given, but costs too much to be taken where there is another: SQLite asks for one for each
+ * side of an OR, without what stands beside it.  One that is taken fails in xFilter. */
+static int without_arguments(sqlite3_index_info *info) {
+    info->estimatedCost = 1e99;
+    info->estimatedRows = INT64_MAX / 2;
+    return SQLITE_OK;
+}
+
 static int want_arguments(sqlite3_vtab *t, const char *usage) {
     vs_err err;
     (void)vs_fail(&err, VS_E_USAGE, "%s", usage);
@@ -67,7 +75,7 @@ static int want_arguments(sqlite3_vtab *t, const char *usage) {
 /* ---- vectors_of(space) ---- */
 
 enum { V_ROW, V_KEY, V_VEC, V_SPACE };
-enum { BY_SCAN, BY_ROW, BY_KEY };
+enum { BY_SCAN, BY_ROW, BY_KEY, BY_NOTHING };
 
 typedef struct vectors {
     sqlite3_vtab_cursor base;
@@ -84,9 +92,11 @@ static int vectors_connect(sqlite3 *db, void *of, int argc, const char *const *a
 
 /* A row is found by its number, or by its key through the space's index, without a scan. */
 static int vectors_best(sqlite3_vtab *t, sqlite3_index_info *info) {
+    (void)t;
     int given, by = BY_SCAN, at = -1;
     if (!take_arguments(info, V_SPACE, 1, &given)) return SQLITE_CONSTRAINT;
-    if (!given) return want_arguments(t, "vectors_of wants the name of a space: vectors_of('glove')");
+    info->idxNum = BY_NOTHING;
+    if (!given) return without_arguments(info);
     for (int i = 0; i < info->nConstraint; i++) {
         int column = info->aConstraint[i].iColumn;
         if (!info->aConstraint[i].usable || info->aConstraint[i].op != SQLITE_INDEX_CONSTRAINT_EQ) continue;
@@ -127,6 +137,7 @@ static int vectors_filter(sqlite3_vtab_cursor *c, int by, const char *unused, in
     (void)unused, (void)argc;
     vectors *v = (vectors *)c;
     v->row = v->end = 0;
+    if (by == BY_NOTHING) return want_arguments(c->pVtab, "vectors_of wants the name of a space: vectors_of('glove')");
     const char *name = (const char *)sqlite3_value_text(args[0]);
     if (!name) return want_arguments(c->pVtab, "vectors_of wants the name of a space, not NULL");
     vs_err err;
@@ -234,12 +245,12 @@ static int expr_connect(sqlite3 *db, void *of, int argc, const char *const *argv
     return rc;
 }
 
+enum { SPACE_AND_QUERY = 3 };
+
 static int neighbors_best(sqlite3_vtab *t, sqlite3_index_info *info) {
-    enum { SPACE_AND_QUERY = 3 };
+    (void)t;
     if (!take_arguments(info, N_SPACE, 4, &info->idxNum)) return SQLITE_CONSTRAINT;
-    if ((info->idxNum & SPACE_AND_QUERY) != SPACE_AND_QUERY)
-        return want_arguments(t, ((table *)t)->expressions ? "vs_expr wants a space and an expression: vs_expr('glove', 'queen - king + man', 10)"
-                                                           : "vs_neighbors wants a space and a query: vs_neighbors('glove', 'queen - king + man', 10)");
+    if ((info->idxNum & SPACE_AND_QUERY) != SPACE_AND_QUERY) return without_arguments(info);
     info->estimatedCost = 1e4;
     info->estimatedRows = DEFAULT_K;
     return SQLITE_OK;
@@ -344,9 +355,13 @@ static int neighbors_filter(sqlite3_vtab_cursor *c, int given, const char *unuse
     (void)unused, (void)argc;
     neighbors *v = (neighbors *)c;
     const table *t = (const table *)c->pVtab;
-    question q = {.who = t->expressions ? "vs_expr" : "vs_neighbors", .query = args[1], .here = t->expressions};
+    question q = {.who = t->expressions ? "vs_expr" : "vs_neighbors", .here = t->expressions};
     vs_err err;
     forget(v);
+    if ((given & SPACE_AND_QUERY) != SPACE_AND_QUERY)
+        return want_arguments(c->pVtab, t->expressions ? "vs_expr wants a space and an expression: vs_expr('glove', 'queen - king + man', 10)"
+                                                       : "vs_neighbors wants a space and a query: vs_neighbors('glove', 'queen - king + man', 10)");
+    q.query = args[1];
     if (read_rest(&err, given, args + 2, &q) != VS_OK) return fail_table(c->pVtab, &err);
     v->row = vs_alloc(q.k, sizeof *v->row);
     v->score = vs_alloc(q.k, sizeof *v->score);

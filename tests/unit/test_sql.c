@@ -40,6 +40,8 @@ static void rows_by_number_and_key(void **state) {
     assert_sql(st, "SELECT row FROM vectors_of('a') WHERE row IN (3, 4, 400)", "3;4");
     assert_sql(st, "SELECT row FROM vectors_of('a') WHERE key = 'k42' AND row = 41", "");
     assert_sql(st, "SELECT row FROM vectors_of('a') WHERE key = 'K42' COLLATE NOCASE", "42");
+    assert_sql(st, "SELECT row FROM vectors_of('a') WHERE key = 'k42' OR row = 41", "41;42");
+    assert_sql(st, "SELECT row FROM vectors_of('a') WHERE key LIKE 'k4_' AND (key LIKE '%2' OR key GLOB '*3')", "42;43");
     static const char *const none[] = {"key = 'x'",  "key = ''",    "key = NULL", "key = x'6b30'", "row = 100",  "row = -1",
                                        "row = 5.5",  "row = NULL",  "row = 'x'",  "key = 7",       "row = 1e30", "row = x'00'",
                                        "row = 9223372036854775807"};
@@ -101,6 +103,7 @@ static void neighbors(void **state) {
                    "FROM vs_neighbors('a', ' [0, 1, 2]', 2) n",
                "0,1,a;1,1,a");
     assert_sql(st, "SELECT count(*) FROM vs_neighbors('a', '[1, 1, 1]', 1000)", "100");
+    assert_sql(st, "SELECT key FROM vs_neighbors('a', '[0, 1, 2]', 3) WHERE key = 'k2' OR row = 0", "k0;k2");
     assert_sql(st, "SELECT v.key, n.key FROM vectors_of('a') v JOIN vs_neighbors('a', v.vec, 1) n WHERE v.row IN (0, 5)", "k0,k0;k5,k5");
     sql_fails(st, "SELECT * FROM vs_neighbors", "wants a space and a query");
     sql_fails(st, "SELECT * FROM vs_neighbors('a')", "wants a space and a query");
