@@ -90,13 +90,17 @@ static vs_status delete_space(vs_err *err, vs_store *st, vs_id id) {
     return vs__step_done(err, st, s, "drop a space");
 }
 
+void vs__give_disk_back(vs_store *st) {
+    if (st->depth == 0) sqlite3_exec(st->db, "PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
+}
+
 /* After a space is gone: its cache file, and its pages back to the disk.  What fails here is tried again at the next drop. */
 static void clear_away(vs_store *st, vs_id id) {
     vs_buf path = {0};
     vs__cache_path(st, id, &path);
     if (path.len && !path.failed) unlink(path.s);
     vs_buf_free(&path);
-    if (st->depth == 0) sqlite3_exec(st->db, "PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
+    vs__give_disk_back(st);
 }
 
 vs_status vs_store_space_drop(vs_err *err, vs_store *st, const char *name) {

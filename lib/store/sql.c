@@ -164,6 +164,7 @@ vs_status vs_store_sql(vs_err *err, vs_store *st, const char *query, bool read_o
         sqlite3_exec(st->db, "ROLLBACK", NULL, NULL, NULL);
         if (status == VS_OK) status = vs_fail(err, VS_E_STATE, "the SQL left a transaction open; it was taken back (end it with COMMIT)");
     }
+    if (rows && !inside && was == VS__SQL_OWN) vs__give_disk_back(st); /* vectors that were deleted */
     if (changed) *changed = rows;
     return status;
 }

@@ -64,6 +64,8 @@ enum { VS__ROW_BITS = 32 };
 static inline int64_t vs__first_id(vs_id space) { return (int64_t)((uint64_t)space << VS__ROW_BITS); }
 static inline int64_t vs__last_id(vs_id space) { return vs__first_id(space) | (int64_t)UINT32_MAX; }
 
+/* vs__give_disk_back() - free pages to the file system, outside a transaction; what fails is tried again at the next call. */
+void vs__give_disk_back(vs_store *st);
 /* vs__sql_guard() - put the connection under the rules of st->mode.  Triggers are on while a person's SQL may write, and
  * off for our own (schema.sql says why). */
 void vs__sql_guard(vs_store *st);

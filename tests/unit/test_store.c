@@ -221,6 +221,12 @@ static void a_dropped_space_gives_its_disk_back(void **state) {
     assert_int_equal(file_size(path), -1);
     FAILS(vs_store_space_drop(&err, st, "a"), VS_E_UNKNOWN, "no space named a");
     assert_sql(st, "SELECT count(*) FROM vectors", "0");
+    OK(store_space(st, "b", 5000, 50, 0));
+    sqlite3_wal_checkpoint_v2(vs_store_handle(st), NULL, SQLITE_CHECKPOINT_FULL, NULL, NULL);
+    assert_true(file_size(db) > empty + 1000000);
+    OK(vs_store_sql(&err, st, "DELETE FROM spaces WHERE name = 'b'", false, NULL, NULL, NULL)); /* by hand */
+    assert_sql(st, "SELECT count(*) FROM vectors", "0");
+    assert_true(file_size(db) <= empty + 65536);
     vs_store_close(st);
 }
 
