@@ -185,11 +185,28 @@ static vs_status candidates(vs_err *err, vs_session *s, const vs_args *a, vs_wor
 
 static vs_status row_of(vs_err *err, const vs_space *sp, const char *word, asked *q, int i) {
     size_t row;
-    if (!vs_space_find(sp, word, strlen(word), &row)) return vs_fail(err, VS_E_UNKNOWN, "%s: no such word", word);
+    if (!vs_space_find(sp, word, strlen(word), &row)) return vs_fail(err, VS_E_UNKNOWN, "%s has no key \"%s\"", vs_space_name(sp), word);
     q->v[i] = (vs_value){.dim = vs_space_dim(sp), .vec = vs_alloc(vs_space_dim(sp), sizeof(float))};
     if (!q->v[i].vec) return vs_fail(err, VS_E_NOMEM, "no memory for a vector");
     q->skip[q->n_skip++] = row;
     return vs_space_row(err, sp, row, q->v[i].vec);
+}
+
+/* A, B, C are rows of q's space. */
+static vs_status of_rows(vs_err *err, const vs_args *a, vs_analogy_method method, asked *q) {
+    q->skip = vs_alloc(3, sizeof *q->skip);
+    if (!q->skip) return vs_fail(err, VS_E_NOMEM, "no memory for an analogy");
+    for (int i = 0; i < 3; i++) VS_TRY(row_of(err, q->space, vs_arg(a, (size_t)i), q, i));
+    return class_of(err, a, method, q);
+}
+
+/* Words that space make read at a layer and kept. */
+static vs_status in_a_kept_layer(vs_err *err, vs_session *s, const vs_args *a, vs_analogy_method method, vs_out *o) {
+    asked q = {.space = vs_session_space_named(s, vs_text(a, "in"))};
+    vs_status st = q.space ? of_rows(err, a, method, &q) : vs_fail(err, VS_E_UNKNOWN, "no space is called %s; spaces lists them", vs_text(a, "in"));
+    if (st == VS_OK) st = show(err, s, a, &q, method, o);
+    asked_free(&q);
+    return st;
 }
 
 static vs_status at_a_layer(vs_err *err, vs_session *s, const vs_args *a, vs_analogy_method method, const vs_layers *at, vs_out *o) {
@@ -199,10 +216,7 @@ static vs_status at_a_layer(vs_err *err, vs_session *s, const vs_args *a, vs_ana
     vs_status st = candidates(err, s, a, &words);
     vs_layer_words list = {words.at, words.n, vs_text(a, "frame"), false};
     if (st == VS_OK) st = vs_session_layer_spaces(err, s, at, &list, vs_out_progress(o), &q.space);
-    q.skip = vs_alloc(3, sizeof *q.skip);
-    if (st == VS_OK && !q.skip) st = vs_fail(err, VS_E_NOMEM, "no memory for an analogy");
-    for (int i = 0; i < 3 && st == VS_OK; i++) st = row_of(err, q.space, vs_arg(a, (size_t)i), &q, i);
-    if (st == VS_OK) st = class_of(err, a, method, &q);
+    if (st == VS_OK) st = of_rows(err, a, method, &q);
     if (st == VS_OK) {
         vs_out_note(o, "  over %zu words, each read by %s%s%s%s; the stream at the word, layer %zu", vs_space_rows(q.space), at->name,
                     list.frame ? " in \"" : " by itself", list.frame ? list.frame : "", list.frame ? "\"" : "", at->from);
@@ -224,6 +238,7 @@ static vs_status run(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     if (layers) return at_a_layer(err, s, a, method, &at, o);
     if (vs_has(a, "frame") || vs_has(a, "words"))
         return vs_fail(err, VS_E_USAGE, "analogy: --frame and --words are of a layer: --in MODEL@LAYER");
+    if (in && strchr(in, '@')) return in_a_kept_layer(err, s, a, method, o);
     if (method == VS_ANALOGY_ADD && !vs_has(a, "class")) return by_expression(err, s, a, o);
     asked q = {0};
     vs_status st = in_a_space(err, s, a, method, &q);
@@ -243,7 +258,8 @@ const vs_cmd vs_cmd_analogy = {
                "moved to 0..1 (Levy & Goldberg 2014); pairdirection, the cosine of x - c with b - a; lrcos, cos(x,c) times the probability that x\n"
                "is of the kind of --class (logistic regression against a and random rows; Drozd et al. 2016).\n"
                "--in MODEL@LAYER --frame \"This is the word %s\": the same words in a text, as the model has them entering that block; the last\n"
-               "layer is after the last block.  eval analogies scores a whole file.",
+               "layer is after the last block.  --in NAME@LAYER: those of a space that space make keeps.\n"
+               "eval analogies scores a whole file.",
     .style = VS_ARGS_EXPRS,
     .min_args = 3,
     .max_args = 3,

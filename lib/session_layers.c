@@ -12,6 +12,10 @@ vs_status vs_session_layers(vs_err *err, vs_session *s, const char *what, bool *
     size_t n = at ? (size_t)(at - what) : strlen(what);
     *out = (vs_layers){0};
     *names = at != NULL;
+    if (at && n && vs_session_space_named(s, what)) { /* words@12, kept by space make */
+        *names = false;
+        return VS_OK;
+    }
     const vs__open_model *m = n ? vs__model_named(s, what, n) : NULL;
     if (m) *out = (vs_layers){.model = m->model, .name = m->name};
     if (!out->model && n && !at) return VS_OK;
