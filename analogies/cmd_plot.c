@@ -66,6 +66,9 @@ static void list(const vs_picked *p, const float *y, const vs_clusters *c, vs_ou
     vs_out_end(o);
 }
 
+static const char *of(const vs_picked *p) { return p->apart ? "" : " of "; }
+static const char *name_of(const vs_picked *p) { return p->apart ? "" : vs_space_name(p->space); }
+
 static vs_status picture(vs_err *err, const vs_args *a, const vs_picked *p, const float *y, const vs_clusters *c,
                          vs_layout_kind kind, const vs_layout_facts *f, vs_out *o) {
     char title[160], axis[2][80];
@@ -74,7 +77,7 @@ static vs_status picture(vs_err *err, const vs_args *a, const vs_picked *p, cons
     if (!point) return vs_fail(err, VS_E_NOMEM, "no memory for %zu points", p->n);
     for (size_t i = 0; i < p->n; i++)
         point[i] = (vs_point){(double)y[2 * i], (double)y[2 * i + 1], p->label[i], c->k ? c->which[i] : 0};
-    snprintf(title, sizeof title, "%zu vectors of %s, %s", p->n, vs_space_name(p->space), method_names[kind]);
+    snprintf(title, sizeof title, "%zu vectors%s%s, %s", p->n, of(p), name_of(p), method_names[kind]);
     for (int i = 0; i < 2; i++)
         snprintf(axis[i], sizeof axis[i], "%s component, %.1f %% of the variance", i ? "second" : "first",
                  100 * f->share[i]);
@@ -170,8 +173,8 @@ static vs_status run_clusters(vs_err *err, vs_session *s, const vs_args *a, vs_o
             vs_out_cell_text(o, c.words[k]);
         }
         vs_out_end(o);
-        vs_out_note(o, "  %zu vectors of %s; tight: the mean cosine of a cluster's vectors with their mean", p.n,
-                    vs_space_name(p.space));
+        vs_out_note(o, "  %zu vectors%s%s; tight: the mean cosine of a cluster's vectors with their mean", p.n, of(&p),
+                    name_of(&p));
     }
     vs_clusters_free(&c);
     vs_picked_free(&p);

@@ -126,6 +126,8 @@ vs_status vs_pick(vs_err *err, vs_session *s, const vs_args *a, size_t all, vs_p
     vs_space *where = NULL;
     vs_status st = n ? vs_words_eval(err, s, text, n, w, &where, o) : VS_OK;
     if (where && !in) out->space = where;
+    out->apart = n && !top && !vs_has(a, "near");
+    for (size_t i = 0; i < n && st == VS_OK; i++) out->apart = out->apart && !w[i].v.n_rows;
     basket b = {.p = out};
     if (st == VS_OK) st = gather(err, s, a, top, w, n, &b);
     vs_words_free(w, n);

@@ -7,6 +7,7 @@
 /* Vectors with what to call them. */
 typedef struct vs_picked {
     vs_space *space; /* where they are from */
+    bool apart;      /* none of them is: streams of a pass, only as wide as its rows */
     size_t n, d;
     float *x;           /* [n,d] as they are */
     float *unit;        /* [n,d] over their norms; zero stays zero */
