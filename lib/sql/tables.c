@@ -228,6 +228,9 @@ typedef struct neighbors {
     size_t *row;  /* [k] */
     float *score; /* [k] */
     size_t found, at;
+    sqlite3_value *query; /* the other arguments, told again: SQLite compares what a WHERE says of them besides */
+    size_t k;
+    vs_measure measure;
 } neighbors;
 
 static int neighbors_connect(sqlite3 *db, void *of, int argc, const char *const *argv, sqlite3_vtab **out, char **message) {
@@ -267,8 +270,10 @@ static int neighbors_open(sqlite3_vtab *t, sqlite3_vtab_cursor **out) {
 static void forget(neighbors *v) {
     vs_free(v->row);
     vs_free(v->score);
+    sqlite3_value_free(v->query);
     v->row = NULL;
     v->score = NULL;
+    v->query = NULL;
     v->found = v->at = 0;
 }
 
@@ -365,7 +370,10 @@ static int neighbors_filter(sqlite3_vtab_cursor *c, int given, const char *unuse
     if (read_rest(&err, given, args + 2, &q) != VS_OK) return fail_table(c->pVtab, &err);
     v->row = vs_alloc(q.k, sizeof *v->row);
     v->score = vs_alloc(q.k, sizeof *v->score);
-    if (!v->row || !v->score) return SQLITE_NOMEM;
+    v->query = sqlite3_value_dup(q.query);
+    v->k = q.k;
+    v->measure = q.measure;
+    if (!v->row || !v->score || !v->query) return SQLITE_NOMEM;
     q.space = (const char *)sqlite3_value_text(args[0]);
     bool is_text = sqlite3_value_type(q.query) == SQLITE_TEXT;
     const char *text = is_text ? (const char *)sqlite3_value_text(q.query) : NULL;
@@ -407,8 +415,14 @@ static int neighbors_column(sqlite3_vtab_cursor *c, sqlite3_context *out, int co
     case N_SPACE:
         sqlite3_result_text(out, vs_space_name(v->space), -1, SQLITE_STATIC);
         break;
-    default: /* the other arguments are not told again */
-        sqlite3_result_null(out);
+    case N_QUERY:
+        sqlite3_result_value(out, v->query);
+        break;
+    case N_K:
+        sqlite3_result_int64(out, (sqlite3_int64)v->k);
+        break;
+    default:
+        sqlite3_result_text(out, vs_measure_name(v->measure), -1, SQLITE_STATIC);
     }
     return SQLITE_OK;
 }

@@ -104,6 +104,8 @@ static void neighbors(void **state) {
                "0,1,a;1,1,a");
     assert_sql(st, "SELECT count(*) FROM vs_neighbors('a', '[1, 1, 1]', 1000)", "100");
     assert_sql(st, "SELECT key FROM vs_neighbors('a', '[0, 1, 2]', 3) WHERE key = 'k2' OR row = 0", "k0;k2");
+    assert_sql(st, "SELECT query, k, metric FROM vs_neighbors('a', '[0, 1, 2]', 1, 'l2') WHERE metric = 'l2' AND k = 1", "[0, 1, 2],1,l2");
+    assert_sql(st, "SELECT k, metric FROM vs_neighbors('a', '[0, 1, 2]') WHERE row = 0", "10,cosine");
     assert_sql(st, "SELECT v.key, n.key FROM vectors_of('a') v JOIN vs_neighbors('a', v.vec, 1) n WHERE v.row IN (0, 5)", "k0,k0;k5,k5");
     sql_fails(st, "SELECT * FROM vs_neighbors", "wants a space and a query");
     sql_fails(st, "SELECT * FROM vs_neighbors('a')", "wants a space and a query");
