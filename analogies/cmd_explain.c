@@ -49,7 +49,7 @@ static void put_operands(const char *text, const vs_trace *t, bool of_vector, vs
     static const vs_col cols[] = {{"operand", VS_COL_TEXT, 0, 0, NULL}, {"space", VS_COL_TEXT, 0, 0, NULL},
                                   {"rows", VS_COL_TEXT, 0, 0, NULL},    {"found", VS_COL_TEXT, 0, 0, NULL},
                                   {"norm", VS_COL_REAL, 4, 0, "|x|"},   {"coefficient", VS_COL_REAL, 4, 0, NULL}};
-    vs_out_heading(o, "operands");
+    if (t->n) vs_out_heading(o, "operands");
     vs_out_table(o, "operands", cols, of_vector ? 6 : 5);
     for (size_t i = 0; i < t->n; i++) {
         const vs_trace_operand *x = &t->operand[i];
