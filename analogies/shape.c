@@ -195,6 +195,9 @@ static vs_status name_them(vs_err *err, const vs_picked *p, const float *centre,
     standing *at = vs_alloc(p->n, sizeof *at);
     if (!at) return vs_fail(err, VS_E_NOMEM, "no memory for %zu words", p->n);
     vs_status st = VS_OK;
+    const char *between = " "; /* of words; of texts and expressions, which have blanks, a dot */
+    for (size_t i = 0; i < p->n; i++)
+        if (strpbrk(p->label[i], " \t")) between = " · ";
     for (size_t k = 0; st == VS_OK && k < c->k; k++) {
         size_t n = 0;
         double sum = 0;
@@ -205,7 +208,7 @@ static vs_status name_them(vs_err *err, const vs_picked *p, const float *centre,
             sum += at[n++].cosine;
         }
         qsort(at, n, sizeof *at, by_cosine);
-        for (size_t i = 0; i < n && i < central; i++) vs_buf_printf(&b, "%s%s", i ? " " : "", p->label[at[i].i]);
+        for (size_t i = 0; i < n && i < central; i++) vs_buf_printf(&b, "%s%s", i ? between : "", p->label[at[i].i]);
         c->tight[k] = n ? sum / (double)n : 0;
         c->words[k] = vs_arena_strndup(&c->arena, b.s ? b.s : "", b.len);
         if (b.failed || !c->words[k]) st = vs_fail(err, VS_E_NOMEM, "no memory for the words of %zu clusters", c->k);
