@@ -154,5 +154,7 @@ vs_status vs_expr_split(vs_err *err, const char *text, size_t n, vs_span *parts,
         }
         start = vs__quote_may_follow(text, i++);
     }
+    while (from == 0 && i > 0 && vs__is_blank(text[i - 1])) i--;
+    if (i == 0) return vs_fail(err, VS_E_SYNTAX, "an expression is wanted, here is none");
     return put_part(err, text, from, n, parts, cap, count);
 }
