@@ -254,9 +254,9 @@ const vs_cmd vs_cmd_analogy = {
     .group = "vectors",
     .synopsis = "A B C [--method M]",
     .summary = "A is to B as C is to …",
-    .details = "Methods, over unit vectors: 3cosadd, the row nearest to b - a + c (Mikolov et al. 2013); 3cosmul, cos(x,b) cos(x,c) / cos(x,a), each\n"
-               "moved to 0..1 (Levy & Goldberg 2014); pairdirection, the cosine of x - c with b - a; lrcos, cos(x,c) times the probability that x\n"
-               "is of the kind of --class (logistic regression against a and random rows; Drozd et al. 2016).\n"
+    .details = "Methods, over unit vectors: 3cosadd, the row nearest to b - a + c (Mikolov et al. 2013); 3cosmul, cos(x,b) cos(x,c) / (cos(x,a) +\n"
+               "0.001), each cosine moved to 0..1 (Levy & Goldberg 2014); pairdirection, the cosine of x - c with b - a; lrcos, cos(x,c) times the\n"
+               "probability that x is of the kind of --class (logistic regression against a and random rows; Drozd et al. 2016).\n"
                "--in MODEL@LAYER --frame \"This is the word %s\": the same words in a text, as the model has them entering that block; the last\n"
                "layer is after the last block.  --in NAME@LAYER: those of a space that space make keeps.\n"
                "eval analogies scores a whole file.",
