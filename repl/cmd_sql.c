@@ -90,7 +90,7 @@ static const vs_opt sql_opts[] = {
     {"write", 0, VS_OPT_FLAG, NULL, "allow statements that change the file", NULL, VS_COMPLETE_NONE},
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 static const char *const sql_examples[] = {"sql select site, layer, count(*) from activations group by site, layer",
-                                           NULL};
+                                           "sql select key, score from vs_neighbors('default', 'queen - king + man', 3)", NULL};
 const vs_cmd vs_cmd_sql = {
     .name = "sql",
     .group = "study",
@@ -100,9 +100,10 @@ const vs_cmd vs_cmd_sql = {
                "little-endian f32.\n"
                "vs_vec('queen - king + man') is an expression's vector; vs_cosine(a, b) vs_dot vs_l2 vs_norm vs_add "
                "vs_sub vs_scale\n"
-               "vs_unit vs_json vs_dim work on them; vectors_of('glove') is a space as a table (row, key, vec),\n"
-               "vs_neighbors('glove', 'queen - king + man', 10) its nearest rows (row, key, score), best first; a vector\n"
-               "may stand for the expression, and 'dot' or 'l2' follow k.  vs_expr('glove', 'queen', 10) looks words up there.",
+               "vs_unit vs_json vs_f32 vs_dim vs_at work on them, vs_mean and vs_sum over a column; vectors_of('glove') is a\n"
+               "space as a table (row, key, vec), vs_neighbors('glove', 'queen - king + man', 10) its nearest rows (row, key,\n"
+               "score), best first; a vector may stand for the expression, and 'dot' or 'l2' follow k.\n"
+               "vs_expr('glove', 'queen', 10) looks words up there.",
     .style = VS_ARGS_RAW,
     .min_args = 1,
     .opts = sql_opts,
