@@ -232,7 +232,9 @@ void vs__line_split(vs__line *line, char tab) {
 vs_status vs__lines(vs_err *err, const char *path, const char *text, size_t n, char tab,
                     vs_status (*fn)(vs_err *err, void *arg, const vs__line *line), void *arg) {
     vs__line line = {0};
-    for (size_t at = 0; at < n;) {
+    static const char mark[] = {'\xEF', '\xBB', '\xBF'}; /* some editors' first bytes of UTF-8 */
+    size_t at = n >= sizeof mark && memcmp(text, mark, sizeof mark) == 0 ? sizeof mark : 0;
+    while (at < n) {
         const char *end = memchr(text + at, '\n', n - at);
         line.number++;
         line.s = text + at;

@@ -59,7 +59,8 @@ typedef struct vs__line {
     size_t len[VS__FIELDS], fields; /* of more than there is room for: one more */
 } vs__line;
 
-/* vs__lines() - each line of text[n] to fn, without its newline.   vs__line_split() - fill in a line's fields anew.
+/* vs__lines() - each line of text[n] to fn, without its newline, the first without a byte order mark.
+ * vs__line_split() - fill in a line's fields anew.
  * VS_OK | VS_E_FORMAT (not UTF-8: the line) | what fn says. */
 vs_status vs__lines(vs_err *err, const char *path, const char *text, size_t n, char tab,
                     vs_status (*fn)(vs_err *err, void *arg, const vs__line *line), void *arg) VS_MUST_CHECK;
