@@ -302,15 +302,18 @@ vs_status vs_args_parse(vs_err *err, const vs_cmd *c, const vs_words_of *w, size
     bool *taken = vs_arena_alloc(&a->arena, w->n + 1, sizeof *taken);
     a->given = vs_arena_alloc(&a->arena, w->n + 1, sizeof *a->given);
     if (!taken || !a->given) return vs_fail(err, VS_E_NOMEM, "no memory for the arguments");
+    size_t words = 0;
     for (size_t i = first; i < w->n; i++) {
         if (!w->word[i].quoted &&
             !strcmp(w->word[i].text, "--")) { /* the end of options; what follows is taken as it is */
-            taken[i] = true;
+            bool text = c->style == VS_ARGS_RAW && words; /* within SQL: a comment */
+            taken[i] = !text;
             break;
         }
         const vs_opt *o;
         const char *value;
         VS_TRY(option_of(err, c, &w->word[i], &o, &value));
+        words += !o;
         if (!o) continue;
         taken[i] = true;
         if (o->type != VS_OPT_FLAG && !value) {
