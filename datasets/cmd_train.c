@@ -195,11 +195,13 @@ static vs_status run_train(vs_err *err, vs_session *s, const vs_args *a, vs_out 
     bool world = vs_has(a, "world");
     if (strcmp(vs_arg(a, 0), "words") != 0) return vs_fail(err, VS_E_USAGE, "train wants words FILE, or words --world, not %s", vs_arg(a, 0));
     if (world == (path != NULL)) return vs_fail(err, VS_E_USAGE, "train words wants a text FILE, or --world");
+    if (vs_text(a, "to")) VS_TRY(vs_space_may_write(err, vs_text(a, "to"), NULL)); /* before anything is learned for nothing */
     vs_train_options t;
     VS_TRY(read_options(err, a, &t));
     char name[256] = "world";
     if (path) name_of(path, name, sizeof name);
     if (vs_text(a, "name")) snprintf(name, sizeof name, "%s", vs_text(a, "name"));
+    if (!*name) return vs_fail(err, VS_E_USAGE, "train: --name wants a name");
     watch w;
     VS_TRY(begin_watch(err, a, o, &w));
     vs_buf told = {0};

@@ -253,8 +253,11 @@ static vs_status store_words(vs_err *err, vs_session *s, const vs_space *sp, con
 
 /* "dir/glove.6B.50d.txt" -> "glove.6B.50d" */
 static void base_name(const char *path, char *buf, size_t size) {
-    const char *slash = strrchr(path, '/');
-    snprintf(buf, size, "%s", slash && slash[1] ? slash + 1 : path);
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/') n--; /* of a directory, as a shell completes it */
+    size_t from = n;
+    while (from && path[from - 1] != '/') from--;
+    snprintf(buf, size, "%.*s", (int)(n - from), path + from);
     char *dot = strrchr(buf, '.');
     if (dot && dot != buf) *dot = '\0';
 }

@@ -92,7 +92,8 @@ static vs_status open_model(vs_err *err, vs_words *w) {
         return vs_fail(err, VS_E_SHAPE, "%s: a matrix [%" PRIu64 ", %" PRIu64 "], want [%zu + %zu, %zu]", w->path, rows, dim, w->rows,
                        w->ngram.buckets, w->dim);
     size_t bytes;
-    if (!w->dim || !vs_mul(w->dim, sizeof(float), &bytes) || rows > (c.size - c.at) / bytes) return ends_early(err, w, "its matrix");
+    if (!w->dim) return VS_OK; /* whoever opens it refuses that */
+    if (!vs_mul(w->dim, sizeof(float), &bytes) || rows > (c.size - c.at) / bytes) return ends_early(err, w, "its matrix");
     w->ngram.matrix = w->map.bytes + c.at;
     w->bytes = vs_alloc(bytes, 1);
     return w->bytes ? VS_OK : vs_fail(err, VS_E_NOMEM, "%s: no memory for a row", w->path);

@@ -83,7 +83,10 @@ static vs_status read_descr(vs_err *err, const char *where, text *t, vs_dtype *o
         }
     return vs_fail(err, VS_E_UNSUPPORTED,
                    "%s: an array of type %s%s; <f4, <f2, <f8, |i1 to <i8, |u1 to <u8, |b1 and texts <U and |S are read", where,
-                   vs__show(s, n).s, n && *s == '>' ? " (big-endian)" : "");
+                   vs__show(s, n).s,
+                   n && *s == '>'                     ? " (big-endian)"
+                   : n == 2 && !memcmp(s, "|O", 2) ? " (Python objects; astype(str) makes texts of them)"
+                                                      : "");
 }
 
 static vs_status read_order(vs_err *err, const char *where, text *t, bool *fortran) {

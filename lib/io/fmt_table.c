@@ -40,8 +40,8 @@ static vs_status find_matrix(vs_err *err, vs_words *w) {
     if (t && is_matrix(t))
         w->matrix = t;
     else if (matrices != 1)
-        return vs_fail(err, VS_E_FORMAT, "%s: %zu matrices of floats, none called vectors or embeddings; want one, a row a word", w->path,
-                       matrices);
+        return vs_fail(err, VS_E_FORMAT, "%s: %zu matrices of floats, none called vectors or embeddings; want one, a row a word (a model is opened by its directory)",
+                       w->path, matrices);
     w->rows = w->matrix->shape[0];
     w->dim = w->matrix->shape[1];
     return VS_OK;

@@ -97,7 +97,7 @@ vs_status vs__model_over(vs_err *err, vs_model *m) {
     m->info.file_bytes = vs_file_size(m->file);
     m->info.header_hash = vs_file_header_hash(m->file);
     if (strcmp(m->info.format, "gguf") != 0)
-        return vs_fail(err, VS_E_UNSUPPORTED,
+        return vs_fail(err, VS_E_FORMAT,
                        "%s: a model is a GGUF file or a directory with config.json and *.safetensors; this is a %s file",
                        vs_file_path(m->file), m->info.format);
     vs_config c;

@@ -120,6 +120,7 @@ static vs_status number(vs_err *err, reader *r, const char *name, size_t min_cou
     vs_corpus *c = r->c;
     if (r->kinds) qsort(r->kind, r->kinds, sizeof *r->kind, by_count);
     while (c->kinds < r->kinds && r->kind[c->kinds].count >= min_count) c->kinds++;
+    if (!r->kinds) return vs_fail(err, VS_E_FORMAT, "%s: there is no word in it", name);
     if (!c->kinds)
         return vs_fail(err, VS_E_FORMAT, "%s: no word is there %zu times or more, of %zu different ones", name, min_count,
                        r->kinds);

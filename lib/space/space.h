@@ -71,6 +71,8 @@ bool vs_space_composes(const vs_space *s);
  * vs_words_writer_open() | VS_E_STOPPED (nothing is written). */
 vs_status vs_space_write(vs_err *err, const vs_space *s, const char *path, const char *format, size_t rows,
                          const vs_progress *p, size_t *mended) VS_MUST_CHECK;
+/* vs_space_may_write() - whether vs_space_write() could begin there, asked before long work.  Leaves nothing there.  As above. */
+vs_status vs_space_may_write(vs_err *err, const char *path, const char *format) VS_MUST_CHECK;
 
 /* vs_space_of_words() - copies of rows vec [n,d] under copies of their keys; a key that is there already keeps its first row.
  * VS_OK | VS_E_SHAPE (d = 0) | VS_E_NOMEM. */

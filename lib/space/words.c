@@ -185,7 +185,8 @@ static bool is_row_wrong(vs_status s) { return s == VS_E_FORMAT || s == VS_E_NUM
 static void say_skipped(report *r, const char *path, bool ended, const vs_err *e) {
     size_t n = strlen(path);
     const char *msg = !strncmp(e->msg, path, n) && e->msg[n] == ':' ? e->msg + n + 2 : e->msg;
-    if (!ended && !r->skipped++) r->first = *e; /* an end that comes too early is no wrong row */
+    if (r->first.code == VS_OK) r->first = *e;
+    r->skipped += !ended; /* an end that comes too early is no wrong row */
     if (ended || r->skipped <= SAID) vs_buf_printf(&r->said, "%s: %s\n", msg, ended ? "what stands before is kept" : "left out");
 }
 
@@ -228,7 +229,7 @@ static vs_status read_rows(vs_err *err, vs_words *file, const char *path, const 
         if (!added) say_twice(r, file, key, len);
     }
     vs_tick(p, path, vs_words_total(file), vs_words_total(file));
-    if (r->skipped && r->skipped >= w->n) return vs_fail(err, r->first.code, "%s", r->first.msg);
+    if (r->first.code != VS_OK && r->skipped >= w->n) return vs_fail(err, r->first.code, "%s", r->first.msg);
     say_all(r, file);
     if (r->said.failed) return vs_fail(err, VS_E_NOMEM, "%s: no memory for what is to be said of it", path);
     return w->n ? VS_OK : vs_fail(err, VS_E_FORMAT, "%s: no vectors in it", path);

@@ -20,14 +20,25 @@ static vs_status put_rows(vs_err *err, const vs_space *s, size_t rows, vs_words_
     return st;
 }
 
-vs_status vs_space_write(vs_err *err, const vs_space *s, const char *path, const char *format, size_t rows,
-                         const vs_progress *p, size_t *mended) {
-    *mended = 0;
+static vs_status open_writer(vs_err *err, const char *path, const char *format, size_t rows, size_t dim, vs_words_writer **out) {
     if (!format) format = vs_words_format_of(path);
     if (!format)
         return vs_fail(err, VS_E_USAGE, "%s: its name says no format (.bin .vec .txt .npy .npz .tsv); say --as word2vec, word2vec-text, glove, npy, npz or projector", path);
+    return vs_words_writer_open(err, path, format, rows, dim, out);
+}
+
+vs_status vs_space_may_write(vs_err *err, const char *path, const char *format) {
     vs_words_writer *w;
-    VS_TRY(vs_words_writer_open(err, path, format, rows, vs_space_dim(s), &w));
+    VS_TRY(open_writer(err, path, format, 1, 1, &w));
+    vs_words_writer_abort(w);
+    return VS_OK;
+}
+
+vs_status vs_space_write(vs_err *err, const vs_space *s, const char *path, const char *format, size_t rows,
+                         const vs_progress *p, size_t *mended) {
+    *mended = 0;
+    vs_words_writer *w;
+    VS_TRY(open_writer(err, path, format, rows, vs_space_dim(s), &w));
     vs_status st = put_rows(err, s, rows, w, p);
     if (st == VS_OK) return vs_words_writer_commit(err, w, mended);
     vs_words_writer_abort(w);

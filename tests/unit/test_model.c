@@ -379,7 +379,7 @@ static void text_that_is_no_configuration(void **state) {
     vs_buf_free(&deep);
     drop_dir(dir);
     must_refuse("/nonexistent/model", VS_E_UNKNOWN, "/nonexistent/model");
-    must_refuse(FIXTURES "bert/model.safetensors", VS_E_UNSUPPORTED, "GGUF|directory|safetensors");
+    must_refuse(FIXTURES "bert/model.safetensors", VS_E_FORMAT, "GGUF|directory|safetensors");
 }
 
 static const struct refused_tensors {
