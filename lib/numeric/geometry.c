@@ -158,20 +158,6 @@ vs_status vs_geometry_of(vs_err *err, const float *x, size_t n, size_t d, double
 
 /* ---- subspaces ---- */
 
-static bool orthonormal(float *v, size_t r, size_t d) {
-    bool whole = true;
-    for (size_t i = 0; i < r; i++) {
-        float *row = v + i * d;
-        double before = sqrt((double)vs_sum_squares(row, d));
-        for (int again = 0; again < 2; again++)
-            for (size_t k = 0; k < i; k++) vs_axpy(-vs_dot(row, v + k * d, d), v + k * d, row, d);
-        double norm = sqrt((double)vs_sum_squares(row, d));
-        if (!(norm > 1e-6 * before)) whole = false;
-        vs_scale_by(row, norm > 1e-6 * before ? (float)(1 / norm) : 0, d);
-    }
-    return whole;
-}
-
 /* The rows of v that became zero are drawn again: any direction does where the matrix has no more. */
 static void fill(float *v, size_t r, size_t d, gsl_rng *rng) {
     for (int round = 0; round < 8; round++) {
@@ -179,7 +165,7 @@ static void fill(float *v, size_t r, size_t d, gsl_rng *rng) {
             if (vs_sum_squares(v + i * d, d) > 0) continue;
             for (size_t j = 0; j < d; j++) v[i * d + j] = (float)gsl_ran_gaussian(rng, 1);
         }
-        if (orthonormal(v, r, d)) return;
+        if (vs_orthonormal(v, r, d)) return;
     }
 }
 
@@ -202,7 +188,7 @@ static vs_status sift(vs_err *err, const float *g, const float *w, size_t p, siz
             v[i * d + j] = (float)sum;
         }
     }
-    if (s == VS_OK) (void)orthonormal(v, r, d); /* to the last bits */
+    if (s == VS_OK) (void)vs_orthonormal(v, r, d); /* to the last bits */
     vs_free(gw);
     vs_free(small);
     vs_free(wide);
@@ -229,7 +215,7 @@ vs_status vs_leading(vs_err *err, const float *g, size_t d, size_t r, float *v, 
         for (size_t i = 0; s == VS_OK && i < p; i++) held += (double)vs_dot(w + i * d, next + i * d, d);
         if (s != VS_OK) break;
         memcpy(w, next, p * d * sizeof *w);
-        if (!orthonormal(w, p, d)) fill(w, p, d, rng);
+        if (!vs_orthonormal(w, p, d)) fill(w, p, d, rng);
     }
     if (s == VS_OK && vs_interrupted()) s = vs_fail(err, VS_E_STOPPED, "interrupted");
     if (s == VS_OK) s = sift(err, g, w, p, d, r, v, &held);

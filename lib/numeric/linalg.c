@@ -10,6 +10,8 @@
 #include <gsl/gsl_linalg.h>
 #include <gsl/gsl_sort_vector.h>
 
+#include "../tensor/kernels.h"
+
 static vs_status all_finite(vs_err *err, const double *a, size_t n) {
     for (size_t i = 0; i < n; i++)
         if (!isfinite(a[i])) return vs_fail(err, VS_E_NUMERIC, "a matrix to be decomposed holds a value that is not finite");
@@ -186,4 +188,19 @@ vs_status vs_procrustes(vs_err *err, const double *x, const double *y, size_t n,
     if (v) gsl_matrix_free(v);
     if (s) gsl_vector_free(s);
     return st;
+}
+
+bool vs_orthonormal(float *v, size_t n, size_t d) {
+    bool whole = true;
+    for (size_t i = 0; i < n; i++) {
+        float *row = v + i * d;
+        double before = sqrt((double)vs_sum_squares(row, d));
+        for (int again = 0; again < 2; again++)
+            for (size_t k = 0; k < i; k++) vs_axpy(-vs_dot(row, v + k * d, d), v + k * d, row, d);
+        double norm = sqrt((double)vs_sum_squares(row, d));
+        bool own = norm > 1e-6 * before;
+        whole = whole && own;
+        vs_scale_by(row, own ? (float)(1 / norm) : 0, d);
+    }
+    return whole;
 }

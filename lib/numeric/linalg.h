@@ -36,4 +36,8 @@ vs_status vs_least_squares(vs_err *err, const double *x, const double *y, size_t
 vs_status vs_procrustes(vs_err *err, const double *x, const double *y, size_t n, size_t p, size_t q, double *w,
                         double *scale) VS_MUST_CHECK;
 
+/* vs_orthonormal() - the rows of v [n,d], overwritten, as orthonormal ones of the same span, in their order; one that lies among
+ * those before it becomes zero.  False where there is such a row.  O(n^2 d).  Gram-Schmidt, twice. */
+bool vs_orthonormal(float *v, size_t n, size_t d);
+
 #endif

@@ -74,18 +74,6 @@ static vs_status centre(vs_err *err, principal *q, const float *x, float *mean) 
     return VS_OK;
 }
 
-/* The rows of v orthonormal (Gram-Schmidt, twice); one that lies among those before it becomes zero. */
-static void orthonormal(float *v, size_t p, size_t d) {
-    for (size_t i = 0; i < p; i++) {
-        float *r = v + i * d;
-        double before = sqrt((double)vs_sum_squares(r, d));
-        for (int again = 0; again < 2; again++)
-            for (size_t k = 0; k < i; k++) vs_axpy(-vs_dot(r, v + k * d, d), v + k * d, r, d);
-        double norm = sqrt((double)vs_sum_squares(r, d));
-        vs_scale_by(r, norm > 1e-6 * before ? (float)(1 / norm) : 0, d);
-    }
-}
-
 /* w = (x v^T)^T x: one round.  Also the small matrix of v, x v^T's products with itself. */
 static vs_status round_of(vs_err *err, principal *q) {
     size_t n = q->n, d = q->d, p = q->p;
@@ -136,7 +124,7 @@ static vs_status iterate(vs_err *err, principal *q, size_t k) {
         VS_TRY(settle(err, q, k, &rest));
         if (rest || q->p == q->d) break; /* all directions there are: nothing to be found outside */
         memcpy(q->v, q->w, q->p * q->d * sizeof *q->v);
-        orthonormal(q->v, q->p, q->d);
+        (void)vs_orthonormal(q->v, q->p, q->d);
     }
     return VS_OK;
 }
@@ -154,7 +142,7 @@ vs_status vs_principal(vs_err *err, const float *x, size_t n, size_t d, size_t k
     if (s == VS_OK) s = centre(err, &q, x, mean);
     if (s == VS_OK) {
         for (size_t i = 0; i < q.p * d; i++) q.v[i] = (float)(gsl_rng_uniform(rng) - 0.5);
-        orthonormal(q.v, q.p, d);
+        (void)vs_orthonormal(q.v, q.p, d);
         s = iterate(err, &q, k);
     }
     if (s == VS_OK) turned(&q, k, v);

@@ -162,6 +162,39 @@ static void procrustes(void **state) {
     assert_int_equal(vs_procrustes(&err, x, y, 12, 3, 4, w, NULL), VS_E_NUMERIC);
 }
 
+/* Of 5 rows the third lies in the first two, so it becomes zero; the others are of length 1 and at right angles, and each lies in
+ * what the rows up to it span: what is left of the original without its parts along them is nothing. */
+static void orthonormal_rows(void **state) {
+    (void)state;
+    enum { N = 5, D = 40 };
+    float was[N * D], v[N * D];
+    for (size_t i = 0; i < N * D; i++) was[i] = (float)random_unit();
+    for (size_t j = 0; j < D; j++) was[2 * D + j] = was[j] - 2 * was[D + j];
+    memcpy(v, was, sizeof v);
+    assert_false(vs_orthonormal(v, N, D));
+    for (size_t i = 0; i < N; i++) {
+        double left = 0;
+        for (size_t k = 0; k <= i; k++) {
+            double dot = 0;
+            for (size_t j = 0; j < D; j++) dot += (double)v[i * D + j] * (double)v[k * D + j];
+            assert_true(fabs(dot - (i == k && i != 2)) < 1e-6);
+        }
+        for (size_t j = 0; j < D; j++) {
+            double rest = (double)was[i * D + j];
+            for (size_t k = 0; k <= i; k++) {
+                double along = 0;
+                for (size_t c = 0; c < D; c++) along += (double)was[i * D + c] * (double)v[k * D + c];
+                rest -= along * (double)v[k * D + j];
+            }
+            left += rest * rest;
+        }
+        assert_true(left < 1e-9);
+    }
+    assert_false(vs_orthonormal(v, N, D));
+    memcpy(v + 2 * D, was + 2 * D, D * sizeof *v);
+    assert_true(vs_orthonormal(v, 2, D) && vs_orthonormal(v + 3 * D, 2, D));
+}
+
 static void correlations(void **state) {
     (void)state;
     double x[] = {1, 2, 3, 4, 5}, y[] = {2, 4, 6, 8, 10}, z[] = {1, 8, 27, 64, 125}, down[] = {5, 4, 3, 2, 1};
@@ -267,6 +300,7 @@ int main(void) {
         cmocka_unit_test(eigen_by_hand), cmocka_unit_test(eigen_by_definition),   cmocka_unit_test(correlations),
         cmocka_unit_test(intervals),     cmocka_unit_test(components_of_a_space), cmocka_unit_test(components_refused),
         cmocka_unit_test(singular_values), cmocka_unit_test(least_squares),         cmocka_unit_test(procrustes),
+        cmocka_unit_test(orthonormal_rows),
     };
     return cmocka_run_group_tests_name("linear algebra", tests, NULL, NULL);
 }
