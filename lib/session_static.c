@@ -74,7 +74,7 @@ static void static_release(void *self) {
 /* ---- opening ---- */
 
 static vs_status read_tokenizer(vs_err *err, const vs_hub *hub, static_model *m) {
-    if (!hub->tokenizer) return vs_fail(err, VS_E_UNKNOWN, "%s: no tokenizer.json there, whose pieces would be the keys", hub->dir);
+    if (!hub->tokenizer) return vs_fail(err, VS_E_FORMAT, "%s: no tokenizer.json there, whose pieces would be the keys", hub->dir);
     vs_map file;
     VS_TRY(vs_map_open(err, hub->tokenizer, &file));
     vs_status s = vs_tokenizer_from_json(err, (const char *)file.bytes, file.size, &m->tok);
@@ -89,12 +89,16 @@ typedef struct parts {
     const vs_tensor *rows, *mapping, *weights;
 } parts;
 
-static vs_status find_parts(vs_err *err, const vs_hub *hub, size_t pieces, parts *p) {
+static vs_status find_parts(vs_err *err, const vs_hub *hub, parts *p) {
     static const char *const names[] = {"embeddings", "embedding.weight", "embeddings.weight"};
     *p = (parts){.mapping = vs_file_find(hub->tensors, "mapping"), .weights = vs_file_find(hub->tensors, "weights")};
     for (size_t i = 0; !p->rows && i < sizeof names / sizeof *names; i++) p->rows = vs_file_find(hub->tensors, names[i]);
+    return p->rows ? VS_OK
+                   : vs_fail(err, VS_E_UNKNOWN, "%s: no static embeddings: there is no tensor called embeddings or embedding.weight", hub->dir);
+}
+
+static vs_status check_parts(vs_err *err, const vs_hub *hub, size_t pieces, const parts *p) {
     char text[96];
-    if (!p->rows) return vs_fail(err, VS_E_UNKNOWN, "%s: no static embeddings: there is no tensor called embeddings or embedding.weight", hub->dir);
     if (p->rows->ndim != 2 || !p->rows->shape[0] || !p->rows->shape[1])
         return vs_fail(err, VS_E_SHAPE, "%s: embeddings: want [rows, d], the file has %s", hub->dir,
                        vs_shape_text(p->rows->shape, p->rows->ndim, text, sizeof text));
@@ -160,9 +164,10 @@ static vs_status fill(vs_err *err, const vs_hub *hub, size_t dim, static_model *
     bool normalize;
     parts p;
     VS_TRY(is_normalized(err, hub, &normalize));
+    VS_TRY(find_parts(err, hub, &p));
     VS_TRY(read_tokenizer(err, hub, m));
     m->n = vs_vocab_size(m->tok);
-    VS_TRY(find_parts(err, hub, m->n, &p));
+    VS_TRY(check_parts(err, hub, m->n, &p));
     if (dim > p.rows->shape[1]) return vs_fail(err, VS_E_RANGE, "%s: vectors of %zu numbers; %zu were asked for", hub->dir, p.rows->shape[1], dim);
     m->d = dim ? dim : p.rows->shape[1];
     VS_TRY(fill_rows(err, hub, &p, normalize, m));

@@ -25,9 +25,9 @@ static vs_status open_any(vs_err *err, vs_session *s, const char *what, vs_out *
     if (m == VS_OK) return VS_OK;
     vs_status w = vs_session_open_space(&as_space, s, what, vs_out_progress(o), NULL);
     if (w == VS_OK) return VS_OK;
-    /* the reader that got further tells more: where there is no such file, both say the same */
+    /* the reader that got further tells more: a missing file says the same to both */
     bool model_like = m != VS_E_FORMAT && m != VS_E_UNKNOWN;
-    *err = model_like || (m == VS_E_UNKNOWN && w == m) || w == VS_E_IO ? as_model : as_space;
+    *err = model_like || w == VS_E_UNKNOWN || w == VS_E_IO ? as_model : as_space; /* E_IO: a directory is no words */
     return err->code;
 }
 

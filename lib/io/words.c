@@ -168,7 +168,7 @@ vs_status vs__words_need_list(vs_err *err, vs_words *w) {
     if (!w->list.bytes && w->on_disk) {
         vs_status s = open_beside(err, w->path, names, &w->list);
         if (s == VS_E_UNKNOWN)
-            return vs_fail(err, s, "%s: no words for its rows; want a word a line in %.*s.words.txt", w->path,
+            return vs_fail(err, VS_E_FORMAT, "%s: no words for its rows; want a word a line in %.*s.words.txt", w->path,
                            dot ? (int)(dot - w->path) : (int)strlen(w->path), w->path);
         VS_TRY(s);
     }

@@ -54,8 +54,8 @@ struct vs__words_kind {
 vs_status vs__words_over(vs_err *err, const char *path, vs_map map, vs_map list, vs_words **out) VS_MUST_CHECK;
 
 /* vs__words_need_list() - the list beside DIR/NAME.npy: w->list as it was given, else DIR/NAME.words.txt, else DIR/words.txt,
- * whose words then count in w->at.  VS_OK | VS_E_UNKNOWN (there is none) | VS_E_IO | VS_E_NOMEM.
- * vs__words_metadata() - that of a table of the Embedding Projector: DIR/metadata.tsv beside DIR/vectors.tsv.
+ * whose words then count in w->at.  VS_OK | VS_E_FORMAT (there is none) | VS_E_IO | VS_E_NOMEM.
+ * vs__words_metadata() - that of a table of the Embedding Projector: DIR/metadata.tsv beside DIR/vectors.tsv; VS_E_UNKNOWN: there is none.
  * vs__count_lines(), vs__take_word() - how many lines a list has; its next one, *n bytes. */
 vs_status vs__words_need_list(vs_err *err, vs_words *w) VS_MUST_CHECK;
 vs_status vs__words_metadata(vs_err *err, vs_words *w) VS_MUST_CHECK;

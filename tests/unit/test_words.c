@@ -466,7 +466,7 @@ static void array_with_list(void **state) {
     unlink(in_dir(dir, "v.words.txt"));
     vs_err err = {0};
     vs_words *words;
-    check_message(vs_words_open(&err, in_dir(dir, "v.npy"), &words), &err, VS_E_UNKNOWN, "v.npy: no words|v.words.txt");
+    check_message(vs_words_open(&err, in_dir(dir, "v.npy"), &words), &err, VS_E_FORMAT, "v.npy: no words|v.words.txt");
     other.n = 0;
     put_npy(&other, "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 6), }");
     put_zeros(&other, 24);
