@@ -14,6 +14,7 @@ typedef struct vs_by_layer {
     size_t stride;   /* the wider of them: a word's vectors are [rows, stride] */
     vs_site *site;   /* [rows] */
 } vs_by_layer;
+/* vs_by_layer_new() - VS_OK | VS_E_STATE (no model is open) | VS_E_NOMEM. */
 vs_status vs_by_layer_new(vs_err *err, vs_session *s, vs_by_layer *out) VS_MUST_CHECK;
 void vs_by_layer_free(vs_by_layer *y); /* leaves it zeroed */
 

@@ -16,8 +16,7 @@ typedef struct vs_picked {
     vs_arena arena;
 } vs_picked;
 
-/* The options by which vectors are picked: words are a command's arguments, --near EXPR with -n, --top N, --in SPACE.
- */
+/* The options by which vectors are picked: words are a command's arguments, --near EXPR with -n, --top N, --in SPACE. */
 #define VS_PICK_OPTS                                                                                                   \
     {"near", 0, VS_OPT_TEXT, "EXPR", "with the -n vectors nearest to it", NULL, VS_COMPLETE_WORD},                     \
         {"n", 'n', VS_OPT_INT, "N", "how many for --near", "50", VS_COMPLETE_NONE},                                    \
@@ -26,7 +25,8 @@ typedef struct vs_picked {
     }
 
 /* vs_pick() - words first, then neighbours, then the first rows (all: where none of them is asked for, so many), each
- * row once; rows that hold NaN or an infinity are left out, and said.  Free with vs_picked_free() in any case. */
+ * row once; rows that hold NaN or an infinity are left out, and said.  Free with vs_picked_free() in any case.
+ * VS_OK | VS_E_USAGE (-n, --top) | VS_E_UNKNOWN (--in) | VS_E_SHAPE (other widths) | VS_E_NOMEM | errors of vs_session_eval(). */
 vs_status vs_pick(vs_err *err, vs_session *s, const vs_args *a, size_t all, vs_picked *out, vs_out *o) VS_MUST_CHECK;
 void vs_picked_free(vs_picked *p);
 

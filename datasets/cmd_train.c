@@ -151,14 +151,6 @@ static vs_status read_options(vs_err *err, const vs_args *a, vs_train_options *t
     return VS_OK;
 }
 
-/* "dir/shakespeare.txt" -> "shakespeare" */
-static void name_of(const char *path, char *buf, size_t size) {
-    const char *slash = strrchr(path, '/');
-    snprintf(buf, size, "%s", slash && slash[1] ? slash + 1 : path);
-    char *dot = strrchr(buf, '.');
-    if (dot && dot != buf) *dot = '\0';
-}
-
 static void report(const vs_train_state *t, const vs_space *sp, vs_out *o) {
     double passed = (double)t->words * (double)t->epoch;
     vs_out_text(o, 0, "space", vs_space_name(sp));
@@ -199,7 +191,9 @@ static vs_status run_train(vs_err *err, vs_session *s, const vs_args *a, vs_out 
     vs_train_options t;
     VS_TRY(read_options(err, a, &t));
     char name[256] = "world";
-    if (path) name_of(path, name, sizeof name);
+    size_t n = 0;
+    const char *stem = path ? vs_path_stem(path, &n) : NULL;
+    if (path) snprintf(name, sizeof name, "%.*s", (int)n, stem);
     if (vs_text(a, "name")) snprintf(name, sizeof name, "%s", vs_text(a, "name"));
     if (!*name) return vs_fail(err, VS_E_USAGE, "train: --name wants a name");
     watch w;

@@ -251,17 +251,6 @@ static vs_status store_words(vs_err *err, vs_session *s, const vs_space *sp, con
     return st;
 }
 
-/* "dir/glove.6B.50d.txt" -> "glove.6B.50d" */
-static void base_name(const char *path, char *buf, size_t size) {
-    size_t n = strlen(path);
-    while (n > 1 && path[n - 1] == '/') n--; /* of a directory, as a shell completes it */
-    size_t from = n;
-    while (from && path[from - 1] != '/') from--;
-    snprintf(buf, size, "%.*s", (int)(n - from), path + from);
-    char *dot = strrchr(buf, '.');
-    if (dot && dot != buf) *dot = '\0';
-}
-
 /* A word-vector file: read once; where the store is on disk, kept there and opened from there afterwards. */
 static vs_status open_words(vs_err *err, vs_session *s, const char *name, const char *path, const vs_progress *p,
                             vs_space **out) {
@@ -352,14 +341,13 @@ vs_status vs_session_open_space(vs_err *err, vs_session *s, const char *what, co
     if (!sp && !strcmp(what, "default")) sp = default_space(s);
     if (!sp) {
         char buf[4096], name[256];
-        const char *path;
+        const char *path, *stem;
+        size_t n;
         bool stored = is_stored(s, what);
         vs_status st = locate(err, s, what, buf, sizeof buf, &path);
         if (st == VS_OK) {
-            if (path == what)
-                base_name(what, name, sizeof name);
-            else
-                snprintf(name, sizeof name, "%s", what);
+            stem = path == what ? vs_path_stem(what, &n) : (n = strlen(what), what);
+            snprintf(name, sizeof name, "%.*s", (int)n, stem);
             VS_TRY(open_words(err, s, name, path, p, &sp));
         } else if (stored) {
             VS_TRY(open_stored(err, s, what, p, &sp));
@@ -420,12 +408,13 @@ vs_status vs__stored_space(vs_err *err, vs_session *s, const char *name, vs_spac
 }
 
 vs_status vs_session_open_first(vs_err *err, vs_session *s, const char *what, size_t dim, const vs_progress *p, vs_space **out) {
-    char buf[4096], base[200], name[256];
+    char buf[4096], name[256];
     const char *path;
     vs_space *whole, *sp = NULL;
     if (locate(NULL, s, what, buf, sizeof buf, &path) == VS_OK && vs__is_dir(path)) {
-        base_name(what, base, sizeof base);
-        snprintf(name, sizeof name, "%s-%zud", base, dim);
+        size_t n;
+        const char *stem = vs_path_stem(what, &n);
+        snprintf(name, sizeof name, "%.*s-%zud", (int)(n < 200 ? n : 200), stem, dim);
         VS_TRY(vs__space_of_static(err, path, name, dim, &sp));
     } else {
         VS_TRY(vs_session_open_space(err, s, what, p, &whole));

@@ -257,8 +257,8 @@ typedef struct vs_layers {
 } vs_layers;
 
 /* vs_session_layers() - what "MODEL@12", "@12" (of the current model), "MODEL" and "@" (all layers) name, MODEL one that is
- * open, or the beginning of one's name.  *names is false,
- * and the rest not set, where `what` has no @ and is no open model, or is a space that is open or stored (words@12).
+ * open, or the beginning of one's name.  *names is false, and the rest not set, where `what` has no @ and is no open model, or
+ * is a space that is open or stored (words@12).
  * VS_OK | VS_E_UNKNOWN (no such model) | VS_E_STATE (none is open) | VS_E_RANGE (no such layer: how many there are). */
 vs_status vs_session_layers(vs_err *err, vs_session *s, const char *what, bool *names, vs_layers *out) VS_MUST_CHECK;
 

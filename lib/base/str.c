@@ -124,6 +124,17 @@ void vs_utf8_case(vs_case c, const char *s, size_t n, vs_buf *b) {
     }
 }
 
+const char *vs_path_stem(const char *path, size_t *n) {
+    size_t end = strlen(path), dot = 0;
+    while (end > 1 && path[end - 1] == '/') end--; /* as a shell completes a folder */
+    size_t from = end;
+    while (from && path[from - 1] != '/') from--;
+    for (size_t i = from + 1; i < end; i++)
+        if (path[i] == '.') dot = i;
+    *n = (dot ? dot : end) - from;
+    return path + from;
+}
+
 size_t vs_edit_distance(const char *a, size_t na, const char *b, size_t nb) {
     enum { MAX = 64 };
     if (na >= MAX || nb >= MAX) return SIZE_MAX;

@@ -34,6 +34,10 @@ size_t vs_utf8_encode(uint32_t cp, char out[4]);
 typedef enum vs_case { VS_CASE_LOWER, VS_CASE_TITLE, VS_CASE_UPPER } vs_case;
 void vs_utf8_case(vs_case c, const char *s, size_t n, vs_buf *b);
 
+/* vs_path_stem() - what a file or folder is called: "dir/glove.6B.50d.txt" -> glove.6B.50d, "dir/model/" -> model; n bytes of
+ * path, from the one that is returned.  O(bytes). */
+const char *vs_path_stem(const char *path, size_t *n);
+
 /* vs_edit_distance() - Damerau-Levenshtein distance (adjacent swaps count one) of two byte strings, for suggestions;
  * strings over 63 bytes count as far apart (SIZE_MAX).  O(na nb). */
 size_t vs_edit_distance(const char *a, size_t na, const char *b, size_t nb);

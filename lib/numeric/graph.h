@@ -21,9 +21,10 @@ typedef struct vs_graph {
 void vs_graph_free(vs_graph *g);
 
 /* vs_graph_symmetric() - what points say of their neighbours as edges that both ends agree on.
- *   p [n,k]: the weight that point i gives its neighbour j   both: the weight of an edge from a, what i gives j, and b,
- * what j gives i (0 where it is no neighbour of it); symmetric VS_OK | VS_E_RANGE (a neighbour that is no point) |
- * VS_E_NOMEM.  O(n k log k). */
+ *   p [n,k]: the weight that point i gives its neighbour j
+ *   both: the weight of an edge from a, what i gives j, and b, what j gives i (0 where it is no neighbour of it); symmetric
+ *   out: the caller's, vs_graph_free()
+ * VS_OK | VS_E_RANGE (a neighbour that is no point) | VS_E_NOMEM.  O(n k log k). */
 typedef float vs_both_fn(float a, float b);
 vs_status vs_graph_symmetric(vs_err *err, const vs_knn *near, const float *p, vs_both_fn *both,
                              vs_graph *out) VS_MUST_CHECK;

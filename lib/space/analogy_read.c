@@ -151,8 +151,9 @@ vs_status vs__questions_text(vs_err *err, vs__questions *q, const char *name, co
 static vs_status read_file(vs_err *err, vs__questions *q, const char *path) {
     vs_map file;
     VS_TRY(vs_map_open(err, path, &file));
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
-    char *section = vs_strndup(name, dot && dot != name ? (size_t)(dot - name) : strlen(name));
+    size_t length;
+    const char *stem = vs_path_stem(path, &length);
+    char *section = vs_strndup(stem, length);
     q->path = path;
     vs_status st = section ? vs__questions_text(err, q, section, (const char *)file.bytes, file.size) : no_memory(err, q);
     vs_free(section);

@@ -6,6 +6,7 @@
 
 #include "../base/alloc.h"
 #include "../numeric/transport.h"
+#include "expr_lex.h"
 #include "space_impl.h"
 
 static vs_status no_memory(vs_err *err) { return vs_fail(err, VS_E_NOMEM, "no memory for the words of a text"); }
@@ -38,8 +39,6 @@ static vs_status add(vs_err *err, vs_bag *b, size_t *cap, size_t row) {
     return VS_OK;
 }
 
-static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-
 static bool is_mark(char c) { /* of ASCII's punctuation; letters of other scripts begin above it */
     return (unsigned char)c < 0x80 && !((c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z'));
 }
@@ -56,9 +55,9 @@ static bool find_word(const vs_space *s, const char *word, size_t n, size_t *row
 static vs_status words(vs_err *err, const vs_space *s, const char *text, size_t n, vs_bag *out) {
     size_t cap = 0;
     for (size_t i = 0; i < n;) {
-        while (i < n && is_blank(text[i])) i++;
+        while (i < n && vs__is_blank(text[i])) i++;
         size_t from = i, row;
-        while (i < n && !is_blank(text[i])) i++;
+        while (i < n && !vs__is_blank(text[i])) i++;
         if (i == from) break;
         if (find_word(s, text + from, i - from, &row)) {
             VS_TRY(add(err, out, &cap, row));
@@ -73,7 +72,7 @@ static vs_status words(vs_err *err, const vs_space *s, const char *text, size_t 
 
 static vs_status pieces(vs_err *err, const vs_space *s, const char *text, size_t n, vs_bag *out) {
     vs_buf spaced = {0}; /* the first word like the others */
-    if (s->keys.pieces && n && !is_blank(text[0])) vs_buf_putc(&spaced, ' ');
+    if (s->keys.pieces && n && !vs__is_blank(text[0])) vs_buf_putc(&spaced, ' ');
     vs_buf_put(&spaced, text, n);
     size_t *rows = vs_alloc(spaced.len, sizeof *rows), cap = 0; /* a piece has a byte at least */
     vs_status st = rows && !spaced.failed ? VS_OK : no_memory(err);
@@ -94,14 +93,14 @@ vs_status vs_bag_of(vs_err *err, const vs_space *s, const char *text, size_t n, 
 
 vs_status vs_bag_of_phrase(vs_err *err, const vs_space *s, const char *text, size_t n, vs_bag *out) {
     *out = (vs_bag){0};
-    while (n && is_blank(text[0])) text++, n--;
-    while (n && is_blank(text[n - 1])) n--;
+    while (n && vs__is_blank(text[0])) text++, n--;
+    while (n && vs__is_blank(text[n - 1])) n--;
     char *joined = vs_strndup(text, n);
     if (!joined) return no_memory(err);
     size_t row, cap = 0;
     bool found = n && vs__space_find_cased(s, text, n, &row);
     for (const char *mark = "_-"; *mark && n && !found; mark++) {
-        for (size_t i = 0; i < n; i++) joined[i] = is_blank(text[i]) ? *mark : text[i];
+        for (size_t i = 0; i < n; i++) joined[i] = vs__is_blank(text[i]) ? *mark : text[i];
         found = vs__space_find_cased(s, joined, n, &row);
     }
     vs_free(joined);

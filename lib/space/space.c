@@ -6,6 +6,7 @@
 
 #include "../base/alloc.h"
 #include "../tensor/kernels.h"
+#include "expr_lex.h"
 #include "nn_impl.h"
 
 vs_status vs_space_new(vs_err *err, const vs_space_desc *desc, vs_space **out) {
@@ -123,8 +124,6 @@ bool vs_measure_find(const char *name, vs_measure *out) {
 
 /* ---- look-up ---- */
 
-static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-
 bool vs_space_find(const vs_space *s, const char *key, size_t n, size_t *row) {
     return s->keys.find(s->keys.self, key, n, row) && *row < s->n;
 }
@@ -133,7 +132,7 @@ bool vs_space_find(const vs_space *s, const char *key, size_t n, size_t *row) {
 static bool find_blank(const vs_space *s, const char *key, size_t n, size_t *row) {
     enum { LONGEST = 256 };
     char spaced[LONGEST + 1] = " ";
-    if (!s->keys.pieces || n == 0 || n > LONGEST || is_blank(key[0])) return false;
+    if (!s->keys.pieces || n == 0 || n > LONGEST || vs__is_blank(key[0])) return false;
     memcpy(spaced + 1, key, n);
     return vs_space_find(s, spaced, n + 1, row);
 }
@@ -179,7 +178,7 @@ bool vs__space_find_cased(const vs_space *s, const char *key, size_t n, size_t *
 /* The rows of the pieces of a text, its first word with a leading blank like the others. */
 static size_t pieces(const vs_space *s, const char *key, size_t n, size_t rows[VS_LOOKUP_MAX]) {
     vs_buf text = {0};
-    if (s->keys.pieces && n && !is_blank(key[0])) vs_buf_putc(&text, ' ');
+    if (s->keys.pieces && n && !vs__is_blank(key[0])) vs_buf_putc(&text, ' ');
     vs_buf_put(&text, key, n);
     size_t count = text.failed ? 0 : s->keys.split(s->keys.self, text.s, text.len, rows, VS_LOOKUP_MAX);
     vs_buf_free(&text);
@@ -196,7 +195,7 @@ static size_t parts(const vs_space *s, const char *key, size_t n, size_t rows[VS
     vs_buf said = {0};
     for (size_t i = 0; i < n;) {
         size_t from = i;
-        while (i < n && !is_blank(key[i])) i++;
+        while (i < n && !vs__is_blank(key[i])) i++;
         if (i > from) {
             vs_match how;
             if (count == VS_LOOKUP_MAX || !find_whole(s, key + from, i - from, false, &rows[count], &how, &said)) {
@@ -205,7 +204,7 @@ static size_t parts(const vs_space *s, const char *key, size_t n, size_t rows[VS
             }
             count++;
         }
-        while (i < n && is_blank(key[i])) i++;
+        while (i < n && vs__is_blank(key[i])) i++;
     }
     vs_buf_free(&said);
     return count;

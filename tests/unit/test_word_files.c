@@ -80,7 +80,7 @@ static void containers(void **state) {
     write_parts("a.safetensors", "safetensors", (part[]){vectors, other, narrow}, 3);
     is_words("a.safetensors", keys, rows, 3);
     write_parts("b.safetensors", "safetensors", &matrix, 1);
-    refuses_file("b.safetensors", VS_E_UNKNOWN, "no words for its rows|b.words.txt");
+    refuses_file("b.safetensors", VS_E_FORMAT, "no words for its rows|b.words.txt");
     write_text("b.words.txt", "king\nNew York\ngröße\n");
     is_words("b.safetensors", keys, rows, 3);
     write_text("b.words.txt", "king\n");
@@ -295,10 +295,23 @@ static void static_embeddings(void **state) {
     for (size_t i = 0; i < 4; i++) remove(at(files[i]));
 }
 
+/* What a file or a folder is called. */
+static void stems(void **state) {
+    (void)state;
+    static const char *const of[][2] = {{"dir/glove.6B.50d.txt", "glove.6B.50d"}, {"a.vec", "a"}, {"a", "a"}, {"d.x/a", "a"}, {"dir/.hidden", ".hidden"},
+                                        {"dir/model/", "model"}, {"model//", "model"}, {"/", ""}, {"", ""}, {"v1.2/", "v1"}, {"x.", "x"}};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        size_t n;
+        const char *s = vs_path_stem(of[i][0], &n);
+        assert_int_equal(n, strlen(of[i][1]));
+        assert_memory_equal(s, of[i][1], n);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(containers),       cmocka_unit_test(texts_of_numpy),   cmocka_unit_test(projector),
                                        cmocka_unit_test(of_other_programs), cmocka_unit_test(written_and_read), cmocka_unit_test(static_embeddings),
-                                       cmocka_unit_test(numbers_as_text)};
+                                       cmocka_unit_test(numbers_as_text),  cmocka_unit_test(stems)};
     make_dir(dir);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     remove_dir(dir);
