@@ -261,6 +261,8 @@ static vs_status make(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
         st = axis ? vs_axis_fit(err, q->x, q->side, q->n, q->d, &options, axis, held, &r)
                   : vs_fail(err, VS_E_NOMEM, "no memory for an axis");
     }
+    if (st == VS_OK && !isfinite(vs_sum_squares(axis, q->d)))
+        st = vs_fail(err, VS_E_NUMERIC, "an axis: the words are so far apart that its length is no number");
     if (st == VS_OK) st = keep(err, s, name, vs_axis_method_name(options.method), q, axis, &r);
     if (st == VS_OK) show_made(o, name, vs_axis_method_name(options.method), q, axis, &r, held, p);
     vs_free(axis);

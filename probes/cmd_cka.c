@@ -108,11 +108,15 @@ static vs_status two_spaces(vs_err *err, vs_space *const sp[2], size_t most, vs_
         st = vs_fail(err, VS_E_STATE, "%s and %s share %zu words: want two at least", vs_space_name(sp[0]),
                      vs_space_name(sp[1]), n);
     for (int i = 0; st == VS_OK && i < 2; i++) st = vs_centred_gram(err, x[i], n, vs_space_dim(sp[i]), g[i]);
+    double alike = st == VS_OK ? vs_cka(g[0], g[1], n) : 0;
+    if (!isfinite(alike))
+        st = vs_fail(err, VS_E_NUMERIC, "cka: the %zu rows of %s or of %s are all one, or their squares no numbers", n,
+                     vs_space_name(sp[0]), vs_space_name(sp[1]));
     if (st == VS_OK) {
         vs_out_text(o, VS_COL_JSON_ONLY, "a", vs_space_name(sp[0]));
         vs_out_text(o, VS_COL_JSON_ONLY, "b", vs_space_name(sp[1]));
         vs_out_int(o, 0, "words", (int64_t)n);
-        vs_out_real(o, 0, "cka", vs_cka(g[0], g[1], n), 4);
+        vs_out_real(o, 0, "cka", alike, 4);
     }
     for (int i = 0; i < 2; i++) {
         vs_free(x[i]);
