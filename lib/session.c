@@ -189,9 +189,10 @@ static vs_status add_space(vs_err *err, vs_session *s, vs_space *sp, const char 
     vs__open_space *grown = vs_grow(s->space, s->n_spaces, s->n_spaces + 1, sizeof *grown);
     if (grown) s->space = grown;
     if (!copy || !grown) {
+        vs_status status = vs_fail(err, VS_E_NOMEM, "no memory to keep %s", source); /* source may be the space's own */
         vs_free(copy);
         vs_space_free(sp);
-        return vs_fail(err, VS_E_NOMEM, "no memory to keep %s", source);
+        return status;
     }
     s->space[s->n_spaces++] = (vs__open_space){.space = sp, .source = copy};
     return VS_OK;
