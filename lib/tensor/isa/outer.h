@@ -21,14 +21,10 @@ enum {
     O_LINE = 64                 /* bytes that are fetched ahead at once */
 };
 
-typedef struct outer_room {
-    _Alignas(64) float b[O_COLS * O_DEPTH]; /* [O_COLS / O_WIDTH][O_DEPTH][O_WIDTH] */
-    _Alignas(64) float wide[512];           /* blocks of a quantised type */
-} outer_room;
-
 typedef struct outer_scratch {
     _Alignas(64) float a[O_BLOCK * (O_DEPTH + O_PAD)];
-    outer_room p;
+    _Alignas(64) float b[O_COLS * O_DEPTH]; /* [O_COLS / O_WIDTH][O_DEPTH][O_WIDTH] */
+    _Alignas(64) float wide[512];           /* blocks of a quantised type */
 } outer_scratch;
 
 /* s += A B for R rows times O_WIDTH columns: element (r, k) of A at a[r rs + k ks], row k of B at b[k O_WIDTH]. */
@@ -83,7 +79,7 @@ static size_t outer_rows(size_t rows) {
 }
 
 /* Columns [col, col + cols) of row k of B as f32. */
-static const float *outer_row(outer_room *s, vs__weights b, size_t k, size_t col, size_t cols) {
+static const float *outer_row(outer_scratch *s, vs__weights b, size_t k, size_t col, size_t cols) {
     const vs_dtype_info *info = vs_dtype_of(b.dtype);
     const unsigned char *p = b.p + k * b.stride + col / info->block * info->block_bytes;
     if (b.dtype == VS_F32 && (uintptr_t)p % sizeof(float) == 0) return (const float *)(const void *)p;
@@ -93,7 +89,7 @@ static const float *outer_row(outer_room *s, vs__weights b, size_t k, size_t col
 }
 
 /* Panels of n rows of B from row k0, columns [col, col + cols), filled up with zeros. */
-static void outer_panel(outer_room *s, vs__weights b, size_t k0, size_t n, size_t col, size_t cols) {
+static void outer_panel(outer_scratch *s, vs__weights b, size_t k0, size_t n, size_t col, size_t cols) {
     for (size_t k = 0; k < n; k++) {
         const float *row = outer_row(s, b, k0 + k, col, cols);
         for (size_t j = 0; j < O_COLS; j += O_WIDTH) {
@@ -152,9 +148,9 @@ static void outer_panel_times(const outer_scratch *s, size_t rows, size_t ks, si
             at += some;
             done = outer_rows(rows - r);
             if (j + O_WIDTH <= cols)
-                outer_tile(done, outer_at(s, ks, r), a_rs, a_ks, s->p.b + j * O_DEPTH, n, c + r * ldc + j, ldc, more);
+                outer_tile(done, outer_at(s, ks, r), a_rs, a_ks, s->b + j * O_DEPTH, n, c + r * ldc + j, ldc, more);
             else
-                outer_edge(done, outer_at(s, ks, r), a_rs, a_ks, s->p.b + j * O_DEPTH, n, c + r * ldc + j, ldc, cols - j, more);
+                outer_edge(done, outer_at(s, ks, r), a_rs, a_ks, s->b + j * O_DEPTH, n, c + r * ldc + j, ldc, cols - j, more);
         }
 }
 
@@ -169,7 +165,7 @@ static void outer(const float *a, size_t m, size_t rs, size_t ks, vs__weights b,
             for (size_t j = 0; j < n; j += O_COLS) {
                 size_t cols = n - j < O_COLS ? n - j : O_COLS, next_j = j + O_COLS < n ? j + O_COLS : 0, next_k = next_j ? k0 : k0 + O_DEPTH;
                 size_t next_n = next_k >= depth ? 0 : depth - next_k < O_DEPTH ? depth - next_k : O_DEPTH;
-                outer_panel(&s.p, b, k0, some, col + j, cols);
+                outer_panel(&s, b, k0, some, col + j, cols);
                 outer_panel_times(&s, rows, ks, some, cols, c + m0 * ldc + j, ldc, more || k0, b, next_k, next_n, col + next_j,
                                   n - next_j < O_COLS ? n - next_j : O_COLS);
             }

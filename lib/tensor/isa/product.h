@@ -144,6 +144,16 @@ static void product_block(scratch *c, const float *x, size_t rows, size_t in, si
     } while (k < in);
 }
 
+/* n outputs of each row from where they were made, with b (NULL: 0), into y. */
+static void write_rows(const float *from, size_t ld, size_t rows, size_t n, const float *b, float *y, size_t ldy) {
+    for (size_t r = 0; r < rows; r++, from += ld, y += ldy) {
+        if (b)
+            add_into(from, b, y, n);
+        else
+            memcpy(y, from, n * sizeof *y);
+    }
+}
+
 /* ---- one row: weights widened in registers, never stored ---- */
 
 enum { SIDE = 4 }; /* outputs at a time, so that their sums do not wait for each other */
@@ -227,13 +237,7 @@ static void matmul(const float *x, size_t rows, size_t in, size_t ldx, vs__weigh
             vs__weights at = {w.p + g * w.stride, w.stride, w.dtype};
             for (size_t o = 0; o < some_outs; o += TILE_OUTS, at.p += TILE_OUTS * w.stride)
                 product_block(&c, x + r * ldx, some, in, ldx, at, c.done + o, some_outs - o < TILE_OUTS ? some_outs - o : TILE_OUTS, GROUP);
-            for (size_t i = 0; i < some; i++) {
-                float *to = y + (r + i) * ldy + g;
-                if (b)
-                    add_into(c.done + i * GROUP, b + g, to, some_outs);
-                else
-                    memcpy(to, c.done + i * GROUP, some_outs * sizeof *to);
-            }
+            write_rows(c.done, GROUP, some, some_outs, b ? b + g : NULL, y + r * ldy + g, ldy);
         }
     }
 }

@@ -156,13 +156,7 @@ static void t_block(t_job *t, const float *x, size_t rows, const float *b, float
                        &sums[0][r][j], level);
             }
     }
-    for (size_t r = 0; r < rows; r++) {
-        const float *sum = sums[T_LEVELS][r];
-        if (b)
-            add_into(sum, b, y + r * ldy, t->cols);
-        else
-            memcpy(y + r * ldy, sum, t->cols * sizeof *y);
-    }
+    write_rows(sums[T_LEVELS][0], O_COLS, rows, t->cols, b, y, ldy);
 }
 
 static void matmul_t(const float *x, size_t rows, size_t in, const float *packed, vs__weights w, const float *b, float *y, size_t outs,
