@@ -32,7 +32,9 @@ void vs_rms_norm_back(const float *x, const float *g, float eps, const float *dy
 void vs_norm_gain_back(const float *x, const float *dy, const float *stats, size_t rows, size_t ld, size_t n, float *dg,
                        float *db);
 
-/* vs_softmax_back() - of p = softmax(s), a row: ds = p (dp - sum p dp).  ds may be dp. */
+/* vs_softmax_back() - of p = softmax(s), a row: ds = p (dp - m - sum p (dp - m)) with m = sum p dp, which is p (dp - m) but for
+ * rounding: where the dp are nearly equal, as the values of late layers make them, their difference is what counts.  ds may
+ * be dp. */
 void vs_softmax_back(const float *p, const float *dp, float *ds, size_t n);
 
 /* vs_activate_back() - dx = dy act'(x); dx may be dy or x.  RELU has 0 at 0. */

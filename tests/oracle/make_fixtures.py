@@ -2,6 +2,7 @@
 """Small models with random weights, and what PyTorch computes with them -> tests/data/fixtures/NAME/.
 
 usage: make_fixtures.py OUT --text FILE [NAME…]      (needs torch, transformers, tokenizers, safetensors)
+       make_fixtures.py OUT --gradients [NAME…]      the gradients alone, of the models that are in OUT
 
 Every family is Hugging Face's own class but for transformer2017, which transformer2017.py writes down.  FILE is any
 English text; the tokenizers are trained on it.  The first eleven families were made with transformers 5.23 and other random
@@ -20,9 +21,10 @@ expected.safetensors  K.logits [T,V]  K.nsp [2]  K.hidden.L [T,d]  K.attn.L [H,T
                       set the stream entering it at position 2 to edit_other [d] (prompt 1's there); mask: the last position
                       does not see the third from the end.  The newer two-stack ones also: zero_encoder_mlp (the encoder's
                       block 1), mask_cross (the last decoder position does not see encoder position 2, block 1)
-gradients.safetensors the loss of prompt 0 by every parameter: decoder-only: mean cross-entropy of the next token; encoder-only:
+gradients.safetensors the loss of prompt 0 by every parameter, and by BART's and Marian's bias of the logits, computed in f64 from the f32
+                      weights and rounded to f32 (what is 0 but for f64's rounding stays so): decoder-only: mean cross-entropy of the next token; encoder-only:
                       tokens 2 and 3 replaced by id 4 and predicted (BERT: plus next-sentence label 1); two stacks: mean
-                      cross-entropy of decoder_ids[1:] + [1] given decoder_ids
+                      cross-entropy of decoder_ids[1:] + [1] given decoder_ids.  loss in expected.json is this one
 """
 import argparse
 import contextlib
@@ -33,6 +35,7 @@ import pathlib
 import torch
 import transformers as T
 from safetensors.torch import load_file, save_file
+from torch.overrides import TorchFunctionMode
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 import transformer2017
@@ -349,9 +352,17 @@ def greedy(m, prompt, n):
     return ids, margin
 
 
+class Double(TorchFunctionMode):
+    """Where the reference's code says f32 (norms, softmax, angles), f64 is meant."""
+
+    def __torch_function__(self, f, types, args=(), kw=None):
+        def wide(x):
+            return torch.float64 if x is torch.float32 else x
+        return (torch.Tensor.double if f is torch.Tensor.float else f)(*map(wide, args), **{k: wide(x) for k, x in (kw or {}).items()})
+
+
 def loss_of(m, p):
     ids, kw = torch.tensor([p["ids"]]), {}
-    m.zero_grad()
     if m.config.is_encoder_decoder:
         labels = torch.tensor([p["decoder_ids"][1:] + [1]])
         kw["decoder_input_ids"] = torch.tensor([p["decoder_ids"]])
@@ -363,18 +374,38 @@ def loss_of(m, p):
         ids[0, 2:4] = 4
         if isinstance(m, T.BertForPreTraining):
             kw["next_sentence_label"] = torch.tensor([1])
-    loss = m(input_ids=ids, labels=labels, **kw).loss
+    return m(input_ids=ids, labels=labels, **kw).loss, labels[0].tolist()
+
+
+def gradients(name, folder, p):
+    """The loss of a prompt, its labels, and its gradients by the names of the file; a parameter that it has under another
+    name (NeoX's lm_head) keeps its own."""
+    file = folder / "model.safetensors"
+    if name == "transformer2017":
+        m = transformer2017.Transformer(transformer2017.Config(**json.loads((folder / "config.json").read_text())))
+        m.load_state_dict(load_file(file))
+    else:
+        m = FAMILIES[name][0].from_pretrained(folder, attn_implementation="eager", dtype=torch.float32)
+    m = m.eval().double()
+    by = list(m.named_parameters(remove_duplicate=False))
+    by += [(n, b) for n, b in m.named_buffers() if n == "final_logits_bias"]
+    for _, q in by:
+        q.requires_grad_()
+    with Double():
+        loss, labels = loss_of(m, p)
     loss.backward()
-    return loss.item(), labels[0].tolist()
-
-
-def gradients(m, in_file):
-    """By the names of the file; a parameter that it has under another name (NeoX's lm_head) keeps its own."""
-    names = {}
-    for n, q in m.named_parameters(remove_duplicate=False):
+    names, in_file = {}, load_file(file)
+    for n, q in by:
         if q.grad is not None and (id(q) not in names or n in in_file):
-            names[id(q)] = n, q.grad.contiguous().clone()
-    return dict(names.values())
+            assert q.grad.dtype == torch.float64
+            names[id(q)] = n, q.grad.float().contiguous().clone()
+    return loss.item(), labels, dict(names.values())
+
+
+def write_gradients(name, folder, answer):
+    answer["loss"], answer["labels"], grads = gradients(name, folder, answer["prompts"][0])
+    save_file(grads, folder / "gradients.safetensors")
+    (folder / "expected.json").write_text(json.dumps(answer, ensure_ascii=False, indent=1))
 
 
 def expected(m, tokenizer, texts, new_tokens):
@@ -439,12 +470,8 @@ def make(name, folder, tokenizer, texts, new_tokens=8):
     m.save_pretrained(folder)
     (folder / "generation_config.json").unlink(missing_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
-    loss, labels = loss_of(m, prompts[0])
-    grads = gradients(m, load_file(folder / "model.safetensors"))
     save_file({k: x.contiguous().clone() for k, x in out.items()}, folder / "expected.safetensors")
-    save_file(grads, folder / "gradients.safetensors")
-    answer = {"prompts": prompts, "class": cls.__name__, "seed": seed, "loss": loss, "labels": labels}
-    (folder / "expected.json").write_text(json.dumps(answer, ensure_ascii=False, indent=1))
+    write_gradients(name, folder, {"prompts": prompts, "class": cls.__name__, "seed": seed})
     size = sum(os.path.getsize(f) for f in folder.iterdir())
     print(f"{name}: seed {seed}, {sum(p.numel() for p in m.parameters())} parameters, {len(out)} arrays, {size // 1024} KiB", flush=True)
 
@@ -453,10 +480,18 @@ def main():
     a = argparse.ArgumentParser()
     a.add_argument("out", type=pathlib.Path)
     a.add_argument("names", nargs="*", choices=[[], *FAMILIES])
-    a.add_argument("--text", type=pathlib.Path, required=True)
+    a.add_argument("--text", type=pathlib.Path)
+    a.add_argument("--gradients", action="store_true")
     o = a.parse_args()
     torch.set_num_threads(1)
     T.logging.disable_progress_bar()
+    if o.gradients:
+        for name in o.names or FAMILIES:
+            write_gradients(name, o.out / name, json.loads((o.out / name / "expected.json").read_text()))
+            print(name, flush=True)
+        return
+    if not o.text:
+        a.error("--text FILE: tokenizers are trained on it")
     text, made = o.text.read_text()[:300000], {}
     for name in o.names or NEWER:
         kind = FAMILIES[name][2:4]

@@ -230,6 +230,11 @@ static void softmax_back(void **state) {
         assert_derivative(softmax_of, x, dp, ds, n, 1e-3);
         vs_softmax_back(p, dp, dp, n);
         assert_memory_equal(dp, ds, n * sizeof *ds);
+        double sum = 0; /* far from 0 and nearly equal: their difference is what counts, to the p that sum to 1 */
+        mean = 0;
+        for (size_t i = 0; i < n; i++) dp[i] = 1000 + roundf(1024 * dp[i]) / 1024, sum += (double)p[i], mean += (double)p[i] * (double)dp[i];
+        vs_softmax_back(p, dp, ds, n);
+        for (size_t i = 0; i < n; i++) assert_true(fabs((double)ds[i] - (double)p[i] * ((double)dp[i] - mean / sum)) < 1e-6 * (double)p[i]);
     }
 }
 
