@@ -23,6 +23,7 @@ const vs_arch vs_arch_electra = {
     .hub_ignore = {"*embeddings.position_ids", "discriminator_predictions.*"},
     .hub_act = {"hidden_act"},
     .hub_only = hub_only,
+    .gguf_as = &vs_arch_bert,
     .hps = hps,
     .masked_head = true,
     .head_gelu = true,

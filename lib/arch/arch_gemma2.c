@@ -14,7 +14,7 @@ static const vs_hp_row hps[] = {
     {VS_HP_EPS, {"rms_norm_eps"}, 1e-6, {"%s.attention.layer_norm_rms_epsilon"}, VS_HP_NEEDED},
     {VS_HP_ROPE_THETA, {"rope_parameters.rope_theta", "rope_theta"}, 1e4, {"%s.rope.freq_base"}, 1e4},
     {VS_HP_WINDOW, {"sliding_window"}, 4096, {"%s.attention.sliding_window"}, 4096},
-    {VS_HP_WINDOW_PATTERN, {NULL}, 2, {NULL}, 2},
+    {VS_HP_WINDOW_PATTERN, {NULL}, 2, {"%s.attention.sliding_window_pattern"}, 2},
     {VS_HP_EMBED_SCALED, {NULL}, 1, {NULL}, 1},
     {VS_HP_QUERY_SCALE, {"query_pre_attn_scalar"}, 256, {NULL}, VS_HP_DERIVED},
     {VS_HP_SCORE_CAP, {"attn_logit_softcapping"}, 50, {"%s.attn_logit_softcapping"}, 50},

@@ -3,7 +3,7 @@
  * interleaved, and LLaMA 3's slower rotation as a list. */
 #include "llama_rows.h"
 
-static const vs_hp_row hps[] = {LLAMA_SIZES(1e4), END_OF_HPS};
+static const vs_hp_row hps[] = {LLAMA_SIZES(1e4), {VS_HP_WINDOW, {NULL}, 0, GGUF_WINDOW}, GGUF_WINDOWED, END_OF_HPS};
 static const vs_only hub_only[] = {LLAMA_ROPE_ONLY, END_OF_ONLY};
 static const vs_only gguf_only[] = {LLAMA_GGUF_ONLY, {"%s.expert_count", {NULL}}, END_OF_ONLY};
 static const vs_say hub_says[] = {
@@ -35,10 +35,12 @@ const vs_arch vs_arch_llama = {
     .hub_act = {"hidden_act"},
     .hub_only = hub_only,
     .gguf_name = "llama",
+    .gguf_no_window = true,
+    .hub_windowed = &vs_arch_mistral,
     .gguf_only = gguf_only,
     .hub_says = hub_says,
     .gguf_says = gguf_says,
     .hps = hps,
     .n_stacks = 1,
-    .stack = {{LLAMA_STACK, .hub = hub, .gguf = gguf}},
+    .stack = {{LLAMA_STACK, .local = true, .hub = hub, .gguf = gguf}},
 };

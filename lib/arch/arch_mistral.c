@@ -8,6 +8,12 @@ static const vs_hp_row hps[] = {
     END_OF_HPS,
 };
 static const vs_only hub_only[] = {LLAMA_ROPE_ONLY, END_OF_ONLY};
+static const vs_say hub_says[] = {
+    ALWAYS("model_type", "\"mistral\""),
+    ALWAYS("architectures", "[\"MistralForCausalLM\"]"),
+    HUB_ROPE_SAYS,
+    END_OF_SAYS,
+};
 static const vs_bind hub[] = {LLAMA_HUB_QK, LLAMA_HUB_REST, END_OF_ROWS};
 
 const vs_arch vs_arch_mistral = {
@@ -19,6 +25,7 @@ const vs_arch vs_arch_mistral = {
     .hub_layer_types = "layer_types",
     .hub_only = hub_only,
     .gguf_as = &vs_arch_llama,
+    .hub_says = hub_says,
     .hps = hps,
     .n_stacks = 1,
     .stack = {{LLAMA_STACK, .local = true, .hub = hub}},

@@ -75,8 +75,8 @@ static const vs_bind gguf[] = {
     LINEAR(W_UP, B_UP, "blk.%d.ffn_up"),
     LINEAR(W_DOWN, B_DOWN, "blk.%d.ffn_down"),
     NORM(FINAL_NORM, "output_norm"),
-    MAY_HAVE(UNEMBED, "output.weight"),
-    MAY_HAVE(UNEMBED_B, "output.bias"),
+    FILLED(UNEMBED, "output.weight"),
+    FILLED(UNEMBED_B, "output.bias"),
     END_OF_ROWS,
 };
 

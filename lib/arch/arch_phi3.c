@@ -4,7 +4,8 @@
 
 static const vs_hp_row hps[] = {
     LLAMA_SIZES(1e4),
-    {VS_HP_WINDOW, {"sliding_window"}, 0, {"%s.attention.sliding_window"}, 0},
+    {VS_HP_WINDOW, {"sliding_window"}, 0, GGUF_WINDOW},
+    GGUF_WINDOWED,
     END_OF_HPS,
 };
 static const vs_only hub_only[] = {ROPE_ONLY("default", "linear", "llama3"), END_OF_ONLY};
@@ -54,6 +55,7 @@ const vs_arch vs_arch_phi3 = {
     .hub_layer_types = "layer_types",
     .hub_only = hub_only,
     .gguf_name = "phi3",
+    .gguf_no_window = true,
     .gguf_only = gguf_only,
     .hub_says = hub_says,
     .gguf_says = gguf_says,

@@ -4,8 +4,9 @@
 
 static const vs_hp_row hps[] = {
     LLAMA_SIZES(1e4),
-    {VS_HP_WINDOW, {"sliding_window"}, 4096, {NULL}, 0},
-    {VS_HP_WINDOW_USED, {"use_sliding_window"}, 0, {NULL}, 0},
+    {VS_HP_WINDOW, {"sliding_window"}, 4096, GGUF_WINDOW},
+    GGUF_WINDOWED,
+    {VS_HP_WINDOW_USED, {"use_sliding_window"}, 0, {NULL}, 1},
     {VS_HP_WINDOW_FROM, {"max_window_layers"}, 28, {NULL}, 0},
     END_OF_HPS,
 };
@@ -30,6 +31,7 @@ const vs_arch vs_arch_qwen2 = {
     .hub_layer_types = "layer_types",
     .hub_only = hub_only,
     .gguf_name = "qwen2",
+    .gguf_no_window = true,
     .gguf_only = gguf_only,
     .hub_says = hub_says,
     .gguf_says = gguf_says,

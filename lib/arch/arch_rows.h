@@ -12,12 +12,15 @@
 #define PLUS_ONE(role, name)      ROW(role, name, BODY, PLUS_ONE, NULL, WHOLE)
 #define LAID(role, name, lie)     ROW(role, name, BODY, AS_IS, NULL, lie)
 #define MAY_LIE(role, name, lie)  ROW(role, name, OPTIONAL, AS_IS, NULL, lie)
+#define FILLED(role, name)        ROW(role, name, FILLED, AS_IS, NULL, WHOLE)
+#define FILLED_LIE(role, name, lie) ROW(role, name, FILLED, AS_IS, NULL, lie)
 #define END_OF_ROWS               {VS_ROLE_COUNT, NULL, VS_PART_BODY, VS_AS_IS, NULL, VS_LIE_WHOLE}
 
 /* A map with its bias; one that may lack its bias; a LayerNorm's gain and bias, which files of the first years call gamma
  * and beta; parts that are there whole or not at all. */
 #define LINEAR(w, b, at)       WEIGHT(w, at ".weight"), WEIGHT(b, at ".bias")
 #define MAP_MAY_BIAS(w, b, at) WEIGHT(w, at ".weight"), MAY_HAVE(b, at ".bias")
+#define MAP_FILL_BIAS(w, b, at) WEIGHT(w, at ".weight"), FILLED(b, at ".bias")
 #define NORM(role, at)         OR_OLDER(role, at ".weight", at ".gamma"), OR_OLDER(role##_B, at ".bias", at ".beta")
 #define PART(part, role, name) ROW(role, name, part, AS_IS, NULL, WHOLE)
 #define PART_LINEAR(part, w, b, at) PART(part, w, at ".weight"), PART(part, b, at ".bias")

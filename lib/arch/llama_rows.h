@@ -37,6 +37,10 @@
     {VS_HP_QUERY_SCALE, {NULL}, VS_HP_DERIVED, {NULL}, VS_HP_DERIVED}, \
     {VS_HP_TIED, {"tie_word_embeddings"}, 0, {NULL}, VS_HP_DERIVED}
 
+/* Windows in GGUF files: their width, and where not all layers have one a list of which do. */
+#define GGUF_WINDOW {"%s.attention.sliding_window"}, 0
+#define GGUF_WINDOWED {VS_HP_WINDOW_PATTERN, {NULL}, 0, {"%s.attention.sliding_window_pattern"}, 0}
+
 /* Ways in which rotary angles may be divided; every spelling of where the file says it. */
 #define ROPE_ONLY(...) \
     {"rope_parameters.rope_type", {__VA_ARGS__}}, \

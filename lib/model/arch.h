@@ -53,8 +53,9 @@ typedef struct vs_only {
 
 /* How a stored tensor becomes the weight of a role. */
 typedef enum vs_transform { VS_AS_IS, VS_PLUS_ONE /* a norm stored as g, applied as 1 + g */ } vs_transform;
-/* Which tensors must be there: all of a part or none of it. */
-typedef enum vs_part { VS_PART_BODY, VS_PART_OPTIONAL, VS_PART_HEAD, VS_PART_POOLER, VS_PART_NSP, VS_PART_COUNT } vs_part;
+/* Which tensors must be there: all of a part or none of it.  FILLED ones may be missing, and are written all the same where
+ * another reader wants them: zeros for a bias, the embedding for an unembedding. */
+typedef enum vs_part { VS_PART_BODY, VS_PART_OPTIONAL, VS_PART_FILLED, VS_PART_HEAD, VS_PART_POOLER, VS_PART_NSP, VS_PART_COUNT } vs_part;
 /* Where in its tensor a weight lies.  It is read there through a view: nothing is copied.  Biases alike. */
 typedef enum vs_lie {
     VS_LIE_WHOLE,
@@ -106,6 +107,7 @@ typedef struct vs_stack {
 typedef struct vs_arch {
     const char *name;
     const char *hub_types[4];  /* config.json "model_type" */
+    const char *hub_class;     /* and the first of its "architectures" has to be this, before families that do not say; or NULL */
     const char *hub_nested;    /* object of config.json that holds the text model's settings, where there is one */
     const char *hub_prefix[6]; /* tensors may carry or lack these prefixes: "bert.", ""; ended by NULL */
     const char *hub_ignore[8]; /* tensors that are no weights of ours; * matches anything; ended by NULL */
@@ -116,6 +118,8 @@ typedef struct vs_arch {
     const vs_only *gguf_only;
     const vs_say *hub_says, *gguf_says; /* ended by a NULL key; or NULL */
     const struct vs_arch *gguf_as; /* the family as which its GGUF files are written, where that is another; or NULL */
+    const struct vs_arch *hub_windowed; /* the family that a GGUF file with windows is in the hub's layout, where that is another */
+    bool gguf_no_window; /* llama.cpp reads no windows in such files */
     const vs_hp_row *hps;      /* ended by VS_HP_COUNT */
     const vs_hp_case *cases;   /* ended by VS_HP_COUNT; or NULL */
     int n_stacks;

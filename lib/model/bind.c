@@ -514,23 +514,26 @@ static vs_status make_turns(vs_err *err, binder *b, vs_stack_state *s) {
     return VS_OK;
 }
 
+float vs__score_scale(const double hp[VS_HP_COUNT], size_t dh, size_t layer) {
+    bool own = hp[VS_HP_QUERY_SCALE] == hp[VS_HP_DH]; /* by its own head width */
+    double scale = hp[VS_HP_SCORES_SCALED] != 0 ? 1 / sqrt(own ? (double)dh : hp[VS_HP_QUERY_SCALE]) : 1;
+    return (float)(hp[VS_HP_SCORES_BY_LAYER] != 0 ? scale / (double)(layer + 1) : scale);
+}
+
 static vs_status make_stack(vs_err *err, binder *b, int i) {
     vs_model *m = b->m;
     vs_stack_state *s = &m->stack[i];
     const double *hp = m->hp;
     s->spec = &m->arch->stack[i];
     VS_TRY(stack_sizes(err, b, i));
-    bool own = hp[VS_HP_QUERY_SCALE] == hp[VS_HP_DH]; /* by its own head width */
     s->eps = (float)hp[VS_HP_EPS];
-    double scale = hp[VS_HP_SCORES_SCALED] != 0 ? 1 / sqrt(own ? (double)m->info.stack[i].dh : hp[VS_HP_QUERY_SCALE]) : 1;
     s->score_cap = (float)hp[VS_HP_SCORE_CAP];
     s->embed_scale = hp[VS_HP_EMBED_SCALED] != 0 ? (float)sqrt(hp[VS_HP_D]) : 1;
     s->parallel = hp[VS_HP_PARALLEL] != 0;
     VS_TRY(vs__config_act(err, b->config, s->spec, &s->act));
     s->layer = vs_arena_alloc(&m->arena, s->L, sizeof *s->layer);
     if (!s->layer) return vs_fail(err, VS_E_NOMEM, "%s: %zu layers", b->where, s->L);
-    for (size_t l = 0; l < s->L; l++)
-        s->layer[l].score_scale = (float)(hp[VS_HP_SCORES_BY_LAYER] != 0 ? scale / (double)(l + 1) : scale);
+    for (size_t l = 0; l < s->L; l++) s->layer[l].score_scale = vs__score_scale(hp, m->info.stack[i].dh, l);
     if (s->spec->buckets) VS_TRY(make_buckets(err, b, s));
     VS_TRY(make_windows(err, b, s));
     VS_TRY(bind_stack(err, b, i));

@@ -126,10 +126,12 @@ vs_status vs__config_json(vs_err *err, const char *where, const char *text, size
     VS_TRY(vs_json_parse(err, where, text, n, CONFIG_MAX, &root));
     out->root = out->top = root;
     if (!json_is_object(root)) return vs_fail(err, VS_E_FORMAT, "%s: not a JSON object", where);
-    fact type = find(out, "model_type");
-    for (size_t i = 0; vs_arch_list[i] && !out->arch; i++)
-        for (size_t k = 0; k < 4 && vs_arch_list[i]->hub_types[k]; k++)
-            if (text_is(&type, vs_arch_list[i]->hub_types[k])) out->arch = vs_arch_list[i];
+    fact type = find(out, "model_type"), class = fact_of_json(json_array_get(json_object_get(root, "architectures"), 0));
+    for (size_t i = 0; vs_arch_list[i] && !out->arch; i++) {
+        const vs_arch *a = vs_arch_list[i];
+        for (size_t k = 0; k < 4 && a->hub_types[k]; k++)
+            if (text_is(&type, a->hub_types[k]) && (!a->hub_class || text_is(&class, a->hub_class))) out->arch = a;
+    }
     if (!out->arch || !out->arch->stack[0].hub) return unknown_arch(err, where, "model_type", &type);
     json_t *inner = out->arch->hub_nested ? json_object_get(root, out->arch->hub_nested) : NULL;
     if (json_is_object(inner)) out->top = inner;
@@ -206,7 +208,7 @@ static vs_status read_number(vs_err *err, const vs_config *c, const vs_hp_row *r
             vs__fill(keys[i], c->gguf ? c->arch->gguf_name : "", key, sizeof key);
             return vs_fail(err, VS_E_FORMAT, "%s: %s (%s)%s is not %s", c->where, key, words, value, want);
         }
-        *out = f.num;
+        *out = kind == VS__HP_CAP && f.num >= VS__NO_CAP ? 0 : f.num;
         return VS_OK;
     }
     *out = c->gguf ? row->gguf_fallback : row->hub_fallback;

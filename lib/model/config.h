@@ -13,6 +13,9 @@ typedef struct vs_config {
     const vs_arch *arch;
 } vs_config;
 
+/* A soft cap that files give where there is none and their readers would take one: so far away that f32 does not see it. */
+#define VS__NO_CAP 1e9
+
 /* The kind and the words of each number (hps.def). */
 typedef enum vs__hp_kind {
     VS__HP_COUNT,

@@ -72,8 +72,9 @@ static vs_status check_target(vs_err *err, const vs__conversion *c) {
 static vs_status check_arch(vs_err *err, const vs__conversion *c) {
     const vs_arch *a = c->arch;
     if (c->same || (c->gguf ? a->gguf_name && a->stack[0].gguf : a->hub_types[0] && a->stack[0].hub && a->hub_says)) return VS_OK;
-    return vs_fail(err, VS_E_UNSUPPORTED, "%s: vecscope does not write %s models as %s", c->to, c->m->arch->name,
-                   c->gguf ? "GGUF" : "a directory of the hub");
+    if (c->gguf)
+        return vs_fail(err, VS_E_UNSUPPORTED, "%s: GGUF has no %s models; want the name of a new directory", c->to, c->m->arch->name);
+    return vs_fail(err, VS_E_UNSUPPORTED, "%s: vecscope does not write %s models as a directory of the hub", c->to, c->m->arch->name);
 }
 
 /* ---- the directory TO.part ---- */
@@ -162,6 +163,13 @@ static vs_status make(vs_err *err, vs__conversion *c) {
     return s;
 }
 
+/* The family as which the model is written, mostly its own. */
+static const vs_arch *written_as(const vs__conversion *c) {
+    const vs_arch *own = c->m->arch;
+    if (!c->same && c->gguf && own->gguf_as) return own->gguf_as;
+    return !c->same && !c->gguf && own->hub_windowed && vs__convert_windowed(c->m) ? own->hub_windowed : own;
+}
+
 static bool ends_with(const char *s, const char *end) {
     size_t n = strlen(s), m = strlen(end);
     return n > m && !strcmp(s + n - m, end);
@@ -176,9 +184,9 @@ vs_status vs_convert(vs_err *err, const char *from, const char *to, const char *
     VS_TRY(read_type(err, type, &c));
     VS_TRY(check_target(err, &c));
     VS_TRY(vs_model_open(err, from, &c.m));
-    c.arch = c.gguf && c.m->hub && c.m->arch->gguf_as ? c.m->arch->gguf_as : c.m->arch;
     c.file = c.m->hub ? c.m->hub->tensors : c.m->file;
     c.same = c.gguf == !c.m->hub;
+    c.arch = written_as(&c);
     vs_status s = check_arch(err, &c);
     if (s == VS_OK) s = make(err, &c);
     if (s == VS_OK) {

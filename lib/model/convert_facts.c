@@ -21,10 +21,18 @@ static bool is_whole(vs_hp hp, double x) {
     return vs__hp_rows[hp].kind <= VS__HP_INDEX || (hp == VS_HP_QUERY_SCALE && x == floor(x));
 }
 
+bool vs__convert_windowed(const vs_model *m) {
+    bool any = false;
+    for (size_t l = 0; l < m->stack[0].L; l++) any |= m->stack[0].layer[l].window > 0;
+    return any;
+}
+
 /* A number as a file says it: how much of a head rotates is one of two, whichever its format has. */
 static double value_of(const vs_model *m, vs_hp hp) {
     const vs_stack_state *s = &m->stack[0];
     if (hp == VS_HP_ROPE_DIMS) return (double)s->rope_dims;
+    if (hp == VS_HP_WINDOW_USED) return vs__convert_windowed(m);
+    if ((hp == VS_HP_SCORE_CAP || hp == VS_HP_LOGIT_CAP) && m->hp[hp] == 0) return VS__NO_CAP;
     if (hp == VS_HP_YARN_GAIN) return (double)s->rope_gain;
     if (hp == VS_HP_YARN_MORE) /* GGUF says it beside what follows from the factor */
         return (double)s->rope_gain / vs__yarn_gain(m->hp[VS_HP_ROPE_YARN] != 0 ? m->hp[VS_HP_ROPE_FACTOR] : 1, 1);
@@ -49,9 +57,11 @@ static bool is_said(const vs_model *m, const vs_hp_row *row, double fallback) {
     case VS_HP_ROPE_YARN:      /* said by a word */
     case VS_HP_YARN_GAIN_OF:   /* their quotient is said instead */
     case VS_HP_YARN_GAIN_PER: return false;
+    case VS_HP_SCORE_CAP:
+    case VS_HP_LOGIT_CAP: return m->hp[row->hp] > 0 || fallback > 0;
     case VS_HP_START: return true;
-    case VS_HP_WINDOW:
-    case VS_HP_WINDOW_PATTERN: return x > 0 && m->hp[VS_HP_WINDOW_USED] != 0;
+    case VS_HP_WINDOW: return vs__convert_windowed(m);
+    case VS_HP_WINDOW_PATTERN: return vs__convert_windowed(m) && (row->gguf[0] || x > 0);
     default: return vs__hp_rows[row->hp].kind == VS__HP_FLAG || x > 0;
     }
 }
@@ -261,38 +271,59 @@ static vs_status says_all(vs_err *err, const vs_tokenizer *t, const vs_vocab_sou
     return s;
 }
 
-/* The ids of config.json, where it has them, are the model's own. */
+/* The ids of config.json, where it has them, are the model's own; but what the tokenizer puts around a text is as it does. */
 static void use_config_ids(const vs__conversion *c, vs_vocab_source *v) {
     const struct {
         const char *key;
         int32_t *id;
-    } ids[] = {{"bos_token_id", &v->bos}, {"eos_token_id", &v->eos}, {"pad_token_id", &v->pad}};
+        bool fixed;
+    } ids[] = {{"bos_token_id", &v->bos, v->add_bos == 1}, {"eos_token_id", &v->eos, v->add_eos == 1}, {"pad_token_id", &v->pad, false}};
     json_t *j;
     if (vs_json_parse(NULL, "", c->m->hub->config, c->m->hub->config_size, c->m->hub->config_size + 1, &j) != VS_OK) return;
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
         const json_t *x = json_object_get(j, ids[i].key);
         if (json_is_array(x)) x = json_array_get(x, 0);
-        if (json_is_integer(x) && json_integer_value(x) >= 0 && json_integer_value(x) < (json_int_t)v->count)
+        if (!ids[i].fixed && json_is_integer(x) && json_integer_value(x) >= 0 && json_integer_value(x) < (json_int_t)v->count)
             *ids[i].id = (int32_t)json_integer_value(x);
     }
     json_decref(j);
 }
 
+/* The model's name, with a blank where llama.cpp would not open one of that name. */
+static vs_status put_name(vs_err *err, const vs__conversion *c, vs_writer *w, const vs_vocab_source *v) {
+    vs_buf b = {0};
+    const char *s = c->m->info.name;
+    for (size_t n; (n = vs_vocab_name_clash(v, s)) < strlen(s); s += n) {
+        vs_buf_put(&b, s, n);
+        vs_buf_puts(&b, " ");
+    }
+    vs_buf_puts(&b, s);
+    vs_status st = b.failed ? vs_fail(err, VS_E_NOMEM, "%s: no memory for its name", c->to) : put_text(err, w, "general.name", b.s ? b.s : "");
+    vs_buf_free(&b);
+    return st;
+}
+
 static vs_status put_tokenizer(vs_err *err, vs__conversion *c, vs_writer *w, vs_arena *arena) {
     const vs_tokenizer *t;
-    vs_vocab_source v;
+    vs_vocab_source v = {0};
     bool all = false;
-    if (!c->m->hub->tokenizer) return put_text(err, w, "tokenizer.ggml.model", "none");
+    if (!c->m->hub->tokenizer) {
+        VS_TRY(put_name(err, c, w, &v));
+        return put_text(err, w, "tokenizer.ggml.model", "none");
+    }
     VS_TRY(vs_model_tokenizer(err, c->m, &t));
     vs_err why = {0};
-    vs_status s = vs_tokenizer_vocab(&why, t, arena, &v);
+    vs_status s = vs_tokenizer_vocab(&why, t, c->m->info.V, arena, &v);
     if (s == VS_E_UNSUPPORTED) {
         vs__convert_note(c, "GGUF has no words for its tokenizer (%s): only programs that read %s have it", why.msg, VS__JSON_KEY);
+        v = (vs_vocab_source){0};
+        VS_TRY(put_name(err, c, w, &v));
         VS_TRY(put_text(err, w, "tokenizer.ggml.model", "none"));
     } else if (s != VS_OK)
         return vs_fail(err, s, "%s: %s", c->to, why.msg);
     else {
         use_config_ids(c, &v);
+        VS_TRY(put_name(err, c, w, &v));
         VS_TRY(put_vocab(err, w, &v));
         VS_TRY(says_all(err, t, &v, &all));
     }
@@ -305,12 +336,27 @@ static vs_status put_tokenizer(vs_err *err, vs__conversion *c, vs_writer *w, vs_
     return s;
 }
 
+/* What readers of a GGUF file may not see as it was. */
+static void note_differences(vs__conversion *c) {
+    const vs_stack_state *s = &c->m->stack[0];
+    size_t window = 0;
+    bool scaled = false;
+    for (size_t l = 0; l < s->L; l++) {
+        scaled |= fabsf(vs__convert_times(c, 0, s->layer[l].w[VS_ROLE_Q_NORM].t.data ? VS_ROLE_Q_NORM : VS_ROLE_WQ, l) - 1) > 0;
+        if (s->layer[l].window) window = s->layer[l].window;
+    }
+    if (scaled) vs__convert_note(c, "GGUF cannot say how its scores are scaled: the queries are multiplied by it instead");
+    if (window && window < c->m->info.context && c->arch->gguf_no_window)
+        vs__convert_note(c, "llama.cpp has no windows in %s files: it predicts the same for texts of up to %zu tokens",
+                         c->arch->gguf_name, window);
+}
+
 vs_status vs__convert_meta(vs_err *err, vs__conversion *c, vs_writer *w) {
     VS_TRY(put_text(err, w, "general.architecture", c->arch->gguf_name));
     if (c->typed || !c->same) VS_TRY(put_file_type(err, c, w));
     if (c->same) return vs_writer_copy_meta(err, w, c->file);
+    note_differences(c);
     VS_TRY(put_text(err, w, "general.type", "model"));
-    VS_TRY(put_text(err, w, "general.name", c->m->info.name));
     VS_TRY(put_numbers(err, c, w));
     VS_TRY(put_pooling(err, c, w));
     VS_TRY(put_chat_template(err, c, w));
@@ -342,6 +388,7 @@ static bool put_path(json_t *j, const char *path, json_t *value) {
 
 static json_t *number_json(vs_hp hp, double x) {
     if (vs__hp_rows[hp].kind == VS__HP_FLAG) return json_boolean(x != 0);
+    if (vs__hp_rows[hp].kind == VS__HP_CAP && x >= VS__NO_CAP) return json_null();
     if (is_whole(hp, x)) return json_integer((json_int_t)x);
     char text[32]; /* GGUF keeps f32: the shortest number that is the same f32 is the one that was meant */
     for (int digits = 6; digits <= 9; digits++) {
@@ -354,13 +401,13 @@ static json_t *number_json(vs_hp hp, double x) {
 /* The name of a non-linearity that every version of transformers knows. */
 static const char *act_name(vs_act a) { return a == VS_ACT_GELU_TANH ? "gelu_pytorch_tanh" : vs__act_name(a); }
 
-static bool put_layer_types(const vs_model *m, json_t *j) {
-    const vs_stack_state *s = &m->stack[0];
-    if (!s->spec->local || !m->arch->hub_layer_types) return true;
+static bool put_layer_types(const vs__conversion *c, json_t *j) {
+    const vs_stack_state *s = &c->m->stack[0];
+    if (!s->spec->local || !c->arch->hub_layer_types) return true;
     json_t *list = json_array();
     for (size_t l = 0; list && l < s->L; l++)
         (void)json_array_append_new(list, json_string(s->layer[l].window ? "sliding_attention" : "full_attention"));
-    return list && put_path(j, m->arch->hub_layer_types, list);
+    return list && put_path(j, c->arch->hub_layer_types, list);
 }
 
 static bool put_ids(const vs_model *m, json_t *j) {
@@ -383,7 +430,7 @@ static const char *dtype_words(vs_dtype t) {
 }
 
 static bool fill_config(const vs__conversion *c, json_t *j) {
-    const vs_arch *a = c->m->arch;
+    const vs_arch *a = c->arch;
     bool ok = true;
     for (const vs_say *s = a->hub_says; s && s->key; s++)
         if (is_key(c->m, a->hub_says, s)) ok = ok && put_path(j, s->key, json_loads(s->json, JSON_DECODE_ANY, NULL));
@@ -392,7 +439,7 @@ static bool fill_config(const vs__conversion *c, json_t *j) {
             ok = ok && put_path(j, row->hub[0], number_json(row->hp, value_of(c->m, row->hp)));
     if (a->hub_act[0] && !json_object_get(j, a->hub_act[0]))
         ok = ok && put_path(j, a->hub_act[0], json_string(act_name(c->m->stack[0].act)));
-    return ok && put_layer_types(c->m, j) && put_ids(c->m, j);
+    return ok && put_layer_types(c, j) && put_ids(c->m, j);
 }
 
 static vs_status write_config(vs_err *err, const vs__conversion *c, json_t *j) {
@@ -490,16 +537,18 @@ vs_status vs__convert_tokenizer(vs_err *err, vs__conversion *c) {
 /* ---- the same model? ---- */
 
 static vs_status differs(vs_err *err, const vs__conversion *c, const char *what, double want, double found) {
-    return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s cannot say this model's %s: it is %g, a reader would take %g", c->to,
+    return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s cannot say all of this model: %s is %g, a reader would take %g", c->to,
                    c->gguf ? "GGUF" : "config.json", what, want, found);
 }
 
 static vs_status check_layers(vs_err *err, const vs__conversion *c, const vs_stack_state *a, const vs_stack_state *b) {
     for (size_t l = 0; l < a->L; l++) {
         const vs_layer *x = &a->layer[l], *y = &b->layer[l];
+        vs_role queries = x->w[VS_ROLE_Q_NORM].t.data ? VS_ROLE_Q_NORM : VS_ROLE_WQ;
+        float scale = y->score_scale * vs__convert_times(c, (int)(a - c->m->stack), queries, l);
         if (x->window != y->window) return differs(err, c, "attention windows", (double)x->window, (double)y->window);
-        if (fabsf(x->score_scale - y->score_scale) > 0)
-            return differs(err, c, "scale of the scores", (double)x->score_scale, (double)y->score_scale);
+        if (fabsf(x->score_scale - scale) > 1e-6f * x->score_scale)
+            return differs(err, c, "scale of the scores", (double)x->score_scale, (double)scale);
         for (size_t i = 0; i < a->rope_dims / 2; i++)
             if (fabsf(x->turn[i] - y->turn[i]) > 1e-6f * x->turn[i])
                 return differs(err, c, "rotary angles", (double)x->turn[i], (double)y->turn[i]);
@@ -515,7 +564,7 @@ static vs_status check_stack(vs_err *err, const vs__conversion *c, const vs_stac
         {"number of layers", (double)a->L, (double)b->L},
         {"cap of the scores", (double)a->score_cap, (double)b->score_cap},
         {"scale of the embeddings", (double)a->embed_scale, (double)b->embed_scale},
-        {"scale before the unembedding", (double)a->head_scale, (double)b->head_scale},
+        {"scale before the unembedding", c->untie && a->w[VS_ROLE_UNEMBED].t.data ? 1 : (double)a->head_scale, (double)b->head_scale},
         {"epsilon of the norms", (double)a->eps, (double)b->eps},
         {"gate", a->gated, b->gated},
         {"parallel blocks", a->parallel, b->parallel},
@@ -527,7 +576,7 @@ static vs_status check_stack(vs_err *err, const vs__conversion *c, const vs_stac
     if (fabsf(a->rope_gain - b->rope_gain) > 1e-6f * a->rope_gain)
         return differs(err, c, "gain of rotated elements", (double)a->rope_gain, (double)b->rope_gain);
     if (a->act != b->act)
-        return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s cannot say this model's non-linearity: it is %s, a reader would take %s",
+        return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s cannot say all of this model: its non-linearity is %s, a reader would take %s",
                        c->to, c->gguf ? "GGUF" : "config.json", vs__act_name(a->act), vs__act_name(b->act));
     return check_layers(err, c, a, b);
 }
@@ -541,8 +590,9 @@ vs_status vs__convert_check(vs_err *err, const vs__conversion *c, const vs_model
     const vs_model *m = c->m;
     if (made->arch != c->arch)
         return vs_fail(err, VS_E_STATE, "%s: what was written opens as %s, not as %s", c->to, made->arch->name, c->arch->name);
+    bool headless = m->arch->masked_head && !made->info.has_logits; /* nothing is tied then */
     for (int i = 0; i < VS_HP_COUNT; i++)
-        if (!is_derived((vs_hp)i) && !(c->untie && i == VS_HP_TIED) && fabs((double)((float)m->hp[i] - (float)made->hp[i])) > 0)
+        if (!is_derived((vs_hp)i) && !((c->untie || headless) && (i == VS_HP_TIED || i == VS_HP_HEAD_SCALED)) && fabs((double)((float)m->hp[i] - (float)made->hp[i])) > 0)
             return differs(err, c, vs__hp_rows[i].words, m->hp[i], made->hp[i]);
     for (int i = 0; i < m->arch->n_stacks; i++) VS_TRY(check_stack(err, c, &m->stack[i], &made->stack[i]));
     return VS_OK;

@@ -17,6 +17,7 @@ typedef struct vs__piece_out {
     size_t shape[VS_MAX_DIMS];
     const vs_bind *row[VS__PARTS]; /* how each part is stored; row[0] NULL: `whole` as it is */
     const vs_weight *part[VS__PARTS];
+    float times[VS__PARTS]; /* what each part is multiplied by (vs__convert_times) */
     const vs_tensor *whole;
     int stack;
 } vs__piece_out;
@@ -31,7 +32,7 @@ typedef struct vs__conversion {
     vs_weight segments;  /* a segment of zeros, where the model has none and the family as which it is written has; or none */
     bool gguf, same;     /* to GGUF; from that format, too */
     bool typed;          /* a type was asked for */
-    bool untie;          /* the embedding is written twice: a format that scales before a tied unembedding, a model that does not */
+    bool untie;          /* a tied embedding is written twice, the second time as the unembedding that readers want */
     vs_dtype type;
     const char *from, *to;
     char *dir;           /* TO.part */
@@ -49,6 +50,10 @@ void vs__convert_note(vs__conversion *c, const char *fmt, ...) VS_PRINTF(2, 3);
  * in the words of the format that is to be written.  VS_OK | VS_E_UNSUPPORTED (a list that no such numbers make) | VS_E_NOMEM. */
 vs_status vs__convert_rope(vs_err *err, vs__conversion *c) VS_MUST_CHECK;
 
+/* convert_scale.c: vs__convert_times() - what a weight of layer `layer` is multiplied by because the format cannot say how this
+ * model scales: queries, and an unembedding that was tied; all else by 1. */
+float vs__convert_times(const vs__conversion *c, int stack, vs_role role, size_t layer);
+
 /* convert_tensors.c: vs__convert_list() - which tensors are written, under which names, as which types.
  * vs__convert_put() - declare them and stream them. */
 vs_status vs__convert_list(vs_err *err, vs__conversion *c) VS_MUST_CHECK;
@@ -61,6 +66,9 @@ vs_status vs__convert_meta(vs_err *err, vs__conversion *c, vs_writer *w) VS_MUST
 vs_status vs__convert_config(vs_err *err, vs__conversion *c) VS_MUST_CHECK;
 vs_status vs__convert_tokenizer(vs_err *err, vs__conversion *c) VS_MUST_CHECK;
 vs_status vs__convert_check(vs_err *err, const vs__conversion *c, const vs_model *made) VS_MUST_CHECK;
+
+/* vs__convert_windowed() (convert_facts.c) - whether any layer of a model sees a window alone. */
+bool vs__convert_windowed(const vs_model *m);
 
 /* vs__convert_said() (convert_facts.c) - the row of a family's says that counts for a key, or NULL. */
 const vs_say *vs__convert_said(const vs_model *m, const vs_say *all, const char *key);

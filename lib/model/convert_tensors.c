@@ -1,4 +1,5 @@
 /* convert_tensors.c - the tensors of a conversion: names, shapes and types, then their data in rows. */
+#include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +29,7 @@ static const vs_weight *weight_of(const vs_model *m, int stack, vs_role role, si
 static const char *prefix_of(const vs__conversion *c, const vs_bind *row) {
     bool head = row->role == VS_ROLE_UNEMBED || row->role == VS_ROLE_UNEMBED_B || row->part == VS_PART_HEAD ||
                 row->part == VS_PART_NSP;
-    const char *usual = c->m->arch->hub_prefix[0];
+    const char *usual = c->arch->hub_prefix[0];
     return c->gguf || head || !usual ? "" : usual;
 }
 
@@ -97,7 +98,8 @@ static vs_status finish_piece(vs_err *err, const vs__conversion *c, vs__piece_ou
     for (int k = 0; k < VS__PARTS; k++) {
         if (!o->part[k]) continue;
         rows += rows_of(o->part[k]);
-        if (o->part[k]->t.dtype != from) from = VS_F32;
+        int whole;
+        if (o->part[k]->t.dtype != from || frexpf(o->times[k], &whole) != 0.5f) from = VS_F32; /* powers of two lose nothing */
     }
     bool matrix = first->t.ndim > 1, in_out = matrix && turned(o->row[0]->lie);
     o->ndim = matrix ? 2 : 1;
@@ -141,6 +143,7 @@ static vs_status add_part(vs_err *err, vs__conversion *c, int stack, const vs_bi
     }
     o->row[k] = row;
     o->part[k] = w;
+    o->times[k] = vs__convert_times(c, stack, row->role, layer);
     return VS_OK;
 }
 
@@ -173,7 +176,8 @@ static vs_status check_left_out(vs_err *err, vs__conversion *c, int stack) {
         if (!w || has_row(to, NULL, (vs_role)r) || is_tied(c, (vs_role)r, w)) continue;
         if (r == VS_ROLE_ROPE_TURNS && c->m->hp[VS_HP_ROPE_LOW] > 0) continue; /* said in numbers */
         const vs_bind *row = row_of(from, (vs_role)r);
-        vs_part part = row ? row->part : VS_PART_BODY;
+        bool unembeds = r >= VS_ROLE_UNEMBED && r <= VS_ROLE_UNEMBED_OWN_B;
+        vs_part part = unembeds && c->m->arch->masked_head ? VS_PART_HEAD : row ? row->part : VS_PART_BODY;
         if (!part_words[part])
             return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s has no place for %s (%s) of a %s model", c->to,
                            c->gguf ? "GGUF" : "the hub's layout", vs_role_name((vs_role)r), vs_role_words((vs_role)r),
@@ -182,6 +186,20 @@ static vs_status check_left_out(vs_err *err, vs__conversion *c, int stack) {
         told[part] = true;
     }
     return VS_OK;
+}
+
+/* What stands in the place of a weight that the model does not have and readers want: a bias of zeros beside its matrix
+ * (whose role is the one before). */
+static vs_status fill(vs_err *err, vs__conversion *c, int stack, const vs_bind *row, size_t layer, const vs_weight **out) {
+    const vs_weight *matrix = weight_of(c->m, stack, (vs_role)(row->role - 1), layer);
+    if (!matrix || row->role == VS_ROLE_UNEMBED) return VS_OK;
+    size_t n = rows_of(matrix);
+    vs_weight *w = vs_arena_alloc(&c->m->arena, 1, sizeof *w);
+    float *zeros = w ? vs_arena_alloc(&c->m->arena, n, sizeof *zeros) : NULL;
+    if (!zeros) return vs_fail(err, VS_E_NOMEM, "%s: no memory for %s", c->to, row->name);
+    *w = (vs_weight){.vec = zeros};
+    *out = w;
+    return vs_tensor_over(err, zeros, VS_F32, 1, &n, &w->t, NULL);
 }
 
 static vs_status list_stack(vs_err *err, vs__conversion *c, int stack) {
@@ -194,6 +212,7 @@ static vs_status list_stack(vs_err *err, vs__conversion *c, int stack) {
             if (row->role == VS_ROLE_ROPE_TURNS && c->turns.vec) w = &c->turns;
             if (row->role == VS_ROLE_POS && c->positions.t.data) w = &c->positions;
             if (row->role == VS_ROLE_TYPE && c->segments.t.data) w = &c->segments;
+            if (!w && row->part == VS_PART_FILLED) VS_TRY(fill(err, c, stack, row, l, &w));
             if (!w || is_tied(c, row->role, w)) continue;
             VS_TRY(add_part(err, c, stack, row, l, w));
         }
@@ -242,9 +261,14 @@ static vs_status add_segment(vs_err *err, vs__conversion *c) {
     return vs_tensor_over(err, zeros, VS_F32, 2, shape, &c->segments.t, NULL);
 }
 
+/* Whether a tied unembedding has to be written: readers want it. */
+static bool wants_unembedding(const vs__conversion *c) {
+    const vs_bind *row = row_of(c->arch->stack[c->arch->n_stacks - 1].gguf, VS_ROLE_UNEMBED);
+    return row && row->part == VS_PART_FILLED;
+}
+
 vs_status vs__convert_list(vs_err *err, vs__conversion *c) {
-    for (const vs_hp_row *row = c->arch->hps; c->gguf && row->hp != VS_HP_COUNT; row++)
-        if (row->hp == VS_HP_HEAD_SCALED) c->untie = c->m->info.tied && c->m->hp[VS_HP_HEAD_SCALED] == 0;
+    c->untie = c->gguf && !c->same && c->m->info.tied && wants_unembedding(c);
     if (c->same) VS_TRY(list_same(err, c));
     else VS_TRY(vs__convert_rope(err, c));
     drop_first_positions(c);
@@ -303,20 +327,24 @@ static bool make_row(const chunk *k, size_t r, float *wide, unsigned char *out) 
     if (k->turned) return vs_narrow(o->dtype, k->turned + r * k->cols, out, k->cols);
     const vs_tensor *t = o->whole;
     const unsigned char *bytes;
+    float times = 1;
     if (t) {
         size_t stored = k->cols / vs_dtype_of(t->dtype)->block * vs_dtype_of(t->dtype)->block_bytes;
         bytes = (const unsigned char *)t->data + (k->first + r) * stored;
     } else {
         size_t row;
-        t = &o->part[locate(k->c, o, k->first + r, &row)]->t;
+        int part = locate(k->c, o, k->first + r, &row);
+        t = &o->part[part]->t;
+        times = o->times[part];
         if (vs_tensor_row_f32(NULL, t, row, wide) != VS_OK) return false;
         bytes = t->stride[t->ndim - 1] == vs_dtype_of(t->dtype)->block_bytes ? row_bytes(t, row) : NULL;
     }
-    if (bytes && t->dtype == o->dtype) {
+    if (bytes && t->dtype == o->dtype && times == 1) {
         memcpy(out, bytes, k->bytes);
         return true;
     }
     if (o->whole) vs_widen(t->dtype, bytes, wide, k->cols);
+    for (size_t i = 0; times != 1 && i < k->cols; i++) wide[i] *= times;
     return vs_narrow(o->dtype, wide, out, k->cols);
 }
 
@@ -389,7 +417,7 @@ static vs_status put_vector(vs_err *err, const vs__conversion *c, const vs__piec
     for (size_t j = 0; s == VS_OK && j < n; j++) {
         size_t at;
         int k = locate(c, o, j, &at);
-        x[j] = o->part[k]->vec[at];
+        x[j] = o->part[k]->vec[at] * o->times[k];
         if (o->row[k]->transform == VS_PLUS_ONE) x[j] -= 1;
     }
     if (s == VS_OK && !vs_narrow(o->dtype, x, made, n))

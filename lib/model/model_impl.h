@@ -61,6 +61,9 @@ static inline vs_act vs__head_act(const vs_model *m) {
 /* vs__yarn_gain() - what YaRN multiplies rotated elements by for a factor (Peng et al. 2023, section 3.4): 1 + of * ln(factor) / 10. */
 double vs__yarn_gain(double factor, double of);
 
+/* vs__score_scale() - what scores are multiplied by in a layer (counted from 0) whose heads are dh wide. */
+float vs__score_scale(const double hp[VS_HP_COUNT], size_t dh, size_t layer);
+
 /* vs__plans_free() - the plans kept for this model (plan.c). */
 void vs__plans_free(struct vs_plan_cache *c);
 

@@ -4,6 +4,7 @@
 #include "convert_impl.h"
 #include "model_impl.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* An array of GGUF strings as pointers into the mapped file; both in the model's arena.  Absent: *n = 0. */
@@ -106,6 +107,21 @@ static vs_status read_text(vs_err *err, vs_model *m, const char *key, const char
     return *out ? VS_OK : vs_fail(err, VS_E_NOMEM, "%s: %s", m->info.path, key);
 }
 
+/* Rows of the embedding that no piece of the tokenizer has are listed as pieces, [PAD32003]: those at the end go. */
+static size_t without_padding(const vs_vocab_source *v) {
+    enum { UNUSED = 5 };
+    const int32_t ids[] = {v->bos, v->eos, v->unk, v->pad, v->sep, v->cls, v->mask};
+    size_t n = v->count, least = 0;
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        if (ids[i] >= 0 && (size_t)ids[i] >= least) least = (size_t)ids[i] + 1;
+    for (; v->type && n > least && v->type[n - 1] == UNUSED; n--) {
+        char name[32];
+        int k = snprintf(name, sizeof name, "[PAD%zu]", n - 1);
+        if ((size_t)k != v->piece_len[n - 1] || memcmp(name, v->piece[n - 1], (size_t)k) != 0) break;
+    }
+    return n;
+}
+
 vs_status vs__vocab_source(vs_err *err, vs_model *m, vs_vocab_source *out) {
     vs_vocab_source v = {0};
     VS_TRY(read_text(err, m, "tokenizer.ggml.model", &v.model));
@@ -134,6 +150,7 @@ vs_status vs__vocab_source(vs_err *err, vs_model *m, vs_vocab_source *out) {
     v.remove_extra_whitespaces = read_flag(m, "tokenizer.ggml.remove_extra_whitespaces");
     v.lowercase = read_flag(m, "tokenizer.ggml.normalizer.lowercase");
     v.strip_accents = read_flag(m, "tokenizer.ggml.normalizer.strip_accents");
+    v.count = without_padding(&v);
     *out = v;
     return VS_OK;
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "save.h"
 #include "tokenizer_impl.h"
@@ -9,21 +10,24 @@
 #define MARK "\xE2\x96\x81" /* U+2581, a blank's spelling */
 
 enum { NORMAL = 1, UNKNOWN, CONTROL, USER, UNUSED, BYTE }; /* types of pieces in a GGUF file */
+#define NEVER -10000.0f /* the score of a piece that no text has */
 
 static vs_status no_memory(vs_err *err) { return vs_fail(err, VS_E_NOMEM, "no memory for the vocabulary"); }
 
-static vs_status put_pieces(vs_err *err, const vs_tokenizer *t, vs_arena *arena, vs_vocab_source *out) {
-    size_t n = t->vocab.count;
+static vs_status put_pieces(vs_err *err, const vs_tokenizer *t, size_t rows, vs_arena *arena, vs_vocab_source *out) {
+    size_t n = t->vocab.count > rows ? t->vocab.count : rows;
     const char **piece = vs_arena_alloc(arena, n, sizeof *piece);
     uint32_t *len = vs_arena_alloc(arena, n, sizeof *len);
     int32_t *type = vs_arena_alloc(arena, n, sizeof *type);
     if (!piece || !len || !type) return no_memory(err);
     for (size_t i = 0; i < n; i++) {
-        const vs__piece *p = &t->vocab.piece[i];
-        piece[i] = p->s;
-        len[i] = p->len;
+        const vs__piece *p = i < t->vocab.count ? &t->vocab.piece[i] : NULL;
         type[i] = NORMAL;
-        if (p->s) continue;
+        if (p && p->s) {
+            piece[i] = p->s;
+            len[i] = p->len;
+            continue;
+        }
         char name[32]; /* an id without a piece: every id has a name here */
         int k = snprintf(name, sizeof name, "[PAD%zu]", i);
         if (!(piece[i] = vs_arena_strndup(arena, name, (size_t)k))) return no_memory(err);
@@ -201,7 +205,7 @@ static vs_status put_unigram(vs_err *err, const vs_tokenizer *t, vs_arena *arena
     int32_t *type = (int32_t *)(uintptr_t)out->type;
     if (!score) return no_memory(err);
     for (size_t i = 0; i < out->count; i++) {
-        score[i] = (float)t->unigram.score[i];
+        score[i] = type[i] == UNUSED ? NEVER : (float)t->unigram.score[i];
         if (t->unigram.byte_fallback && vs__byte_of_piece(out->piece[i], out->piece_len[i]) >= 0) type[i] = BYTE;
     }
     for (size_t i = 0; i < t->norm_count; i++) {
@@ -221,8 +225,8 @@ static vs_status put_unigram(vs_err *err, const vs_tokenizer *t, vs_arena *arena
     return VS_OK;
 }
 
-vs_status vs_tokenizer_vocab(vs_err *err, const vs_tokenizer *t, vs_arena *arena, vs_vocab_source *out) {
-    VS_TRY(put_pieces(err, t, arena, out));
+vs_status vs_tokenizer_vocab(vs_err *err, const vs_tokenizer *t, size_t rows, vs_arena *arena, vs_vocab_source *out) {
+    VS_TRY(put_pieces(err, t, rows, arena, out));
     put_roles(t, out);
     switch (t->model) {
     case VS__MODEL_BPE: return put_bpe(err, t, arena, out);
@@ -231,6 +235,24 @@ vs_status vs_tokenizer_vocab(vs_err *err, const vs_tokenizer *t, vs_arena *arena
     case VS__MODEL_WORDS: break;
     }
     return vs_fail(err, VS_E_UNSUPPORTED, "a vocabulary of whole words");
+}
+
+/* ---- names ---- */
+
+static bool has_piece(const vs_vocab_source *v, const char *s) {
+    size_t n = strlen(s);
+    for (size_t i = 0; i < v->count; i++)
+        if (v->piece_len[i] == n && !memcmp(v->piece[i], s, n)) return true;
+    return false;
+}
+
+size_t vs_vocab_name_clash(const vs_vocab_source *v, const char *name) {
+    static const char *const pieces[] = {"</s>", "<unk>", "<s>", "<|endoftext|>"};
+    bool all = true;
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) all = all && has_piece(v, pieces[i]);
+    for (const char *s = name; *s && !all; s++)
+        if (!strncasecmp(s, "phi3", 4) || !strncasecmp(s, "phi-3", 5)) return (size_t)(s - name) + 3;
+    return strlen(name);
 }
 
 /* ---- the same? ---- */

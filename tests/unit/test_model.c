@@ -330,7 +330,7 @@ static const struct refused_config {
     {"gemma3", "{\"hidden_activation\":7}", VS_E_FORMAT, "hidden_activation|not the name"},
     {"gemma3", "{\"layer_types\":3}", VS_E_FORMAT, "window|no list of 7"},
     {"gemma3", "{\"rope_parameters\":3}", VS_E_UNSUPPORTED, "rope_parameters"},
-    {"gemma3", "{\"attn_logit_softcapping\":-50.0}", VS_E_FORMAT, "attn_logit_softcapping|-50"},
+    {"gemma3", "{\"final_logit_softcapping\":-50.0}", VS_E_FORMAT, "final_logit_softcapping|-50"},
     {"gemma3", "{\"use_bidirectional_attention\":true}", VS_E_UNSUPPORTED, "use_bidirectional_attention|true"},
     {"gemma3", "{\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4}}", VS_E_UNSUPPORTED, "rope_scaling.rope_type|yarn|linear"},
     {"gemma3", "{\"tie_word_embeddings\":\"no\"}", VS_E_FORMAT, "tie_word_embeddings|true or false"},

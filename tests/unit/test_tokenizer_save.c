@@ -98,7 +98,7 @@ static void json_as_gguf(void **state) {
     vs_tokenizer *t = from_json(text, strlen(text)), *again, *third;
     vs_vocab_source v;
     bool agree;
-    if (vs_tokenizer_vocab(&err, t, &a, &v) != VS_OK) fail_msg("%s", err.msg);
+    if (vs_tokenizer_vocab(&err, t, 0, &a, &v) != VS_OK) fail_msg("%s", err.msg);
     assert_string_equal(v.model, "gpt2");
     assert_string_equal(v.pre, strcmp(*state, "gpt2") ? "qwen2" : "gpt-2");
     if (vs_tokenizer_from_vocab(&err, &v, &again) != VS_OK) fail_msg("%s", err.msg);
@@ -127,7 +127,7 @@ static void pieces_as_gguf(void **state) {
     vs_tokenizer *t = from_file("tests/data/fixtures/gemma3/tokenizer.json");
     vs_arena a = {0};
     vs_vocab_source v;
-    assert_int_equal(vs_tokenizer_vocab(NULL, t, &a, &v), VS_OK);
+    assert_int_equal(vs_tokenizer_vocab(NULL, t, 0, &a, &v), VS_OK);
     assert_string_equal(v.model, "llama");
     assert_true(v.count == 1000 && v.merge_count == 680 && v.add_bos && !v.add_eos && v.add_space_prefix);
     assert_true(v.bos == 1 && v.eos == 2 && v.unk == 0);
@@ -156,7 +156,7 @@ static void wordpiece_as_gguf(void **state) {
     vs_tokenizer *t = from_file("tests/data/fixtures/bert/tokenizer.json");
     vs_arena a = {0};
     vs_vocab_source v;
-    assert_int_equal(vs_tokenizer_vocab(NULL, t, &a, &v), VS_OK);
+    assert_int_equal(vs_tokenizer_vocab(NULL, t, 0, &a, &v), VS_OK);
     assert_string_equal(v.model, "bert");
     int32_t the = vs_piece_find(t, "the", 3), it = vs_piece_find(t, "##it", 4);
     assert_true(v.piece_len[the] == 6 && !memcmp(v.piece[the], "\xE2\x96\x81the", 6));
@@ -187,7 +187,7 @@ static void out_of_memory(void **state) {
         vs_vocab_source v;
         vs_buf b = {0};
         vs_alloc_fail_at(n);
-        s = vs_tokenizer_vocab(NULL, t, &a, &v);
+        s = vs_tokenizer_vocab(NULL, t, 0, &a, &v);
         if (s == VS_OK) v.merge = NULL; /* the merges are to be derived */
         if (s == VS_OK) s = vs_vocab_json(NULL, &v, &b);
         vs_alloc_fail_at(0);
