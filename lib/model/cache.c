@@ -37,9 +37,14 @@ static void shape_of(vs_buf *b, const vs_request *rq) {
     put_size(b, rq->logits);
     put_size(b, rq->mask);
     put_size(b, rq->stop_layer);
-    const vs_variants *v = rq->variants;
-    put_size(b, v ? v->n : 0);
-    if (v) put(b, v->layer, v->n * sizeof *v->layer), put(b, v->first, v->n * sizeof *v->first);
+    put_size(b, rq->variants != NULL);
+    for (int i = 0; rq->variants && i < 2; i++) {
+        const vs_joins *j = &rq->variants->of[i];
+        put_size(b, j->n);
+        put(b, j->point, j->n * sizeof *j->point);
+        put(b, j->first, j->n * sizeof *j->first);
+        put(b, j->variant, j->n * sizeof *j->variant);
+    }
     put_size(b, rq->reverse);
     put_size(b, rq->kv ? 1 + (rq->decoder.rows && vs_kv_rows(rq->kv)) : 0); /* the first stack runs once */
     put_size(b, open && rq->kv ? vs_kv_rows(rq->kv) : 0);

@@ -27,7 +27,9 @@ static view view_of(const vs_exec *x, int slot, float *base, size_t seq) {
 }
 
 /* Whether an edit is meant for a text of the set; in a sweep it is a variant's. */
-static bool meant_for(const vs_edit *e, size_t seq) { return !e->text || e->text == seq + 1; }
+static bool meant_for(const vs_edit *e, const vs_rows *r, size_t seq) {
+    return !e->text || e->text == (r->variant ? r->variant[seq] : seq + 1);
+}
 
 /* Positions [*from, *to) of a text of S that `at` names; false when there are none. */
 static bool resolve(vs_positions at, size_t S, size_t *from, size_t *to) {
@@ -99,7 +101,7 @@ static vs_status apply(vs_err *err, const vs_exec *x, const vs_node *n, const vs
     double sum = 0;
     bool before = false; /* its positions lie in the cached rows: it was done when they were made */
     for (size_t seq = 0; seq < r->n_seqs; seq++) {
-        if (!meant_for(e, seq)) continue;
+        if (!meant_for(e, r, seq)) continue;
         view v = view_of(x, n->out, out, seq);
         size_t from, to;
         if (!resolve(e->at, vs__positions(x, r, seq), &from, &to)) continue;
@@ -170,7 +172,7 @@ vs_status vs__forward_cut(vs_err *err, const vs_exec *x, const vs_node *n) {
     double sum = 0;
     bool before = false;
     for (size_t seq = 0; seq < r->n_seqs; seq++) {
-        if (!meant_for(e, seq)) continue;
+        if (!meant_for(e, r, seq)) continue;
         view v = view_of(x, n->out, out, seq);
         size_t S = v.width, from, to, k0, k1;
         size_t h0 = e->site.head < 0 ? 0 : (size_t)e->site.head, h1 = e->site.head < 0 ? v.heads : h0 + 1;

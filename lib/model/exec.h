@@ -54,6 +54,8 @@ static inline size_t vs__first(const vs_exec *x, const vs_rows *r, size_t i) {
     return x->prior[r->stack] + (r->first ? r->first[i] : 0);
 }
 static inline size_t vs__positions(const vs_exec *x, const vs_rows *r, size_t i) { return vs__first(x, r, i) + vs__rows(r, i); }
+/* The text that cross-attention of text i asks, in the set that it asks. */
+static inline size_t vs__asks(const vs_rows *r, size_t i) { return r->asks ? r->asks[i] : i; }
 static inline const vs_rows *vs__set_of(const vs_exec *x, int slot) { return &x->plan->of[x->plan->slot[slot].set]; }
 
 /* The tokens that a stack reads: the second of two reads the decoder's. */

@@ -220,7 +220,7 @@ static vs_status base_rows(vs_err *err, const vs_exec *x, const vs_node *n, cons
 vs_status vs__forward_join(vs_err *err, const vs_exec *x, const vs_node *n) {
     const vs_slot *s = slot_of(x, n->out);
     const vs_rows *r = vs__set_of(x, n->out);
-    size_t w = row_width(s), T = x->rq->variants->T, before = 0;
+    size_t w = row_width(s), T = x->rq->variants->of[r->stack].T, before = 0;
     float *y = vs__slot(x, n->out);
     const float *base;
     VS_TRY(base_rows(err, x, n, &base));
@@ -293,7 +293,7 @@ static queries item(const attend_args *a, size_t i) {
     queries q = {.seq = last ? i / a->H : r->block[i / a->H].seq, .head = i % a->H};
     size_t lo, hi;
     q.T = vs__rows(r, q.seq);
-    q.S = a->n->site.cross ? vs__rows(a->asked, q.seq) : vs__positions(a->x, r, q.seq);
+    q.S = a->n->site.cross ? vs__rows(a->asked, vs__asks(r, q.seq)) : vs__positions(a->x, r, q.seq);
     q.t0 = last ? q.T - 1 : r->block[i / a->H].t0;
     q.count = q.T - q.t0 < VS_QUERIES ? q.T - q.t0 : VS_QUERIES;
     q.pos = vs__first(a->x, r, q.seq) + q.t0;
@@ -313,8 +313,9 @@ static size_t edges_at(const attend_args *a, const queries *q) {
 static const float *source(const attend_args *a, const queries *q, int slot, bool values) {
     size_t width = a->KV * a->dh;
     bool cached = a->x->rq->kv && a->asks->stack == a->x->m->arch->n_stacks - 1;
+    size_t text = a->n->site.cross ? vs__asks(a->asks, q->seq) : q->seq;
     const float *base = cached ? vs__kv_rows_of(a->x->rq->kv, a->n->site, values)
-                               : vs__slot(a->x, slot) + a->asked->starts[q->seq] * width;
+                               : vs__slot(a->x, slot) + a->asked->starts[text] * width;
     return base + q->head / (a->H / a->KV) * a->dh;
 }
 

@@ -35,7 +35,8 @@ typedef struct builder {
     bool cross;     /* in cross-attention */
     int layer;      /* -1 outside the blocks */
     uint16_t whole_set; /* in a sweep: the texts of the set with what comes before its rows; 0: nothing does */
-    int memory;     /* the first stack's output, for the second */
+    int memory;     /* the first stack's output, for the second; VS_NONE where the cache or the pass without edits has it */
+    uint16_t memory_set; /* the rows that cross-attention asks */
     bool last_rows; /* of the last block, only the texts' last rows are needed */
     bool *edit_placed, *keep_placed;
 } builder;
@@ -323,12 +324,20 @@ static int with_prefix(builder *b, int own, vs_site_kind site) {
     return emit(b, n, shape);
 }
 
+/* What the variants that made a memory of their own (own; VS_NONE: none did) ask of it, and behind it what all others ask. */
+static int with_memory(builder *b, int own, vs_site_kind site) {
+    vs_slot shape = {.kind = VS_ROWS_ALL, .set = b->memory_set, .rows = b->p->of[b->memory_set].rows, .heads = b->si->KV, .width = b->si->dh};
+    vs_node n = node(VS_OP_JOIN, own, VS_NONE, VS_NONE);
+    n.from = site_at(b, site, b->layer);
+    return emit(b, n, shape);
+}
+
 /* Scores, softmax and mix, in one step or, where anyone looks or edits, in three. */
 static int attend(builder *b, int q, int k, int v) {
     vs_node n = node(VS_OP_ATTEND, q, k, v);
     n.f = b->st->layer[b->layer].score_scale;
     n.cap = b->st->score_cap;
-    n.keys = b->cross ? 0 : b->set;
+    n.keys = b->cross ? b->memory_set : b->set;
     if (!b->cross) {
         vs_mask mask = b->rq->mask;
         n.causal = vs__sees_only_before(b->spec, mask);
@@ -337,7 +346,7 @@ static int attend(builder *b, int q, int k, int v) {
     }
     vs_slot z = shape_of(b, q);
     if (b->whole_set && !b->cross) { /* what comes before the variants' rows */
-        n.in[1] = with_prefix(b, k, vs__sweep_keys(b->m));
+        n.in[1] = with_prefix(b, k, vs__sweep_keys(b->m, b->stack));
         n.in[2] = with_prefix(b, v, VS_SITE_V);
         n.keys = b->whole_set;
     }
@@ -358,7 +367,7 @@ static int attention(builder *b, int asking, int h) {
     const vs_stack_info *si = b->si;
     const struct heads_roles *r = &heads_roles[b->cross];
     int q = mark1(b, linear(b, asking, r->wq, r->bq, si->H, si->dh), VS_SITE_Q), k = VS_NONE, v = VS_NONE;
-    bool cached = b->cross && b->rq->kv && vs_kv_rows(b->rq->kv); /* the first stack's keys and values stay as they are */
+    bool cached = b->cross && h == VS_NONE; /* the first stack's keys and values stay as they are */
     if (!cached) {
         k = mark1(b, linear(b, h, r->wk, r->bk, si->KV, si->dh), VS_SITE_K);
         v = mark1(b, linear(b, h, r->wv, r->bv, si->KV, si->dh), VS_SITE_V);
@@ -373,6 +382,10 @@ static int attention(builder *b, int asking, int h) {
     }
     bool keeps = b->rq->kv && b->stack == b->m->arch->n_stacks - 1 && !cached;
     if (keeps) emit(b, node(VS_OP_STORE, k, v, VS_NONE), (vs_slot){.kind = VS_ROWS_ALL, .set = b->set});
+    if (b->cross && b->rq->variants) {
+        k = with_memory(b, k, VS_SITE_K);
+        v = with_memory(b, v, VS_SITE_V);
+    }
     return output_map(b, mark1(b, attend(b, q, k, v), VS_SITE_Z));
 }
 
@@ -416,11 +429,30 @@ static int branch(builder *b, const vs_sub *sub, const part *r, int asking, int 
     return y;
 }
 
-/* x <- N_post(x + N_branch(f(N_pre(source)))), for each sub-layer of the block. */
+/* The rows of the variants that run from this point on, beside those that run already; x VS_NONE: none did. */
+static int join(builder *b, int x, int point, vs_site_kind from, bool last) {
+    const vs_joins *v = &b->rq->variants->of[b->stack];
+    size_t before = x == VS_NONE ? 0 : b->p->of[b->set].n_seqs, n = before;
+    while (n < v->n && v->point[n] == point) n++;
+    if (n == before) return x;
+    b->status = vs__plan_variants(b->err, b->p, b->rq->variants, b->stack, n, b->memory_set, &b->set, &b->whole_set);
+    if (b->status != VS_OK) return VS_NONE;
+    vs_slot shape = rows_of(b, 1, b->si->d);
+    if (last) shape.kind = VS_ROWS_LAST, shape.rows = n;
+    vs_node more = node(VS_OP_JOIN, x, VS_NONE, VS_NONE);
+    more.from = site_at(b, from, b->layer);
+    return emit(b, more, shape);
+}
+
+/* x <- N_post(x + N_branch(f(N_pre(source)))), for each sub-layer of the block.  In a sweep x may be VS_NONE up to its
+ * cross-attention, where variants join that ask another memory. */
 static int block(builder *b, int x) {
     int entering = x, l = b->layer;
     for (int i = 0; i < 3 && b->spec->sub[i].kind != VS_SUB_NONE; i++) {
         const vs_sub *sub = &b->spec->sub[i];
+        if (sub->kind == VS_SUB_CROSS && b->rq->variants)
+            x = join(b, x, vs__at_cross(l), vs__sweep_mid(b->m, b->stack), b->last_rows && l + 1 == (int)b->st->L);
+        if (x == VS_NONE) continue;
         const part *r = &parts[sub->kind];
         bool last = i == 2 || b->spec->sub[i + 1].kind == VS_SUB_NONE;
         vs_site sum = site_at(b, last ? VS_SITE_RESID_POST : r->mid, l);
@@ -500,22 +532,6 @@ static int entering(builder *b, int x) {
     return mark2(b, x, site_at(b, VS_SITE_RESID_POST, b->layer - 1), site_at(b, VS_SITE_RESID_PRE, b->layer));
 }
 
-/* The rows of the variants that run from this layer on, beside those that run already; x VS_NONE: none did. */
-static int join(builder *b, int x) {
-    const vs_variants *v = b->rq->variants;
-    size_t before = x == VS_NONE ? 0 : b->p->of[b->set].n_seqs, n = before;
-    while (n < v->n && v->layer[n] == b->layer) n++;
-    if (n == before) return x;
-    b->status = vs__plan_variants(b->err, b->p, v, n, &b->set, &b->whole_set);
-    if (b->status != VS_OK) return VS_NONE;
-    vs_slot shape = rows_of(b, 1, b->si->d);
-    bool last = x != VS_NONE && shape_of(b, x).kind == VS_ROWS_LAST;
-    if (last) shape.kind = VS_ROWS_LAST, shape.rows = n;
-    vs_node more = node(VS_OP_JOIN, x, VS_NONE, VS_NONE);
-    more.from = site_at(b, VS_SITE_RESID_PRE, b->layer);
-    return emit(b, more, shape);
-}
-
 /* A stack from its embeddings to what follows its last block. */
 static void stack(builder *b, int which) {
     bool whole = which == b->m->arch->n_stacks - 1, stops = whole || !b->rq->decoder.rows;
@@ -529,19 +545,21 @@ static void stack(builder *b, int which) {
     b->si = &b->m->info.stack[which];
     b->layer = -1;
     b->last_rows = whole && b->rq->logits == VS_LOGITS_LAST && b->p->of[which].n_seqs < b->p->of[which].rows && !looks_at_the_end(b);
+    b->whole_set = 0;
     if (v) {
         size_t n = 0;
-        while (n < v->n && v->layer[n] == VS_BEFORE_BLOCKS) n++;
-        if (n) b->status = vs__plan_variants(b->err, b->p, v, n, &b->set, &b->whole_set);
+        while (n < v->of[which].n && v->of[which].point[n] == VS_BEFORE_BLOCKS) n++;
+        if (which) b->status = vs__plan_memories(b->err, b->p, v, &b->memory_set);
+        if (n && b->status == VS_OK) b->status = vs__plan_variants(b->err, b->p, v, which, n, b->memory_set, &b->set, &b->whole_set);
         if (n && b->status == VS_OK) x = embeddings(b);
     } else
         x = embeddings(b);
     for (size_t l = 0; l <= b->st->L && b->status == VS_OK; l++) {
         b->layer = (int)l;
-        if (v) x = join(b, x);
+        if (v) x = join(b, x, vs__at_block((int)l), VS_SITE_RESID_PRE, x != VS_NONE && shape_of(b, x).kind == VS_ROWS_LAST);
         x = entering(b, x);
         if (l == b->st->L || (stop && l == stop)) break;
-        if (x != VS_NONE) x = block(b, x);
+        if (x != VS_NONE || v) x = block(b, x);
     }
     b->layer = -1;
     if (stop || b->status != VS_OK) return;
@@ -582,7 +600,8 @@ vs_status vs__plan_new(vs_err *err, vs_model *m, const vs_request *rq, vs_plan *
     vs_plan *p = vs_zalloc(1, sizeof *p);
     if (!p) return vs_fail(err, VS_E_NOMEM, "plan");
     builder b = {.err = err, .m = m, .rq = rq, .p = p, .layer = -1, .memory = VS_NONE};
-    bool both = rq->decoder.rows != 0, encoded = both && rq->kv && vs_kv_rows(rq->kv);
+    bool both = rq->decoder.rows != 0, cached = rq->kv && vs_kv_rows(rq->kv);
+    bool encoded = both && (cached || (rq->variants && !rq->variants->of[0].n));
     p->refs = 1;
     p->n_edits = rq->n_edits;
     p->reverse = rq->reverse;

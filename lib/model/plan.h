@@ -79,6 +79,9 @@ typedef struct vs_rows {
     size_t prior;    /* cached rows before them, where the plan opens attention; else 0 */
     size_t *starts;  /* [n_seqs + 1] first row of each text */
     size_t *first;   /* [n_seqs] position of that row in its text; NULL: 0 */
+    size_t *variant; /* [n_seqs] in a sweep the variant that each is, from 1; NULL: its place in the set, from 1 */
+    uint16_t asked;  /* the set that its cross-attention asks, and ... */
+    size_t *asks;    /* [n_seqs] ... which text of that set each asks; NULL: the one in its place */
     size_t *edges[2]; /* [n_seqs + 1] elements of one head's attention before each text: to the rows themselves; cross */
     vs_block *block; /* [n_blocks] ordered so that equal spans are equal work */
     size_t n_blocks;
@@ -101,17 +104,25 @@ typedef struct vs_plan {
     struct vs_pass *spare; /* a finished pass, its memory waiting for the next */
 } vs_plan;
 
-/* The variants of a sweep, in the order of the layer from which they run (sweep.c). */
+/* The variants of a sweep that run in a stack, in the order of the point from which they do (sweep.c). */
 enum { VS_BEFORE_BLOCKS = -1 }; /* from the embeddings */
+static inline int vs__at_block(int layer) { return 2 * layer; } /* from the block on; L: after the last */
+static inline int vs__at_cross(int layer) { return 2 * layer + 1; } /* from the block's cross-attention on */
+typedef struct vs_joins {
+    size_t n, T;           /* how many; rows of the text in this stack */
+    const int *point;      /* [n] from where each runs, ascending */
+    const size_t *first;   /* [n] its first row that runs */
+    const size_t *variant; /* [n] which it is, from 1 */
+} vs_joins;
 typedef struct vs_variants {
     const struct vs_pass *base; /* the pass without edits: it kept what they begin with */
-    size_t n, T;
-    const int *layer;    /* [n] the block from which each runs, ascending; L: after the last; VS_BEFORE_BLOCKS */
-    const size_t *first; /* [n] its first row that runs */
+    vs_joins of[2];             /* by stack.  All run in the last; of two, some in the first: those that make a memory of their own */
 } vs_variants;
 
-/* vs__sweep_keys() - the site that holds keys as attention reads them. */
-vs_site_kind vs__sweep_keys(const vs_model *m);
+/* vs__sweep_keys() - the site that holds keys as a stack's attention reads them.
+ * vs__sweep_mid() - the site of the stream as a block's cross-attention meets it. */
+vs_site_kind vs__sweep_keys(const vs_model *m, int stack);
+vs_site_kind vs__sweep_mid(const vs_model *m, int stack);
 
 /* Angles of the rotary embedding, computed once for each kind of layer: for each position cos [n/2], sin [n/2]. */
 typedef struct vs_rope_table {
@@ -145,12 +156,15 @@ vs_status vs__plan_new(vs_err *err, vs_model *m, const vs_request *rq, vs_plan *
 
 /* rows.c.  vs__plan_rows() - a further set of rows, for the caller to fill starts (and first); the set's address moves with
  * the next one.  vs__plan_rows_done() - what follows from its starts: counts, edges, blocks of queries.
- * vs__plan_variants() - the first n variants of a sweep as a set, and (*whole; 0 where no row comes before theirs) their
- * whole texts, whose keys and values they see. */
+ * vs__plan_variants() - the first n of a stack's variants as a set, and (*whole; 0 where no row comes before theirs) their
+ * whole texts, whose keys and values they see.  memory: of two stacks, the set that cross-attention asks.
+ * vs__plan_memories() - that set: what the first stack's variants make of the text, and behind them what the pass without
+ * edits made of it, for all the others. */
 vs_status vs__plan_rows(vs_err *err, vs_plan *p, size_t n_seqs, int stack, size_t prior, vs_rows **out) VS_MUST_CHECK;
 vs_status vs__plan_rows_done(vs_err *err, vs_plan *p, vs_rows *r) VS_MUST_CHECK;
-vs_status vs__plan_variants(vs_err *err, vs_plan *p, const vs_variants *v, size_t n, uint16_t *set,
+vs_status vs__plan_variants(vs_err *err, vs_plan *p, const vs_variants *v, int stack, size_t n, uint16_t memory, uint16_t *set,
                             uint16_t *whole) VS_MUST_CHECK;
+vs_status vs__plan_memories(vs_err *err, vs_plan *p, const vs_variants *v, uint16_t *set) VS_MUST_CHECK;
 void vs__plan_rows_free(vs_plan *p);
 
 /* vs__sees_only_before() - whether a stack's queries see no later keys, by its own mask or another. */

@@ -23,7 +23,7 @@ static vs_status count_edges(vs_err *err, vs_rows *asks, const vs_rows *asked, b
     size_t *edges = asks->edges[cross] = vs_zalloc(asks->n_seqs + 1, sizeof *edges), cells;
     if (!edges) return vs_fail(err, VS_E_NOMEM, "plan of %zu texts", asks->n_seqs);
     for (size_t i = 0; i < asks->n_seqs; i++) {
-        size_t T = vs__rows(asks, i), S = vs__rows(asked, i);
+        size_t T = vs__rows(asks, i), S = vs__rows(asked, cross ? vs__asks(asks, i) : i);
         if (!cross) S += asks->prior + (asks->first ? asks->first[i] : 0);
         if (!vs_mul(T, S, &cells) || !vs_add(edges[i], cells, &edges[i + 1]))
             return vs_fail(err, VS_E_RANGE, "a text of %zu rows is too long", T);
@@ -51,36 +51,61 @@ vs_status vs__plan_rows_done(vs_err *err, vs_plan *p, vs_rows *r) {
         if (vs__rows(r, i) > r->longest) r->longest = vs__rows(r, i);
     VS_TRY(share_out(err, r));
     VS_TRY(count_edges(err, r, r, false));
-    return r->stack ? count_edges(err, r, &p->of[0], true) : VS_OK;
+    return r->stack ? count_edges(err, r, &p->of[r->asked], true) : VS_OK;
 }
 
-vs_status vs__plan_variants(vs_err *err, vs_plan *p, const vs_variants *v, size_t n, uint16_t *set, uint16_t *whole) {
+/* n texts of T rows, to be asked and not to ask. */
+static vs_status whole_texts(vs_err *err, vs_plan *p, int stack, size_t n, size_t T, uint16_t *set) {
+    vs_rows *r;
+    VS_TRY(vs__plan_rows(err, p, n, stack, 0, &r));
+    *set = (uint16_t)(p->n_of - 1);
+    for (size_t i = 0; i < n; i++) r->starts[i + 1] = r->starts[i] + T;
+    r->rows = r->starts[n];
+    r->longest = T;
+    return VS_OK;
+}
+
+vs_status vs__plan_memories(vs_err *err, vs_plan *p, const vs_variants *v, uint16_t *set) {
+    return whole_texts(err, p, 0, v->of[0].n + 1, v->of[0].T, set);
+}
+
+/* Which memory a variant asks: its own, or the last, which is that of the pass without edits. */
+static size_t memory_of(const vs_joins *made, size_t variant) {
+    size_t i = 0;
+    while (i < made->n && made->variant[i] != variant) i++;
+    return i;
+}
+
+vs_status vs__plan_variants(vs_err *err, vs_plan *p, const vs_variants *v, int stack, size_t n, uint16_t memory, uint16_t *set,
+                            uint16_t *whole) {
+    const vs_joins *j = &v->of[stack];
     vs_rows *r;
     bool prefix = false;
-    VS_TRY(vs__plan_rows(err, p, n, 0, 0, &r));
+    VS_TRY(vs__plan_rows(err, p, n, stack, 0, &r));
     *set = (uint16_t)(p->n_of - 1);
     r->first = vs_alloc(n, sizeof *r->first);
-    if (!r->first) return vs_fail(err, VS_E_NOMEM, "plan of %zu variants", n);
+    r->variant = vs_alloc(n, sizeof *r->variant);
+    r->asks = stack ? vs_alloc(n, sizeof *r->asks) : NULL;
+    if (!r->first || !r->variant || (stack && !r->asks)) return vs_fail(err, VS_E_NOMEM, "plan of %zu variants", n);
+    r->asked = memory;
     for (size_t i = 0; i < n; i++) {
-        r->first[i] = v->first[i];
-        r->starts[i + 1] = r->starts[i] + v->T - v->first[i];
-        prefix |= v->first[i] != 0;
+        r->first[i] = j->first[i];
+        r->variant[i] = j->variant[i];
+        if (stack) r->asks[i] = memory_of(&v->of[0], j->variant[i]);
+        r->starts[i + 1] = r->starts[i] + j->T - j->first[i];
+        prefix |= j->first[i] != 0;
     }
     VS_TRY(vs__plan_rows_done(err, p, r));
     *whole = 0;
-    if (!prefix) return VS_OK;
-    VS_TRY(vs__plan_rows(err, p, n, 0, 0, &r));
-    *whole = (uint16_t)(p->n_of - 1);
-    for (size_t i = 0; i < n; i++) r->starts[i + 1] = r->starts[i] + v->T;
-    r->rows = r->starts[n];
-    r->longest = v->T;
-    return VS_OK;
+    return prefix ? whole_texts(err, p, stack, n, j->T, whole) : VS_OK;
 }
 
 void vs__plan_rows_free(vs_plan *p) {
     for (size_t i = 0; i < p->n_of; i++) {
         vs_free(p->of[i].starts);
         vs_free(p->of[i].first);
+        vs_free(p->of[i].variant);
+        vs_free(p->of[i].asks);
         vs_free(p->of[i].block);
         for (int k = 0; k < 2; k++) vs_free(p->of[i].edges[k]);
     }

@@ -24,6 +24,9 @@ typedef struct vs_site {
     uint8_t stack, cross;
 } vs_site;
 
+/* The stack whose tokens a site has rows of: keys and values of cross-attention are the encoder's. */
+static inline int vs_site_reads(vs_site s) { return s.cross && (s.kind == VS_SITE_K || s.kind == VS_SITE_V) ? 0 : s.stack; }
+
 /* vs_site_parse() - a site by any of its names: TransformerLens's (`blocks.3.attn.hook_z`), short (`3.attn.z.h5`,
  * `3.mlp_out`), Hugging Face's (`hidden_states.4`, `attentions.3`).  The text must be one whole site, no position.
  * VS_OK | VS_E_UNKNOWN (suggests the nearest; or no such layer or head: how many there are). */
@@ -126,12 +129,13 @@ typedef struct vs_request {
 size_t vs_request_size(void);
 
 /* vs_sweep() - a text under many sets of edits, each by itself; the last row's logits (ALL: every row's) of each.
- *   rq: one text of a model of one stack; its edits belong to the variants by vs_edit.text, 1..variants; nothing kept, no
- *   cache; logits LAST or ALL   out [variants, V] or [variants, T, V]   clean [V] or [T, V]: of the text without edits,
- *   may be NULL.
+ *   rq: one text; its edits belong to the variants by vs_edit.text, 1..variants; nothing kept, no cache; logits LAST or ALL
+ *   out [variants, V] or [variants, T, V]   clean [V] or [T, V]: of the text without edits, may be NULL.  T: of two stacks
+ *   the decoder's tokens.
  * The bits of one pass a variant.  Only what changes is run again: a variant takes the layers before its first edit and, in
  * a causal model, the positions before it from the pass without edits, and the rows left of all variants are stacked in the
- * same products (Meng et al. 2022, section 2 is such a sweep).  Errors as vs_run(). */
+ * same products (Meng et al. 2022, section 2 is such a sweep).  Of two stacks, the encoder runs for the variants alone that
+ * are edited there, from their layer on, and then the decoder from its first cross-attention on.  Errors as vs_run(). */
 vs_status vs_sweep(vs_err *err, vs_model *m, const vs_request *rq, size_t variants, float *out, float *clean) VS_MUST_CHECK;
 
 /* A finished pass.  Arrays are borrowed until vs_pass_free(). */
