@@ -121,10 +121,11 @@ static vs_status source_open(const parse *p, const char *text, const char *targe
     if (site.kind == VS_SITE_LOGITS) rq.logits = VS_LOGITS_ALL;
     VS_TRY(read_source(p, text, target, x));
     if (!site.stack) x->in.given = false; /* the encoder alone */
-    const char *words = site.stack ? x->in.target : x->in.text;
-    const vs_tokens *t = site.stack ? &x->in.decoder : &x->in.tokens;
+    int reads = vs_site_reads(site);
+    const char *words = reads ? x->in.target : x->in.text;
+    const vs_tokens *t = reads ? &x->in.decoder : &x->in.tokens;
     x->read = t->n;
-    if (pos) VS_TRY(vs_position_find(p->err, p->m, site.stack, words, t, pos, strlen(pos), &x->from, &x->to));
+    if (pos) VS_TRY(vs_position_find(p->err, p->m, reads, words, t, pos, strlen(pos), &x->from, &x->to));
     VS_TRY(vs_session_run(p->err, p->s, &x->in, &rq, &x->pass));
     VS_TRY(vs_pass_site(p->err, x->pass, site, 0, &x->t));
     size_t n = positions_of(&x->t, x->edges);

@@ -90,7 +90,8 @@ static vs_status resolve_site(vs_err *err, vs_session *s, const vs_addr *a, vs_v
     VS_TRY(vs_session_model(err, s, &m));
     VS_TRY(vs__site_of(err, m, a->site, &site));
     const vs_model_info *in = vs_model_info_of(m);
-    const char *pos = a->pos ? a->pos : in->stack[site.stack].causal ? "-1" : "mean";
+    int reads = vs_site_reads(site);
+    const char *pos = a->pos ? a->pos : in->stack[reads].causal ? "-1" : "mean";
     vs_text_input x = {.text = vs_strndup(a->text, a->text_len)};
     vs_pass *pass = NULL;
     size_t from = 0, to = 0;
@@ -101,7 +102,7 @@ static vs_status resolve_site(vs_err *err, vs_session *s, const vs_addr *a, vs_v
     if (st == VS_OK) st = vs_session_decoder_input(err, s, NULL, 0, true, &x);
     if (st == VS_OK && site.kind == VS_SITE_LOGITS) rq.logits = VS_LOGITS_ALL;
     if (st == VS_OK)
-        st = vs_position_find(err, m, site.stack, site.stack ? NULL : x.text, site.stack ? &x.decoder : &x.tokens, pos,
+        st = vs_position_find(err, m, reads, reads ? NULL : x.text, reads ? &x.decoder : &x.tokens, pos,
                               strlen(pos), &from, &to);
     if (st == VS_OK) st = vs_session_run(err, s, &x, &rq, &pass);
     if (st == VS_OK) st = vs_pass_site(err, pass, site, 0, &t);

@@ -115,7 +115,7 @@ static vs_status measure_sites(vs_err *err, const grad *g, const vs_named_site *
         vs_tensor d, x;
         bool edges;
         size_t rows;
-        if (site[i].site.stack != stack) continue;
+        if (vs_site_reads(site[i].site) != stack) continue;
         VS_TRY(site_at(err, g, site[i].site, &d, &x, &edges, &rows));
         float *map = f->map + f->n * l->n;
         f->name[f->n] = site[i].name;

@@ -142,7 +142,7 @@ static vs_status number_of_site(parser *p, float factor) {
     VS_TRY(vs_site_parse(p->err, p->m, p->at, n, &site));
     if (site.head >= 0) return wrong(p, "a site without its head; number the whole position");
     p->at += n;
-    VS_TRY(place(p, site.stack, true, &from, &to));
+    VS_TRY(place(p, vs_site_reads(site), true, &from, &to));
     if (*p->at != '[' || !isdigit((unsigned char)p->at[1])) return wrong(p, "a [number]");
     size_t index = strtoull(p->at + 1, &end, 10);
     p->at = end;

@@ -34,7 +34,7 @@ int vs_site_dims(const vs_model *m, vs_site s, size_t T, size_t S, size_t shape[
     const vs_stack_info *k = &m->info.stack[s.stack < m->info.n_stacks ? s.stack : 0];
     bool embedded = s.kind == VS_SITE_EMBED || s.kind == VS_SITE_POS_EMBED || s.kind == VS_SITE_TYPE_EMBED;
     int n = 0;
-    size_t rows = T; /* the second T of a pattern means the keys */
+    size_t rows = vs_site_reads(s) == s.stack ? T : S; /* the second T of a pattern means the keys */
     for (const char *c = sites[s.kind].shape; *c; c++) {
         if (*c == '1' || (s.head >= 0 && (*c == 'H' || *c == 'K'))) continue;
         switch (*c) {
