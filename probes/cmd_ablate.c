@@ -12,22 +12,21 @@ static const vs_opt opts[] = {
     VS_TRIAL_OPTS("logprob"),
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
-/* A column of the picture silences one or two sites of a block, or a head. */
-enum { HEADS, MLPS, LAYERS };
+/* A column of the picture silences a head or a part of a block, or, the last of LAYERS, all its parts. */
+enum { HEADS, MLPS, LAYERS, PARTS = 3 };
 static const struct {
     const char *name, *column, *said;
-    size_t sites; /* kept of a block */
-    vs_site_kind site[2];
-} kinds[] = {[HEADS] = {"heads", "head", "a head is silent: rows are blocks, columns heads", 1, {VS_SITE_Z}},
-             [MLPS] = {"mlps", "part", "a block's MLP is silent", 1, {VS_SITE_MLP_OUT}},
-             [LAYERS] = {"layers", "part", "a block's attention, its MLP, or both are silent", 2, {VS_SITE_ATTN_OUT, VS_SITE_MLP_OUT}}};
-static const char *const mlp_parts[] = {"MLP"}, *const layer_parts[] = {"attention", "MLP", "block"};
+} kinds[] = {[HEADS] = {"heads", "head", "a head is silent: rows are blocks, columns heads"},
+             [MLPS] = {"mlps", "part", "a block's MLP is silent"},
+             [LAYERS] = {"layers", "part", "a part of a block, or all of it, is silent"}};
+static const char *const mlp_parts[] = {"MLP"}, *const layer_parts[] = {"attention", "MLP", "block"},
+                  *const cross_parts[] = {"attention", "cross", "MLP", "block"};
 
 typedef struct ablation {
     vs_trial t;
     int what;
     bool mean;
-    size_t cols;
+    size_t cols, sites; /* columns; sites of a block that they silence */
     const char *const *column;
     vs_site *site; /* [layers, sites] */
     vs_pass *pass;
@@ -36,20 +35,37 @@ typedef struct ablation {
 
 static vs_status no_memory(vs_err *err) { return vs_fail(err, VS_E_NOMEM, "no memory for an ablation"); }
 
+/* The sites of a block that are silenced. */
+static size_t sites_of(const ablation *x, vs_site site[PARTS]) {
+    const vs_trial *t = &x->t;
+    size_t n = 0;
+    vs_site at = {.head = -1, .stack = t->where.stack, .cross = t->where.cross};
+    if (x->what == HEADS) at.kind = VS_SITE_Z, site[n++] = at;
+    if (x->what == LAYERS) at.kind = VS_SITE_ATTN_OUT, site[n++] = at;
+    if (x->what == LAYERS && vs_model_info_of(t->m)->stack[t->where.stack].cross) at.cross = 1, site[n++] = at;
+    at.cross = 0;
+    if (x->what != HEADS) at.kind = VS_SITE_MLP_OUT, site[n++] = at;
+    return n;
+}
+
 static vs_status open_columns(vs_err *err, const vs_args *a, ablation *x) {
     const char *what = vs_text(a, "what");
-    size_t n = sizeof kinds / sizeof *kinds, heads = vs_model_info_of(x->t.m)->stack[0].H;
+    vs_site site[PARTS];
+    size_t n = sizeof kinds / sizeof *kinds, heads = vs_model_info_of(x->t.m)->stack[x->t.where.stack].H;
     for (size_t i = 0; i < n; i++)
         if (!strcmp(kinds[i].name, what)) x->what = (int)i;
-    x->cols = x->what == HEADS ? heads : x->what == MLPS ? 1 : 3;
-    x->column = x->what == MLPS ? mlp_parts : layer_parts;
+    if (x->t.where.cross && x->what != HEADS) return vs_fail(err, VS_E_USAGE, "ablate: cross-attention has heads, no %s: --stack decoder has", what);
+    size_t sites = x->sites = sites_of(x, site);
+    x->cols = x->what == HEADS ? heads : x->what == MLPS ? 1 : sites + 1;
+    x->column = x->what == MLPS ? mlp_parts : sites == PARTS ? cross_parts : layer_parts;
     x->mean = vs_has(a, "mean");
-    size_t sites = kinds[x->what].sites;
     x->site = vs_arena_alloc(&x->arena, x->t.layers * sites, sizeof *x->site);
     const char **name = x->what == HEADS ? vs_arena_alloc(&x->arena, heads, sizeof *name) : NULL;
     if (!x->site || (x->what == HEADS && !name)) return no_memory(err);
-    for (size_t i = 0; i < x->t.layers * sites; i++)
-        x->site[i] = (vs_site){.kind = kinds[x->what].site[i % sites], .layer = (int16_t)(x->t.layer0 + i / sites), .head = -1};
+    for (size_t i = 0; i < x->t.layers * sites; i++) {
+        x->site[i] = site[i % sites];
+        x->site[i].layer = (int16_t)(x->t.layer0 + i / sites);
+    }
     for (size_t h = 0; name && h < heads; h++) {
         char b[24];
         int len = snprintf(b, sizeof b, "%zu", h);
@@ -77,16 +93,16 @@ static vs_status mean_of(vs_err *err, ablation *x, vs_site site, const float **m
 /* Variant by variant: which of a block's sites a column silences. */
 static vs_status make_edits(vs_err *err, ablation *x, vs_edit **out, size_t *n) {
     const vs_trial *t = &x->t;
-    size_t sites = kinds[x->what].sites;
+    size_t sites = x->sites;
     vs_edit *e = *out = vs_arena_alloc(&x->arena, t->layers * x->cols, sites * sizeof *e);
     if (!e) return no_memory(err);
     for (size_t l = 0; l < t->layers; l++) {
-        const float *mean[2] = {NULL, NULL};
-        size_t width[2] = {0, 0};
+        const float *mean[PARTS] = {NULL};
+        size_t width[PARTS] = {0};
         for (size_t k = 0; x->mean && k < sites; k++) VS_TRY(mean_of(err, x, x->site[l * sites + k], &mean[k], &width[k]));
         for (size_t c = 0; c < x->cols; c++)
             for (size_t k = 0; k < sites; k++) {
-                if (x->what == LAYERS && c < 2 && c != k) continue; /* one of the two */
+                if (x->what == LAYERS && c < sites && c != k) continue; /* one of them */
                 *e = (vs_edit){.kind = VS_EDIT_SET, .site = x->site[l * sites + k], .at = {.from = (int32_t)t->from, .to = (int32_t)t->to},
                                .vec = mean[k], .width = width[k], .text = l * x->cols + c + 1};
                 if (x->what == HEADS) {
@@ -147,9 +163,10 @@ static vs_status ablate_one(vs_err *err, vs_session *s, const vs_args *a, const 
     vs_edit *edits = NULL;
     size_t n_edits = 0, n;
     vs_status st = vs_trial_open(err, s, a, in, o, &x.t);
+    if (st == VS_OK) st = vs_trial_in(err, a, x.t.where, &x.t);
     if (st == VS_OK) st = open_columns(err, a, &x);
     n = x.t.layers * x.cols;
-    if (st == VS_OK) st = vs_trial_begin(err, &x.t, -1, x.site, x.mean ? x.t.layers * kinds[x.what].sites : 0, &x.pass);
+    if (st == VS_OK) st = vs_trial_begin(err, &x.t, -1, x.site, x.mean ? x.t.layers * x.sites : 0, &x.pass);
     if (st == VS_OK) st = make_edits(err, &x, &edits, &n_edits);
     if (st == VS_OK && !(value = vs_alloc(n, sizeof *value))) st = no_memory(err);
     if (st == VS_OK) st = vs_trial_run(err, &x.t, edits, n_edits, n, "ablations", value);
@@ -171,12 +188,14 @@ static const char *const examples[] = {"ablate The Eiffel Tower is in the city o
 const vs_cmd vs_cmd_ablate = {
     .name = "ablate",
     .group = "study",
-    .synopsis = "TEXT [--what heads|mlps|layers] [--mean] [--answer TEXT] [--against TEXT]",
+    .synopsis = "TEXT [--what heads|mlps|layers] [--stack encoder|decoder|cross] [--mean] [--answer TEXT] [--against TEXT]",
     .summary = "heads, MLPs or blocks silenced one by one",
     .details = "Each is silenced at all positions (or at --position), by itself: a head's mix of values (attn.z), what an MLP or\n"
                "attention adds to the stream.  What that does to the answer (the prediction, unless --answer says) is drawn and listed:\n"
                "negative where the answer needs it.  --mean puts its mean over this text's positions in its place.  A masked-word model\n"
-               "is read at its [MASK].  Edits in force stay.  Only what is silenced, and what follows, is run again.",
+               "is read at its [MASK].  Of two stacks, the answer is what the decoder says after --target (without: its start token), and\n"
+               "--stack says where: the encoder, the decoder or its attention to the encoder (cross); without it the decoder where it was\n"
+               "given a --target, else the encoder.  Edits in force stay.  Only what is silenced, and what follows, is run again.",
     .style = VS_ARGS_TEXT,
     .min_args = 1,
     .opts = opts,

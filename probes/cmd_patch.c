@@ -10,6 +10,7 @@
 
 static const vs_opt opts[] = {
     {"from", 0, VS_OPT_TEXT, "TEXT", "the text whose vectors are put here, as many tokens long", NULL, VS_COMPLETE_NONE},
+    {"from-target", 0, VS_OPT_TEXT, "TEXT", "of two stacks: what the decoder reads there, instead of --target", NULL, VS_COMPLETE_NONE},
     {"site", 0, VS_OPT_TEXT, "SITE", "which vectors, without a layer: resid_pre, attn_out, mlp_out, attn.z.h3, …", NULL, VS_COMPLETE_SITE},
     {"heads", 0, VS_OPT_FLAG, NULL, "each head's attn.z at all positions, instead of each position", NULL, VS_COMPLETE_NONE},
     VS_TRIAL_OPTS("prob"),
@@ -18,7 +19,7 @@ static const vs_opt opts[] = {
 /* The other text, and its vectors. */
 typedef struct patch {
     vs_trial t;
-    vs_tokens tokens;
+    vs_text_input from;
     vs_pass *pass;
     double there; /* the metric in the other text */
     bool heads;
@@ -34,15 +35,31 @@ typedef struct patch {
 
 static vs_status no_memory(vs_err *err) { return vs_fail(err, VS_E_NOMEM, "no memory for a patch"); }
 
-/* The site in each block. */
-static vs_status find_sites(vs_err *err, patch *p) {
+/* Its site where none is named. */
+static const char *usual_site(const patch *p) {
+    if (p->heads) return p->t.where.cross ? "xattn.z" : "attn.z";
+    return p->t.where.cross ? "xattn_out" : "resid_pre";
+}
+
+static vs_status site_in(vs_err *err, const patch *p, size_t layer, vs_site *out) {
+    char name[120];
+    size_t stack = !strncmp(p->site_name, "encoder.", 8) || !strncmp(p->site_name, "decoder.", 8) ? 8 : 0;
+    int n = snprintf(name, sizeof name, "%.*s%zu.%.80s", (int)stack, p->site_name, layer, p->site_name + stack);
+    return vs_site_parse_in(err, p->t.m, p->t.where.stack, name, (size_t)n, out);
+}
+
+/* The site in each block.  Of two stacks it may name one itself. */
+static vs_status find_sites(vs_err *err, const vs_args *a, patch *p) {
+    vs_site one;
+    p->site_name = vs_has(a, "site") ? vs_text(a, "site") : usual_site(p);
+    VS_TRY(site_in(err, p, 0, &one));
+    if (vs_has(a, "stack") && (one.stack != p->t.where.stack || one.cross != p->t.where.cross))
+        return vs_fail(err, VS_E_USAGE, "patch: --stack %s has no %s", vs_text(a, "stack"), p->site_name);
+    VS_TRY(vs_trial_in(err, a, one, &p->t));
     p->site = vs_arena_alloc(&p->arena, p->t.layers, sizeof *p->site);
     if (!p->site) return no_memory(err);
-    for (size_t l = 0; l < p->t.layers; l++) {
-        char name[96];
-        int n = snprintf(name, sizeof name, "%zu.%.80s", p->t.layer0 + l, p->site_name);
-        VS_TRY(vs_site_parse(err, p->t.m, name, (size_t)n, &p->site[l]));
-    }
+    for (size_t l = 0; l < p->t.layers; l++) VS_TRY(site_in(err, p, p->t.layer0 + l, &p->site[l]));
+    p->T = p->t.tokens->n;
     const char *shape = vs_site_shape(p->site[0].kind);
     bool by_head = strlen(shape) == 3 && shape[0] == 'T';
     if (shape[0] != 'T' || p->site[0].layer < 0)
@@ -52,23 +69,45 @@ static vs_status find_sites(vs_err *err, patch *p) {
     return VS_OK;
 }
 
+/* What is read there: what this text's stacks read, but for what --from and --from-target say. */
+static vs_status read_other(vs_err *err, const vs_args *a, patch *p) {
+    const vs_text_input *in = p->t.in;
+    const char *text = vs_text(a, "from"), *target = vs_text(a, "from-target");
+    vs_text_input *x = &p->from;
+    if (!text && !target) return vs_fail(err, VS_E_USAGE, "patch wants --from \"TEXT\", the text whose vectors are put here");
+    if (target) VS_TRY(vs_session_decoder_input(err, p->t.s, target, strlen(target), true, x));
+    else x->decoder = in->decoder, x->given = in->given, x->target = in->target;
+    if (!text) x->tokens = in->tokens, x->text = in->text;
+    else if (!(x->text = vs_strndup(text, strlen(text)))) return no_memory(err);
+    else VS_TRY(vs_session_tokenize(err, p->t.s, text, strlen(text), &x->tokens));
+    const vs_tokens *there = p->t.reads ? &x->decoder : &x->tokens;
+    const char *said = p->t.reads ? x->target : x->text;
+    if (there->n == p->T) return VS_OK;
+    return vs_fail(err, VS_E_SHAPE, "patch: the text has %zu tokens and \"%.60s\" has %zu: put in position by position, they want as many",
+                   p->T, said ? said : "", there->n);
+}
+
+/* What is not this text's own. */
+static void close_other(const vs_args *a, patch *p) {
+    vs_text_input *x = &p->from;
+    if (!vs_has(a, "from")) x->tokens = (vs_tokens){0}, x->text = NULL;
+    if (!vs_has(a, "from-target")) x->decoder = (vs_tokens){0}, x->target = NULL;
+    vs_text_input_free(x);
+}
+
 /* The other text's pass, under the edits in force as this one's; then this one's. */
 static vs_status run_both(vs_err *err, const vs_args *a, patch *p) {
     vs_trial *t = &p->t;
-    const char *text = vs_text(a, "from");
     size_t V = vs_model_info_of(t->m)->V, row;
     bool all = vs_model_info_of(t->m)->masked;
     vs_request rq = {.keep = p->site, .n_keep = t->layers, .logits = all ? VS_LOGITS_ALL : VS_LOGITS_LAST};
-    VS_TRY(vs_session_tokenize(err, t->s, text, strlen(text), &p->tokens));
-    if (p->tokens.n != p->T)
-        return vs_fail(err, VS_E_SHAPE, "patch: the text has %zu tokens and \"%.60s\" has %zu: put in position by position, they want as many",
-                       p->T, text, p->tokens.n);
-    VS_TRY(vs_trial_row(err, t, &p->tokens, &row));
-    VS_TRY(vs_session_run_text(err, t->s, text, &p->tokens, &rq, &p->pass));
+    VS_TRY(read_other(err, a, p));
+    VS_TRY(vs_trial_row(err, t, &p->from, &row));
+    VS_TRY(vs_session_run(err, t->s, &p->from, &rq, &p->pass));
     const float *logits = vs_pass_logits(p->pass, NULL) + (all ? row * V : 0);
     VS_TRY(vs_trial_begin(err, t, (int32_t)vs_argmax(logits, V), NULL, 0, NULL));
     p->there = vs_trial_value(t, logits);
-    return vs_token_labels(err, t->tok, &p->tokens, &p->arena, &p->other);
+    return vs_token_labels(err, t->tok, t->reads ? &p->from.decoder : &p->from.tokens, &p->arena, &p->other);
 }
 
 /* Rows [pos] of a kept site, of one head or all, in a row. */
@@ -156,20 +195,21 @@ static vs_status list_strongest(vs_err *err, const patch *p, const double *value
 
 static vs_status show(vs_err *err, const vs_args *a, patch *p, const double *value, vs_out *o) {
     const vs_trial *t = &p->t;
-    const char *from = vs_text(a, "from"), *what = vs_metric_words(t->metric);
+    const char *from = p->from.text, *target = vs_text(a, "from-target"), *what = vs_metric_words(t->metric);
     VS_TRY(name_columns(err, p));
     vs_trial_say(t, o);
     vs_out_text(o, VS_COL_JSON_ONLY, "site", p->site_name);
-    vs_out_text(o, VS_COL_JSON_ONLY, "from", from);
+    vs_out_text(o, VS_COL_JSON_ONLY, "from", from ? from : "");
+    if (target) vs_out_text(o, VS_COL_JSON_ONLY, "from_target", target);
     vs_out_real(o, VS_COL_JSON_ONLY, "there", p->there, 6);
-    vs_out_note(o, "%s: %.4f here, %.4f in \"%s\"", what, t->base, p->there, from);
+    vs_out_note(o, "%s: %.4f here, %.4f in \"%s\"", what, t->base, p->there, t->reads && target ? target : from ? from : "");
     vs_out_heading(o, p->heads ? "How %s changes when a head's %s is that of the other text: rows are blocks, columns heads"
                                : "How %s changes when one vector, %s, is that of the other text: rows are blocks",
                    what, p->site_name);
     VS_TRY(vs_trial_map(err, t, value, p->cols, p->column, o));
     vs_out_heading(o, "The strongest");
     VS_TRY(list_strongest(err, p, value, (size_t)vs_int(a, "k"), o));
-    json_t *about = json_pack("{s:s?,s:s}", "from", from, "site", p->site_name);
+    json_t *about = json_pack("{s:s*,s:s*,s:s}", "from", from, "from_target", target, "site", p->site_name);
     const vs_trial_columns cols = {.column = p->heads ? "head" : "position", .n = p->cols, .first = p->heads ? 0 : t->from};
     vs_status st = vs_trial_keep(err, t, a, "patch", about, &cols, value, o);
     json_decref(about);
@@ -177,16 +217,14 @@ static vs_status show(vs_err *err, const vs_args *a, patch *p, const double *val
 }
 
 static vs_status patch_one(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, bool several, vs_out *o) {
-    patch p = {.heads = vs_has(a, "heads"), .T = in->tokens.n};
+    patch p = {.heads = vs_has(a, "heads")};
     double *value = NULL;
     vs_edit *edits = NULL;
     size_t n = 0;
-    p.site_name = vs_has(a, "site") ? vs_text(a, "site") : p.heads ? "attn.z" : "resid_pre";
-    vs_status st = vs_has(a, "from") ? VS_OK : vs_fail(err, VS_E_USAGE, "patch wants --from \"TEXT\", the text whose vectors are put here");
-    if (st == VS_OK) st = vs_trial_open(err, s, a, in, o, &p.t);
-    if (st == VS_OK) st = find_sites(err, &p);
+    vs_status st = vs_trial_open(err, s, a, in, o, &p.t);
+    if (st == VS_OK) st = find_sites(err, a, &p);
     if (st == VS_OK) st = run_both(err, a, &p);
-    if (st == VS_OK) st = vs_token_labels(err, p.t.tok, &in->tokens, &p.arena, &p.label);
+    if (st == VS_OK) st = vs_token_labels(err, p.t.tok, p.t.tokens, &p.arena, &p.label);
     if (st == VS_OK) st = make_edits(err, &p, &edits, &n);
     if (st == VS_OK && !(value = vs_alloc(n, sizeof *value))) st = no_memory(err);
     if (st == VS_OK) st = vs_trial_run(err, &p.t, edits, n, n, "patches", value);
@@ -195,7 +233,7 @@ static vs_status patch_one(vs_err *err, vs_session *s, const vs_args *a, const v
     vs_free(value);
     vs_free(p.vec);
     vs_pass_free(p.pass);
-    vs_tokens_free(&p.tokens);
+    close_other(a, &p);
     vs_arena_free(&p.arena);
     vs_trial_close(&p.t);
     return st;
@@ -211,14 +249,17 @@ static const char *const examples[] = {
 const vs_cmd vs_cmd_patch = {
     .name = "patch",
     .group = "study",
-    .synopsis = "TEXT --from TEXT [--site SITE | --heads] [--answer TEXT] [--against TEXT]",
+    .synopsis = "TEXT --from TEXT [--site SITE | --heads] [--stack encoder|decoder|cross] [--answer TEXT] [--against TEXT]",
     .summary = "vectors of another text put into this one, place by place",
     .details =
         "In every block and at every position, the vector of SITE (resid_pre) is set to what it is there in the other text, and\n"
         "TEXT goes on from there: where does that carry the answer over?  Both texts want as many tokens.  The answer is what the\n"
         "other text predicts, unless --answer says; --against another word follows the difference of their logits.  `here` is the\n"
         "number in TEXT as it is, `there` in the other text; `of the way`: 1 where a patch goes all of it.  A masked-word model is\n"
-        "read at its [MASK].  Under edits in force, both texts are.  Only what a patch changes is run again.",
+        "read at its [MASK].  Of two stacks, the answer is what the decoder says after --target (without: its start token), --stack\n"
+        "or SITE (encoder.mlp_out, xattn.z) says where vectors are put (without: in the decoder where it was given a --target, else\n"
+        "in the encoder), --from-target what the decoder reads in the other run, and texts want as many tokens only there.\n"
+        "Under edits in force, both texts are.  Only what a patch changes is run again.",
     .style = VS_ARGS_TEXT,
     .min_args = 1,
     .opts = opts,

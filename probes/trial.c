@@ -89,7 +89,8 @@ static vs_status read_layers(vs_err *err, const char *text, size_t n, vs_trial *
     return VS_OK;
 }
 
-vs_status vs_trial_row(vs_err *err, const vs_trial *t, const vs_tokens *tokens, size_t *row) {
+vs_status vs_trial_row(vs_err *err, const vs_trial *t, const vs_text_input *in, size_t *row) {
+    const vs_tokens *tokens = vs_text_grows(in);
     int32_t mask = vs_role_id(t->tok, VS_TOK_MASK);
     size_t masks = 0;
     *row = tokens->n - 1;
@@ -101,22 +102,46 @@ vs_status vs_trial_row(vs_err *err, const vs_trial *t, const vs_tokens *tokens, 
                                 vs_model_info_of(t->m)->name, masks);
 }
 
+const char *vs_trial_stack(const vs_trial *t) {
+    static const char *const names[] = {"encoder", "decoder", "cross"};
+    return vs_model_info_of(t->m)->n_stacks > 1 ? names[t->where.stack + t->where.cross] : NULL;
+}
+
+vs_status vs_trial_in(vs_err *err, const vs_args *a, vs_site where, vs_trial *t) {
+    const char *at = vs_text(a, "position");
+    t->where = where;
+    t->reads = vs_site_reads(where);
+    t->tokens = t->reads ? &t->in->decoder : &t->in->tokens;
+    t->text = t->reads ? t->in->target : t->in->text;
+    t->from = 0;
+    t->to = t->tokens->n - 1;
+    t->layer0 = 0;
+    t->layers = vs_model_info_of(t->m)->stack[where.stack].L;
+    if (vs_has(a, "layers")) VS_TRY(read_layers(err, vs_text(a, "layers"), t->layers, t));
+    return at ? vs_position_find(err, t->m, t->reads, t->text, t->tokens, at, strlen(at), &t->from, &t->to) : VS_OK;
+}
+
+/* The stack that --stack names. */
+static vs_status read_stack(vs_err *err, const vs_args *a, vs_trial *t) {
+    const char *name = vs_text(a, "stack");
+    const vs_model_info *info = vs_model_info_of(t->m);
+    if (name && info->n_stacks < 2) return vs_fail(err, VS_E_USAGE, "%s has one stack, so --stack has no choice", info->name);
+    bool cross = name && !strcmp(name, "cross"), decoder = name ? cross || !strcmp(name, "decoder") : t->in->given;
+    t->where = (vs_site){.kind = VS_SITE_COUNT, .stack = decoder, .cross = cross};
+    return VS_OK;
+}
+
 vs_status vs_trial_open(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, vs_out *o, vs_trial *t) {
-    *t = (vs_trial){.s = s, .in = in, .progress = vs_out_progress(o), .answer = -1, .against = -1, .to = in->tokens.n - 1};
+    *t = (vs_trial){.s = s, .in = in, .progress = vs_out_progress(o), .answer = -1, .against = -1};
     VS_TRY(vs_session_model(err, s, &t->m));
     const vs_model_info *info = vs_model_info_of(t->m);
-    if (info->n_stacks > 1)
-        return vs_fail(err, VS_E_UNSUPPORTED, "%s is two stacks: changes one by one are tried in models of one", info->name);
     if (!info->has_logits)
         return vs_fail(err, VS_E_UNSUPPORTED, "%s has no head that gives words, so there is no answer to follow", info->name);
     VS_TRY(vs_model_tokenizer(err, t->m, &t->tok));
-    t->layers = info->stack[0].L;
     VS_TRY(read_metric(err, a, t));
     if (vs_int(a, "k") < 0) return vs_fail(err, VS_E_USAGE, "-k wants a number from 0");
-    if (vs_has(a, "layers")) VS_TRY(read_layers(err, vs_text(a, "layers"), t->layers, t));
-    const char *at = vs_text(a, "position");
-    if (at) VS_TRY(vs_position_find(err, t->m, 0, in->text, &in->tokens, at, strlen(at), &t->from, &t->to));
-    VS_TRY(vs_trial_row(err, t, &in->tokens, &t->row));
+    VS_TRY(read_stack(err, a, t));
+    VS_TRY(vs_trial_row(err, t, in, &t->row));
     if (vs_has(a, "answer")) VS_TRY(read_word(err, a, "answer", t, o, &t->answer));
     if (vs_has(a, "against")) VS_TRY(read_word(err, a, "against", t, o, &t->against));
     return VS_OK;
@@ -171,7 +196,7 @@ typedef struct work {
 static vs_status one_sweep(vs_err *err, work *w, const vs_edit *own, size_t n_own, size_t from, size_t to, size_t *next,
                            double *value) {
     vs_trial *t = w->t;
-    const vs_tokens *tokens = &t->in->tokens;
+    const vs_tokens *tokens = &t->in->tokens, *decoder = &t->in->decoder;
     size_t n = 0;
     for (size_t v = from; v < to; v++) {
         for (size_t i = 0; i < w->n_forced; i++) {
@@ -184,6 +209,7 @@ static vs_status one_sweep(vs_err *err, work *w, const vs_edit *own, size_t n_ow
         }
     }
     vs_request rq = {.in = {.ids = tokens->id, .types = tokens->type, .rows = tokens->n, .n_seqs = 1},
+                     .decoder = {.ids = decoder->id, .rows = decoder->n, .n_seqs = 1},
                      .edits = w->edits,
                      .n_edits = n,
                      .logits = w->rows > 1 ? VS_LOGITS_ALL : VS_LOGITS_LAST};
@@ -236,6 +262,7 @@ void vs_trial_say(const vs_trial *t, vs_out *o) {
     vs_out_int(o, VS_COL_JSON_ONLY, "answer_id", t->answer);
     if (against) vs_out_text(o, VS_COL_JSON_ONLY, "against", against);
     if (against) vs_out_int(o, VS_COL_JSON_ONLY, "against_id", t->against);
+    if (vs_trial_stack(t)) vs_out_text(o, VS_COL_JSON_ONLY, "stack", vs_trial_stack(t));
     vs_out_real(o, VS_COL_JSON_ONLY, "base", t->base, 6);
     vs_out_real(o, VS_COL_JSON_ONLY, "prob", prob, 6);
     vs_out_int(o, VS_COL_JSON_ONLY, "rank", (int64_t)rank);
@@ -301,6 +328,8 @@ vs_status vs_trial_keep(vs_err *err, const vs_trial *t, const vs_args *a, const 
     json_object_set_new(row, "answer", json_string(word(t, t->answer, &answer)));
     json_object_set_new(row, "answer_id", json_integer(t->answer));
     if (t->against >= 0) json_object_set_new(row, "against", json_string(word(t, t->against, &answer)));
+    if (vs_trial_stack(t)) json_object_set_new(row, "stack", json_string(vs_trial_stack(t)));
+    if (t->in->target) json_object_set_new(row, "target", json_string(t->in->target));
     if (vs_session_edit_count(t->s)) json_object_set_new(row, "edits", json_string(vs_session_edits_text(t->s)));
     vs_buf_free(&answer);
     vs_status st = row ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for a result");

@@ -13,6 +13,8 @@ const char *vs_metric_words(vs_metric k);
 
 /* The options of a command that tries changes, but for its own. */
 #define VS_TRIAL_OPTS(metric)                                                                                                      \
+    {"stack", 0, VS_OPT_TEXT, "encoder|decoder|cross", "of two stacks: where; cross: the decoder's attention to the encoder",      \
+     NULL, VS_COMPLETE_CHOICE},                                                                                                    \
     {"answer", 0, VS_OPT_TEXT, "TEXT", "the word to follow, with its leading blank", NULL, VS_COMPLETE_NONE},                      \
         {"against", 0, VS_OPT_TEXT, "TEXT", "follow how far its logit is above this word's", NULL, VS_COMPLETE_NONE},              \
         {"metric", 0, VS_OPT_TEXT, "prob|logprob|logit|kl", "what is measured", metric, VS_COMPLETE_CHOICE},                       \
@@ -27,28 +29,37 @@ typedef struct vs_trial {
     vs_model *m;
     const vs_tokenizer *tok;
     const vs_text_input *in;
+    vs_site where;            /* the stack in which changes are tried, or (cross) the decoder's attention to the encoder */
+    int reads;                /* what positions count: the tokens that this stack reads ... */
+    const vs_tokens *tokens;
+    const char *text;         /* ... and their text, NULL where ids were given */
     const vs_progress *progress;
     vs_metric metric;
     int32_t answer, against; /* -1: none */
-    size_t row;              /* where it is read: the last token; in a masked-word model the [MASK] */
+    size_t row;              /* where it is read: the last token (of two stacks the decoder's); in a masked-word model the [MASK] */
     float *clean;            /* [V] logits there, under the edits in force alone */
     double base;             /* the metric of those */
     size_t layer0, layers;   /* blocks tried: [layer0, layer0 + layers) */
     size_t from, to;         /* positions tried, inclusive: --position, or all */
 } vs_trial;
 
-/* vs_trial_open() - read the options; nothing is run.  Close in any case.
- * VS_OK | VS_E_USAGE | VS_E_RANGE | VS_E_UNSUPPORTED (two stacks; no head that gives words).
+/* vs_trial_open() - read the options; nothing is run.  Close in any case.  Of two stacks, without --stack: the decoder where it
+ * was given something to read, else the encoder.
+ * vs_trial_in() - then the options that go by the stack, of a site or of t->where: positions, blocks.
+ * VS_OK | VS_E_USAGE | VS_E_RANGE | VS_E_UNSUPPORTED (no head that gives words).
  * vs_trial_begin() - run the text as it is (under the edits in force) with sites kept (n_keep 0: none; then pass may be NULL),
  * and ask for the answer: --answer, or this one, or (-1) its own prediction.  *pass: vs_pass_free().  Errors of a pass. */
 vs_status vs_trial_open(vs_err *err, vs_session *s, const vs_args *a, const vs_text_input *in, vs_out *o,
                         vs_trial *out) VS_MUST_CHECK;
+vs_status vs_trial_in(vs_err *err, const vs_args *a, vs_site where, vs_trial *t) VS_MUST_CHECK;
 vs_status vs_trial_begin(vs_err *err, vs_trial *t, int32_t answer, const vs_site *keep, size_t n_keep,
                          vs_pass **pass) VS_MUST_CHECK;
 void vs_trial_close(vs_trial *t);
 
-/* vs_trial_row() - where the answer is read in a text of the model: as for vs_trial.row.  VS_E_RANGE (no, or several [MASK]). */
-vs_status vs_trial_row(vs_err *err, const vs_trial *t, const vs_tokens *tokens, size_t *row) VS_MUST_CHECK;
+/* vs_trial_row() - where the answer is read in what a model reads: as for vs_trial.row.  VS_E_RANGE (no, or several [MASK]). */
+vs_status vs_trial_row(vs_err *err, const vs_trial *t, const vs_text_input *in, size_t *row) VS_MUST_CHECK;
+/* vs_trial_stack() - "encoder", "decoder", "cross" where there are two; else NULL. */
+const char *vs_trial_stack(const vs_trial *t);
 /* vs_trial_value() - the metric of a row of logits [V]. */
 double vs_trial_value(const vs_trial *t, const float *logits);
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # patch and ablate against what they stand for: every number drawn is that of one pass under the one edit (with {…} test,
-# with {…} fill), with and without other edits in force; and --store keeps the same numbers.
+# with {…} fill, with {…} next), with and without other edits in force; and --store keeps the same numbers.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 program=$(realpath "${VECSCOPE:-vecscope}") fixtures=$PWD/tests/data/fixtures
@@ -83,6 +83,30 @@ check "MLPs at their mean" qwen2 "ablate \"$text\" --what mlps --mean --answer $
 cells=()
 for l in 0 1 2; do for h in 0 1 2 3; do cells+=("with {zero $l.attn.z.h$h} fill \"the [MASK] swan\" -k 700"); done; done
 check "a masked word, a difference of logits" bert "ablate \"the [MASK] swan\" --answer king --against queen" "${cells[@]}"
+
+# two stacks: what the decoder says next, in each place of either
+two() { cells+=("with {$1} next \"$text\" --target \"the king\" -k 700"); }
+cells=()
+for l in 0 1; do for p in 0 1 2 3 4; do two "set encoder.$l.resid_pre[$p] from \"$other\"[$p]"; done; done
+check "an encoder's stream" t5 "patch \"$text\" --from \"$other\" --target \"the king\" --stack encoder" "${cells[@]}"
+cells=()
+for l in 0 1 2; do for p in 0 1 2; do two "set decoder.$l.resid_pre[$p] from \"$other\" to \"the king\"[$p]"; done; done
+check "a decoder's stream beside another text" t5 "patch \"$text\" --from \"$other\" --target \"the king\"" "${cells[@]}"
+cells=()
+for l in 0 1 2; do for h in 0 1 2 3; do two "set $l.xattn.z.h$h from \"$text\" to \"the lord\""; done; done
+check "heads of cross-attention, another target" marian "patch \"$text\" --from-target \"the lord\" --target \"the king\" --heads --stack cross --metric logit" "${cells[@]}"
+cells=()
+for l in 0 1 2; do for p in 1 2; do two "set decoder.$l.xattn.v[$p] from \"$other\" to \"the king\"[$p]"; done; done
+check "what cross-attention reads, at the encoder's words" t5 "patch \"$text\" --from \"$other\" --target \"the king\" --site xattn.v --position 1..2" "${cells[@]}"
+cells=()
+for l in 0 1; do for h in 0 1 2 3; do two "scale decoder.1.mlp_out * 2; zero encoder.$l.attn.z.h$h"; done; done
+check "heads of an encoder silent, under edits" bart "with {scale decoder.1.mlp_out * 2} ablate \"$text\" --target \"the king\" --stack encoder" "${cells[@]}"
+cells=()
+for l in 1 2; do
+    for x in attn_out xattn_out mlp_out; do two "zero decoder.$l.$x"; done
+    two "zero decoder.$l.attn_out; zero decoder.$l.xattn_out; zero decoder.$l.mlp_out"
+done
+check "parts of a decoder's block" transformer2017 "ablate \"$text\" --target \"the king\" --what layers --layers 1..2" "${cells[@]}"
 
 stored=$("$program" -m "$fixtures/gemma3" -d s.db --json -c "patch \"$text\" --from \"$other\" --store; sql select count(*) as n, count(distinct data ->> 'position') as positions, round(max(abs(data ->> 'change')), 5) as most from results where kind = 'patch'" |
     python3 -c 'import json, sys; a, b = map(json.loads, sys.stdin); r = b["rows"][0]; print(r["n"], r["positions"], r["most"] == round(abs(a["strongest"][0]["change"]), 5))')
