@@ -18,7 +18,7 @@ static const struct {
     const char *name, *column, *said;
 } kinds[] = {[HEADS] = {"heads", "head", "a head is silent: rows are blocks, columns heads"},
              [MLPS] = {"mlps", "part", "a block's MLP is silent"},
-             [LAYERS] = {"layers", "part", "a part of a block, or all of it, is silent"}};
+             [LAYERS] = {"layers", "part", "a block's attention, its MLP, or both are silent"}};
 static const char *const mlp_parts[] = {"MLP"}, *const layer_parts[] = {"attention", "MLP", "block"},
                   *const cross_parts[] = {"attention", "cross", "MLP", "block"};
 
@@ -145,7 +145,8 @@ static vs_status show(vs_err *err, const vs_args *a, const ablation *x, const do
     vs_trial_say(t, o);
     vs_out_text(o, VS_COL_JSON_ONLY, "what", kinds[x->what].name);
     vs_out_bool(o, VS_COL_JSON_ONLY, "mean", x->mean);
-    vs_out_heading(o, "How %s changes when %s%s", vs_metric_words(t->metric), kinds[x->what].said,
+    const char *said = x->sites == PARTS ? "a block's attention, cross-attention or MLP, or all three are silent" : kinds[x->what].said;
+    vs_out_heading(o, "How %s changes when %s%s", vs_metric_words(t->metric), said,
                    x->mean ? " (their mean in their place)" : "");
     VS_TRY(vs_trial_map(err, t, value, x->cols, x->column, o));
     vs_out_heading(o, "The strongest");
