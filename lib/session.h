@@ -183,8 +183,8 @@ bool vs_session_keeps(const vs_session *s);
  * vs_session_run_grown() - the same for a text that is being continued (of two stacks, the decoder's): its first `own` tokens
  * are its own, those after them new.  Edits find words in the text, positions from the end in all of it.  With rq->kv, the
  * rows that it has are not run again.
- * vs_session_edits_fixed() - that such a cache can serve: no edit in force counts from the end of what grows, and none is in
- * an encoder, which is read once. */
+ * vs_session_edits_fixed() - that such a cache can serve: no edit in force counts from the end of what grows.  An encoder under
+ * edits is read once, as any is, and the cache remembers them. */
 vs_status vs_session_run(vs_err *err, vs_session *s, const vs_text_input *in, vs_request *rq, vs_pass **out) VS_MUST_CHECK;
 vs_status vs_session_run_text(vs_err *err, vs_session *s, const char *text, const vs_tokens *tokens, vs_request *rq,
                               vs_pass **out) VS_MUST_CHECK;

@@ -456,8 +456,8 @@ bool vs_session_edits_fixed(const vs_session *s) {
     for (const vs__edit_set *e = s->edits; e; e = e->below)
         for (size_t i = 0; i < e->n; i++) {
             const vs__edit_spec *x = &e->spec[i];
-            bool encoder = x->edit.site.stack + 1 < vs_model_info_of(e->m)->n_stacks;
-            if (encoder || from_end(x->at) || (!x->edit.site.cross && from_end(x->keys))) return false;
+            int last = vs_model_info_of(e->m)->n_stacks - 1, keys = x->edit.site.cross ? 0 : x->edit.site.stack; /* an encoder's text stays */
+            if ((vs_site_reads(x->edit.site) == last && from_end(x->at)) || (keys == last && from_end(x->keys))) return false;
         }
     return true;
 }

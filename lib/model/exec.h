@@ -18,7 +18,7 @@ struct vs_kv {
     size_t L, width, capacity, rows; /* of the last stack; width: KV * dh */
     uint64_t edits;                  /* the edits its rows were made under */
     float *mem;                      /* [L][keys, values][capacity][width] */
-    uint64_t source;                 /* two stacks: the ids that the first has read … */
+    uint64_t source;                 /* two stacks: the ids that the first has read, and its mask … */
     size_t source_rows;
     float *cross;                    /* … and [L][keys, values][source_rows][width] of cross-attention */
 };

@@ -67,7 +67,11 @@ vs_status vs_kv_copy(vs_err *err, vs_kv *to, const vs_kv *from) {
     return VS_OK;
 }
 
-static uint64_t hash_of(const vs_input *in) { return vs_hash(in->ids, in->rows * sizeof *in->ids); }
+/* What the first stack made of its text follows from the ids and the mask (and the edits). */
+static uint64_t source_of(const vs_request *rq) {
+    uint64_t v[2] = {vs_hash(rq->in.ids, rq->in.rows * sizeof *rq->in.ids), (uint64_t)rq->mask};
+    return vs_hash(v, sizeof v);
+}
 
 vs_status vs__kv_check(vs_err *err, const vs_model *m, const vs_request *rq) {
     const vs_kv *kv = rq->kv;
@@ -85,14 +89,14 @@ vs_status vs__kv_check(vs_err *err, const vs_model *m, const vs_request *rq) {
                        kv->capacity, kv->rows, rows);
     if (kv->rows && kv->edits != vs__edits_hash(rq))
         return vs_fail(err, VS_E_STATE, "the cache was made under other edits: it does not serve this pass");
-    if (kv->rows && m->arch->n_stacks > 1 && kv->source != hash_of(&rq->in))
-        return vs_fail(err, VS_E_STATE, "the cache was made for another text in the encoder");
+    if (kv->rows && m->arch->n_stacks > 1 && kv->source != source_of(rq))
+        return vs_fail(err, VS_E_STATE, "the cache was made for another text in the encoder, or under another mask");
     return VS_OK;
 }
 
 vs_status vs__kv_begin(vs_err *err, const vs_request *rq) {
     if (!rq->decoder.rows || rq->kv->rows) return VS_OK;
-    rq->kv->source = hash_of(&rq->in);
+    rq->kv->source = source_of(rq);
     return make_cross(err, rq->kv, rq->in.rows);
 }
 
