@@ -117,6 +117,12 @@ const vs_cmd vs_cmd_embed = {.name = "embed",
 
 /* ---- sites ---- */
 
+/* A shape, S for positions of the encoder where the decoder's are not meant. */
+static const char *shape_of(vs_site s) {
+    const char *shape = vs_site_shape(s.kind);
+    return !s.cross ? shape : shape[0] == 'H' ? "HTS" : vs_site_reads(s) != s.stack ? "SKh" : shape;
+}
+
 static vs_status run_sites(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     static const vs_col cols[] = {{"brief", VS_COL_TEXT, 0, 0, "short name"},
                                   {"name", VS_COL_TEXT, 0, 0, NULL},
@@ -134,7 +140,7 @@ static vs_status run_sites(vs_err *err, vs_session *s, const vs_args *a, vs_out 
         char name[96];
         vs_out_cell_text(o, vs_site_name(m, site[i], true, name, sizeof name));
         vs_out_cell_text(o, vs_site_name(m, site[i], false, name, sizeof name));
-        vs_out_cell_text(o, site[i].cross && !strcmp(vs_site_shape(site[i].kind), "HTT") ? "HTS" : vs_site_shape(site[i].kind));
+        vs_out_cell_text(o, shape_of(site[i]));
         vs_out_cell_text(o, vs_site_words(site[i].kind));
     }
     vs_out_end(o);

@@ -100,7 +100,7 @@ static vs_status label_all(vs_err *err, const vs_tokenizer *tok, const vs_tokens
     return ok ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", t->n);
 }
 
-/* What is found of the sites of one stack: map [n, T] is drawn; of each the length of its whole gradient, its product with
+/* What is found of the sites over one stack's text: map [n, T] is drawn; of each the length of its whole gradient, its product with
  * the value. */
 typedef struct found {
     float *map;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "continuing.h"
+
 typedef struct parser {
     vs_err *err;
     vs_model *m;
@@ -82,12 +84,19 @@ static vs_status add_term(parser *p, vs_site site, size_t from, size_t to, size_
     return VS_OK;
 }
 
+/* #ID: an id as it is; one that is too long for any model is the largest. */
+static bool is_id(const char *s, size_t n) { return n > 1 && s[0] == '#' && strspn(s + 1, "0123456789") >= n - 1; }
+static int32_t id_of(const char *s) {
+    unsigned long id = strtoul(s + 1, NULL, 10);
+    return id < INT32_MAX ? (int32_t)id : INT32_MAX;
+}
+
 /* The token that a text begins with, blanks by themselves left out; where it is several, that is noted. */
 static vs_status token_of(parser *p, const char *s, size_t n, int32_t *id) {
     vs_tokens t;
     vs_buf piece = {0}, *notes = &p->out->notes;
-    if (n > 1 && s[0] == '#' && strspn(s + 1, "0123456789") >= n - 1) {
-        *id = (int32_t)strtol(s + 1, NULL, 10);
+    if (is_id(s, n)) {
+        *id = id_of(s);
         return VS_OK;
     }
     VS_TRY(vs_tokenize(p->err, p->tok, s, n, NULL, 0, false, &t));
@@ -153,6 +162,17 @@ static vs_status number_of_site(parser *p, float factor) {
 
 /* ---- losses ---- */
 
+/* What the masks stand for: a text's tokens, or ids as they are, "#12 #57". */
+static vs_status answer_tokens(parser *p, vs_tokens *out) {
+    const char *s = p->answer;
+    size_t n = 0, word;
+    for (; *(s += strspn(s, " ")); s += word, n++)
+        if (!is_id(s, word = strcspn(s, " "))) return vs_tokenize(p->err, p->tok, p->answer, strlen(p->answer), NULL, 0, false, out);
+    VS_TRY(vs_tokens_grow(p->err, &(vs_tokens){0}, n, out));
+    for (s = p->answer; out->n < n; s += strcspn(s, " ")) out->id[out->n++] = id_of(s += strspn(s, " "));
+    return VS_OK;
+}
+
 /* The answer's tokens at the masks, in order. */
 static vs_status masked_targets(parser *p) {
     const vs_tokens *t = &p->in->tokens;
@@ -161,7 +181,7 @@ static vs_status masked_targets(parser *p) {
     size_t n = 0, masks = 0;
     if (!p->answer)
         return vs_fail(p->err, VS_E_USAGE, "--of loss: %s fills masks: --answer says what each [MASK] stands for", vs_model_info_of(p->m)->name);
-    VS_TRY(vs_tokenize(p->err, p->tok, p->answer, strlen(p->answer), NULL, 0, false, &a));
+    VS_TRY(answer_tokens(p, &a));
     for (size_t i = 0; i < t->n; i++) {
         p->out->targets[i] = -1;
         if (t->id[i] != mask) continue;

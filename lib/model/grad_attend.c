@@ -82,7 +82,7 @@ static size_t key_at(const args *a, const block *u, size_t head, size_t s) {
     return ((a->asked->starts[u->seq] + s) * a->KV + head) * a->dh;
 }
 
-/* dp[t, s] = <dz[t], v[s]> where t sees s, else 0. */
+/* dp[t, s] = <dz[t], v[s]> where t sees s (or all), else 0. */
 static void edges_span(void *arg, size_t i, size_t end, int worker) {
     args *a = arg;
     size_t step = a->KV * a->dh * sizeof(float), lo, hi, from, to;
@@ -191,11 +191,13 @@ static void share(args *a, const vs_rows *of, size_t heads, vs_span_fn *fn) {
     vs_parallel_for(n, work < 16384 ? 16384 / work + 1 : 1, fn, a);
 }
 
-/* From dz [T, H, dh] and the pattern p: the edges' gradient dp, and the values'; NULL: not wanted. */
-static void mix_back(args a, const float *p, const float *v, const float *dz, float *dp, float *dv) {
+/* From dz [T, H, dh] and the pattern p: the edges' gradient dp, and the values'; NULL: not wanted.  whole: beyond the mask
+ * too, where a weight put in place of the 0 would change the mix as any other. */
+static void mix_back(args a, bool whole, const float *p, const float *v, const float *dz, float *dp, float *dv) {
     a.p = p, a.rows = dz, a.other = v, a.dp = dp, a.out = dv;
-    if (dp) share(&a, a.asks, a.H, edges_span);
     if (dv) share(&a, a.asked, a.KV, keys_span);
+    a.all |= whole;
+    if (dp) share(&a, a.asks, a.H, edges_span);
 }
 
 /* From the scores' gradient ds: the queries', the keys', and that of the bias by distance. */
@@ -212,7 +214,7 @@ static void scores_back(args a, const float *ds, const float *q, const float *k,
 
 vs_status vs__backward_mix(vs_err *err, const vs_back *b, const vs_node *n, const float *dy, float *const dx[3]) {
     (void)err;
-    mix_back(args_of(b, n), vs__slot(&b->x, n->in[0]), vs__slot(&b->x, n->in[1]), dy, dx[0], dx[1]);
+    mix_back(args_of(b, n), true, vs__slot(&b->x, n->in[0]), vs__slot(&b->x, n->in[1]), dy, dx[0], dx[1]);
     return VS_OK;
 }
 
@@ -251,7 +253,7 @@ vs_status vs__backward_attend(vs_err *err, const vs_back *b, const vs_node *n, c
     a.last = b->x.plan->slot[n->in[0]].kind == VS_ROWS_LAST;
     bool scores = dx[0] || dx[1] || vs__weight_sum(b->weights, n->w);
     VS_TRY(vs__attend_open(err, &b->x, n, s, p));
-    mix_back(a, p, v, dy, scores ? dp : NULL, dx[2]);
+    mix_back(a, false, p, v, dy, scores ? dp : NULL, dx[2]);
     if (!scores) return VS_OK;
     a.p = p, a.dp = dp, a.s = s;
     share(&a, a.asks, a.H, softmax_span);
