@@ -190,7 +190,7 @@ static vs_status place(vs_err *err, const vs_model *m, int stack, const vs__read
     return VS_OK;
 }
 
-/* An edit's positions; those of keys in cross-attention are the encoder's.  A vector for each position wants as many. */
+/* An edit's positions; keys in cross-attention are the encoder's.  A vector for each position wants as many. */
 static vs_status place_edit(vs_err *err, const vs__last *x, const vs__edit_spec *e, vs_edit *out) {
     int stack = vs_site_reads(e->edit.site), keys = e->edit.site.cross ? 0 : stack;
     size_t own = x->of[stack].own;

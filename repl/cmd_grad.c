@@ -12,7 +12,7 @@ static const vs_opt opts[] = {
      VS_COMPLETE_NONE},
     {"at", 0, VS_OPT_TEXT, "LIST", "the gradient by these sites: names with commas between (sites lists them); else resid_pre", NULL,
      VS_COMPLETE_SITE},
-    {"answer", 0, VS_OPT_TEXT, "TOKENS", "for the loss of a masked-word model: what each [MASK] stands for", NULL, VS_COMPLETE_NONE},
+    {"answer", 0, VS_OPT_TEXT, "TOKENS", "for the loss of a masked-word model: what each [MASK] stands for (or #12 #57)", NULL, VS_COMPLETE_NONE},
     {"weights", 0, VS_OPT_FLAG, NULL, "the lengths of the gradients by the weights too", NULL, VS_COMPLETE_NONE},
     {"times", 0, VS_OPT_FLAG, NULL, "draw the gradient's product with the value rather than its length", NULL, VS_COMPLETE_NONE},
     VS_MASK_OPT,

@@ -23,7 +23,8 @@ typedef struct vs_objectives {
     vs_buf notes; /* what a person should know of how it was read; may be empty */
 } vs_objectives;
 
-/* vs_objectives_parse() - for one text.  answer: the tokens at the masks, or NULL.  vs_objectives_free() in any case.
+/* vs_objectives_parse() - for one text.  answer: the tokens at the masks, as a text or each as #ID, or NULL.
+ * vs_objectives_free() in any case.
  * VS_OK | VS_E_SYNTAX | VS_E_UNKNOWN (a site, a word) | VS_E_RANGE (a place that is not there) | VS_E_UNSUPPORTED. */
 vs_status vs_objectives_parse(vs_err *err, vs_model *m, const vs_text_input *in, const char *of, const char *answer,
                               vs_objectives *out) VS_MUST_CHECK;

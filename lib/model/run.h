@@ -53,9 +53,6 @@ const char *vs_site_alias(size_t i);
 vs_status vs_site_list(vs_err *err, const vs_model *m, vs_site **out, size_t *n) VS_MUST_CHECK;
 const char *vs_site_words(vs_site_kind k);
 const char *vs_site_shape(vs_site_kind k); /* letters of sites.def */
-/* vs_site_reads() - the stack whose text the rows of a site are positions of: its own, and the encoder's where they are the
- * keys and values of cross-attention. */
-int vs_site_reads(vs_site s);
 /* vs_site_dims() - the shape of a site in numbers, for one text of T rows in its stack that looks at S rows (T, or in
  * cross-attention those of the encoder); one head of a site has no axis of heads.  Returns how many axes. */
 int vs_site_dims(const vs_model *m, vs_site s, size_t T, size_t S, size_t shape[VS_MAX_DIMS]);

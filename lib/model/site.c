@@ -30,8 +30,6 @@ enum { ALIASES = sizeof aliases / sizeof *aliases };
 const char *vs_site_words(vs_site_kind k) { return (unsigned)k < VS_SITE_COUNT ? sites[k].words : ""; }
 const char *vs_site_shape(vs_site_kind k) { return (unsigned)k < VS_SITE_COUNT ? sites[k].shape : ""; }
 
-int vs_site_reads(vs_site s) { return s.cross && strchr(vs_site_shape(s.kind), 'K') ? 0 : s.stack; }
-
 int vs_site_dims(const vs_model *m, vs_site s, size_t T, size_t S, size_t shape[VS_MAX_DIMS]) {
     const vs_stack_info *k = &m->info.stack[s.stack < m->info.n_stacks ? s.stack : 0];
     bool embedded = s.kind == VS_SITE_EMBED || s.kind == VS_SITE_POS_EMBED || s.kind == VS_SITE_TYPE_EMBED;
