@@ -6,6 +6,16 @@
 #include "commands.h"
 #include "tokens_all.h"
 
+/* Ids that are given want a row of the model's table, though it may have more of them than the tokenizer has pieces. */
+static vs_status check_ids(vs_err *err, vs_session *s, const vs_tokens *t) {
+    vs_model *m;
+    VS_TRY(vs_session_model(err, s, &m));
+    size_t V = vs_model_info_of(m)->V;
+    for (size_t i = 0; i < t->n; i++)
+        if ((size_t)t->id[i] >= V) return vs_fail(err, VS_E_RANGE, "token %zu: id %d is outside the vocabulary of %zu", i, (int)t->id[i], V);
+    return VS_OK;
+}
+
 static vs_status tokenizer_of(vs_err *err, vs_session *s, const vs_tokenizer **tok) {
     vs_model *m;
     VS_TRY(vs_session_model(err, s, &m));
@@ -79,6 +89,7 @@ static vs_status one_text(vs_err *err, vs_session *s, const vs_args *a, const vs
     const vs_tokenizer *tok;
     vs_buf text = {0};
     VS_TRY(tokenizer_of(err, s, &tok));
+    if (vs_has(a, "ids")) VS_TRY(check_ids(err, s, &in->tokens));
     vs_buf_puts(&text, "");
     vs_status st = vs_detokenize(err, tok, in->tokens.id, in->tokens.n, true, &text);
     if (st == VS_OK && vs_has(a, "all")) st = vs__tokens_all(err, s, tok, in, o);

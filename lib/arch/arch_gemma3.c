@@ -1,5 +1,6 @@
 /* arch_gemma3.c - Gemma 3 (Gemma Team 2025, "Gemma 3 Technical Report"): a decoder with RMS norms before and after each
- * branch, grouped attention with normed queries and keys, and five windowed layers to one that sees everything. */
+ * branch, grouped attention with normed queries and keys, and five windowed layers to one that sees everything.  Its
+ * configurations carry an attn_logit_softcapping that the model, unlike Gemma 2, does not apply. */
 #include "gemma_rows.h"
 
 static const vs_hp_row hps[] = {

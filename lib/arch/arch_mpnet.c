@@ -4,6 +4,7 @@
 
 static const vs_hp_row hps[] = {
     BERT_SIZES,
+    {VS_HP_FIXED, {NULL}, 1, {NULL}, 1},
     {VS_HP_BUCKETS, {NULL}, 32, {NULL}, 32},
     {VS_HP_BUCKET_FAR, {NULL}, 128, {NULL}, 128},
     END_OF_HPS,
@@ -35,5 +36,5 @@ const vs_arch vs_arch_mpnet = {
     .masked_head = true,
     .head_gelu = true,
     .n_stacks = 1,
-    .stack = {{BERT_STACK, .pos_offset = 2, .buckets = true, .hub = hub}},
+    .stack = {{BERT_STACK, .pos_after_pad = true, .buckets = true, .hub = hub}},
 };

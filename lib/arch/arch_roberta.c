@@ -1,8 +1,8 @@
 /* arch_roberta.c - RoBERTa and XLM-R (Liu et al. 2019; Conneau et al. 2020): BERT without segments and next sentences; its
- * positions begin at row 2. */
+ * positions begin behind the padding token's row. */
 #include "bert_rows.h"
 
-static const vs_hp_row hps[] = {BERT_SIZES, END_OF_HPS};
+static const vs_hp_row hps[] = {BERT_SIZES, {VS_HP_FIXED, {"pad_token_id"}, 1, {NULL}, 1}, END_OF_HPS};
 static const vs_only hub_only[] = {BERT_ONLY, END_OF_ONLY};
 static const vs_bind hub[] = {BERT_EMBEDDINGS, BERT_BLOCKS, ROBERTA_HEAD, END_OF_ROWS};
 
@@ -18,5 +18,5 @@ const vs_arch vs_arch_roberta = {
     .masked_head = true,
     .head_gelu = true,
     .n_stacks = 1,
-    .stack = {{BERT_STACK, .pos_offset = 2, .hub = hub}},
+    .stack = {{BERT_STACK, .pos_after_pad = true, .hub = hub}},
 };

@@ -23,6 +23,7 @@
     {VS_HP_TIED, {"tie_word_embeddings"}, 1, {NULL}, VS_HP_DERIVED}
 
 #define BART_BLOCKS(stack) \
+    PART(UNTIED, EMBED, stack ".embed_tokens.weight"), \
     OR_OLDER(EMBED, "shared.weight", stack ".embed_tokens.weight"), \
     LINEAR(WQ, BQ, stack ".layers.%d.self_attn.q_proj"), \
     LINEAR(WK, BK, stack ".layers.%d.self_attn.k_proj"), \

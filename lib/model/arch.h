@@ -53,9 +53,12 @@ typedef struct vs_only {
 
 /* How a stored tensor becomes the weight of a role. */
 typedef enum vs_transform { VS_AS_IS, VS_PLUS_ONE /* a norm stored as g, applied as 1 + g */ } vs_transform;
-/* Which tensors must be there: all of a part or none of it.  FILLED ones may be missing, and are written all the same where
- * another reader wants them: zeros for a bias, the embedding for an unembedding. */
-typedef enum vs_part { VS_PART_BODY, VS_PART_OPTIONAL, VS_PART_FILLED, VS_PART_HEAD, VS_PART_POOLER, VS_PART_NSP, VS_PART_COUNT } vs_part;
+/* Which tensors must be there: all of a part or none of it.  OPTIONAL each by itself; UNTIED likewise, and looked for only in
+ * models that are not tied.  FILLED ones may be missing, and are written all the same where another reader wants them: zeros
+ * for a bias, the embedding for an unembedding. */
+typedef enum vs_part {
+    VS_PART_BODY, VS_PART_OPTIONAL, VS_PART_UNTIED, VS_PART_FILLED, VS_PART_HEAD, VS_PART_POOLER, VS_PART_NSP, VS_PART_COUNT
+} vs_part;
 /* Where in its tensor a weight lies.  It is read there through a view: nothing is copied.  Biases alike. */
 typedef enum vs_lie {
     VS_LIE_WHOLE,
@@ -96,8 +99,9 @@ typedef struct vs_stack {
     bool gated_gelu; /* … but of gated MLPs GELU (tanh) */
     bool causal, qk_norm, embed_norm, final_norm;
     vs_pos_kind pos;
-    int pos_offset;      /* rows of the learned positions before the first (RoBERTa: 2) … */
-    bool pos_beyond;     /* … which the table has beyond the context (BART); else the context's number counts them */
+    int pos_offset;      /* rows of the learned positions before the first, beyond the context (BART: 2) */
+    bool pos_after_pad;  /* their first is behind the padding token's (HP_FIXED), which has no other position (RoBERTa); the
+                          * context's number counts those before it */
     bool sinus_pairs;    /* sinusoids: sine and cosine alternate (Vaswani et al. 2017); else a half of each */
     bool buckets;        /* scores get a bias by bucketed distance (T5), beside any other positions */
     bool local;          /* some layers see only a window (HP_WINDOW, HP_WINDOW_PATTERN), with their own theta */
@@ -110,7 +114,7 @@ typedef struct vs_arch {
     const char *hub_class;     /* and the first of its "architectures" has to be this, before families that do not say; or NULL */
     const char *hub_nested;    /* object of config.json that holds the text model's settings, where there is one */
     const char *hub_prefix[6]; /* tensors may carry or lack these prefixes: "bert.", ""; ended by NULL */
-    const char *hub_ignore[8]; /* tensors that are no weights of ours; * matches anything; ended by NULL */
+    const char *hub_ignore[8]; /* tensors that are no weights of ours, beside other tasks' heads; * matches anything; ended by NULL */
     const char *hub_act[2];    /* config.json keys of the non-linearity's name */
     const char *hub_layer_types; /* key of the list that says which layers have a window */
     const vs_only *hub_only;   /* ended by a NULL key; or NULL */
@@ -122,7 +126,7 @@ typedef struct vs_arch {
     bool gguf_no_window; /* llama.cpp reads no windows in such files */
     const vs_hp_row *hps;      /* ended by VS_HP_COUNT */
     const vs_hp_case *cases;   /* ended by VS_HP_COUNT; or NULL */
-    int n_stacks;
+    int n_stacks; /* a file may hold the encoder of two alone (T5EncoderModel): then its model has one */
     vs_stack stack[2];
     bool masked_head; /* its head fills masks rather than continues */
     bool head_gelu;   /* the masked-word head has a GELU whatever the blocks have */

@@ -77,7 +77,6 @@ static const vs_tensor *look_up(binder *b, const vs_bind *row, size_t layer, cha
 
 static size_t letter_size(const vs_model *m, int stack, char letter) {
     const vs_stack_info *si = &m->info.stack[stack];
-    const vs_stack *spec = &m->arch->stack[stack];
     switch (letter) {
     case 'd': return si->d;
     case 'e': return (size_t)m->hp[VS_HP_E];
@@ -86,7 +85,7 @@ static size_t letter_size(const vs_model *m, int stack, char letter) {
     case 'K': return si->KV;
     case 'h': return si->dh;
     case 'f': return si->f;
-    case 'P': return (size_t)m->hp[VS_HP_CONTEXT] + (spec->pos_beyond ? (size_t)spec->pos_offset : 0);
+    case 'P': return (size_t)m->hp[VS_HP_CONTEXT] + (size_t)m->arch->stack[stack].pos_offset;
     case 'G': return (size_t)m->hp[VS_HP_TYPES];
     case 'B': return (size_t)m->hp[VS_HP_BUCKETS];
     case 'r': return m->stack[stack].rope_dims / 2;
@@ -250,6 +249,15 @@ static vs_status missing(vs_err *err, const binder *b, int stack, const vs_bind 
                    vs_shape_text(want, ndim, wanted, sizeof wanted));
 }
 
+/* Whether the file has none of what the last stack of two holds by itself: the encoder of such a model, kept alone. */
+static bool encoder_alone(binder *b) {
+    const vs_stack *s = &b->m->arch->stack[1];
+    char name[NAME_MAX_BYTES];
+    for (const vs_bind *row = b->config->gguf ? s->gguf : s->hub; row->name; row++)
+        if (roles[row->role].per_layer && look_up(b, row, 0, name, NULL)) return false;
+    return true;
+}
+
 static bool another_way(const vs_bind *rows, vs_role role) {
     while (rows->name && rows->role != role) rows++;
     return rows->name != NULL;
@@ -267,6 +275,7 @@ static vs_status bind_stack(vs_err *err, binder *b, int stack) {
         for (size_t l = 0; l < times; l++) {
             vs_weight *w = roles[row->role].per_layer ? &s->layer[l].w[row->role] : &s->w[row->role];
             if (w->t.data) continue; /* an earlier row found it: a later one is another way to store it */
+            if (row->part == VS_PART_UNTIED && b->m->hp[VS_HP_TIED] != 0) continue;
             VS_TRY(bind_one(err, b, stack, row, l, w, &found, name));
             if (found) any[row->part] = true;
             else if (row->part == VS_PART_BODY && !another_way(row + 1, row->role)) return missing(err, b, stack, row, name);
@@ -287,18 +296,18 @@ static vs_status bind_stack(vs_err *err, binder *b, int stack) {
 /* The unembedding: its own tensor, or the embedding where the two are tied, or none. */
 static void tie(binder *b) {
     vs_model *m = b->m;
-    vs_stack_state *s = &m->stack[m->arch->n_stacks - 1];
+    vs_stack_state *s = &m->stack[m->info.n_stacks - 1];
     vs_weight *u = &s->w[VS_ROLE_UNEMBED];
     bool stored = u->t.data != NULL;
     if (m->hp[VS_HP_HEAD_SCALED] == VS_HP_DERIVED) m->hp[VS_HP_HEAD_SCALED] = m->hp[VS_HP_TIED] == VS_HP_DERIVED ? !stored : m->hp[VS_HP_TIED];
     s->head_scale = m->hp[VS_HP_HEAD_SCALED] != 0 ? (float)(1 / sqrt(m->hp[VS_HP_D])) : 1;
     if (m->hp[VS_HP_TIED] == VS_HP_DERIVED) m->hp[VS_HP_TIED] = stored ? 0 : 1;
     m->info.tied = m->hp[VS_HP_TIED] != 0;
-    m->info.has_logits = !m->arch->masked_head || m->has[VS_PART_HEAD];
+    m->info.has_logits = m->info.n_stacks == m->arch->n_stacks && (!m->arch->masked_head || m->has[VS_PART_HEAD]);
     if (m->info.tied && stored) m->info.params -= vs_tensor_count(&u->t); /* a copy that is never read */
     if (!m->info.tied && !stored) m->info.has_logits = false; /* a model saved without its head */
     if (!m->info.has_logits) *u = (vs_weight){0};
-    else if (m->info.tied) *u = m->stack[0].w[VS_ROLE_EMBED];
+    else if (m->info.tied) *u = s->w[VS_ROLE_EMBED];
     vs_weight *own = &s->w[VS_ROLE_UNEMBED_OWN_B];
     if (own->t.data) { /* of the two biases one is never read */
         m->info.params -= vs_tensor_count(&own->t);
@@ -321,15 +330,25 @@ static bool matches(const char *pattern, const char *s) {
     return !*s;
 }
 
-static vs_status check_rest(vs_err *err, const binder *b) {
+/* Heads that a model was given for another task, by the names that transformers' classes have for them (…ForSequence-,
+ * ForTokenClassification, ForQuestionAnswering, ForMultipleChoice, GPT2DoubleHeadsModel): the model is open without them. */
+static const char *const task_heads[] = {"classifier.*",          "pre_classifier.*",       "score.*", "qa_outputs.*",
+                                         "classification_head.*", "multiple_choice_head.*", "sequence_summary.*"};
+
+static bool left_out(const binder *b, const char *name) {
     const char *const *ignore = b->m->arch->hub_ignore;
-    size_t slots = sizeof b->m->arch->hub_ignore / sizeof *ignore;
+    for (size_t k = 0; k < sizeof b->m->arch->hub_ignore / sizeof *ignore && ignore[k]; k++)
+        if (matches(ignore[k], name)) return true;
+    for (size_t k = 0; k < sizeof task_heads / sizeof *task_heads; k++)
+        if (matches(task_heads[k], name)) return true;
+    return false;
+}
+
+static vs_status check_rest(vs_err *err, const binder *b) {
     for (size_t i = 0, n = vs_file_tensor_count(b->file); i < n; i++) {
         const char *name;
         const vs_tensor *t = vs_file_tensor(b->file, i, &name);
-        bool known = b->used[i];
-        for (size_t k = 0; !known && !b->config->gguf && k < slots && ignore[k]; k++) known = matches(ignore[k], name);
-        if (known) continue;
+        if (b->used[i] || (!b->config->gguf && left_out(b, name))) continue;
         char found[64];
         return vs_fail(err, VS_E_FORMAT, "%s: tensor %s %s has no place in %s", b->tensors, name,
                        vs_shape_text(t->shape, t->ndim, found, sizeof found), b->m->arch->name);
@@ -520,6 +539,15 @@ float vs__score_scale(const double hp[VS_HP_COUNT], size_t dh, size_t layer) {
     return (float)(hp[VS_HP_SCORES_BY_LAYER] != 0 ? scale / (double)(layer + 1) : scale);
 }
 
+/* Learned positions begin behind the row of the padding token. */
+static vs_status positions_after_pad(vs_err *err, const binder *b, vs_stack_state *s) {
+    const double *hp = b->m->hp;
+    s->pos_offset = (size_t)hp[VS_HP_FIXED] + 1;
+    if (hp[VS_HP_CONTEXT] > (double)s->pos_offset) return VS_OK;
+    return vs_fail(err, VS_E_FORMAT, "%s: of %.0f positions none is left behind that of the padding token, %.0f", b->where,
+                   hp[VS_HP_CONTEXT], hp[VS_HP_FIXED]);
+}
+
 static vs_status make_stack(vs_err *err, binder *b, int i) {
     vs_model *m = b->m;
     vs_stack_state *s = &m->stack[i];
@@ -530,7 +558,10 @@ static vs_status make_stack(vs_err *err, binder *b, int i) {
     s->score_cap = (float)hp[VS_HP_SCORE_CAP];
     s->embed_scale = hp[VS_HP_EMBED_SCALED] != 0 ? (float)sqrt(hp[VS_HP_D]) : 1;
     s->parallel = hp[VS_HP_PARALLEL] != 0;
-    VS_TRY(vs__config_act(err, b->config, s->spec, &s->act));
+    s->pos_offset = (size_t)s->spec->pos_offset;
+    s->pos_after_pad = s->spec->pos_after_pad;
+    if (s->pos_after_pad) VS_TRY(positions_after_pad(err, b, s));
+    VS_TRY(vs__config_act(err, b->config, s->spec, &s->act, &s->act_steep));
     s->layer = vs_arena_alloc(&m->arena, s->L, sizeof *s->layer);
     if (!s->layer) return vs_fail(err, VS_E_NOMEM, "%s: %zu layers", b->where, s->L);
     for (size_t l = 0; l < s->L; l++) s->layer[l].score_scale = vs__score_scale(hp, m->info.stack[i].dh, l);
@@ -553,15 +584,13 @@ static void fill_info(vs_model *m) {
     info->arch = m->arch->name;
     info->V = (size_t)m->hp[VS_HP_V];
     info->context = (size_t)m->hp[VS_HP_CONTEXT];
-    info->n_stacks = m->arch->n_stacks;
     info->masked = info->has_logits && m->arch->masked_head;
     info->has_nsp = m->has[VS_PART_NSP];
     info->embed_scale = m->stack[0].embed_scale;
     info->logit_cap = (float)m->hp[VS_HP_LOGIT_CAP];
     info->start = info->n_stacks > 1 ? (int32_t)m->hp[VS_HP_START] : -1;
-    const vs_stack *first = m->stack[0].spec;
-    if (first->pos == VS_POS_LEARNED && !first->pos_beyond) info->context -= (size_t)first->pos_offset;
-    for (int i = 0; i < m->arch->n_stacks; i++) {
+    if (m->stack[0].pos_after_pad) info->context -= m->stack[0].pos_offset;
+    for (int i = 0; i < m->info.n_stacks; i++) {
         const vs_stack_state *s = &m->stack[i];
         vs_stack_info *o = &info->stack[i];
         o->name = s->spec->name;
@@ -570,7 +599,7 @@ static void fill_info(vs_model *m) {
         o->post_norm = s->spec->sub[0].post;
         o->rms = s->spec->norm == VS_NORM_RMS;
         o->rope = s->spec->pos == VS_POS_ROPE;
-        o->act = vs__act_name(s->act);
+        o->act = vs__act_name(s->act, s->act_steep);
         o->positions = s->spec->buckets && s->spec->pos == VS_POS_NONE ? "buckets of distance" : pos_names[s->spec->pos];
         for (int k = 0; k < 3; k++) o->cross |= s->spec->sub[k].kind == VS_SUB_CROSS;
     }
@@ -581,11 +610,13 @@ vs_status vs__model_bind(vs_err *err, vs_model *m, const vs_config *c, const vs_
     binder b = {.m = m, .config = c, .file = file, .where = c->where, .tensors = vs_file_path(file)};
     b.prefix = c->gguf ? no_prefix : c->arch->hub_prefix;
     m->arch = c->arch;
+    m->info.n_stacks = c->arch->n_stacks;
     vs_status s;
     VS_TRY_TO(done, vs__config_numbers(err, c, m->hp));
     VS_TRY_TO(done, index_names(err, &b));
+    if (m->info.n_stacks > 1 && encoder_alone(&b)) m->info.n_stacks = 1;
     VS_TRY_TO(done, derive_numbers(err, &b));
-    for (int i = 0; i < m->arch->n_stacks; i++) VS_TRY_TO(done, make_stack(err, &b, i));
+    for (int i = 0; i < m->info.n_stacks; i++) VS_TRY_TO(done, make_stack(err, &b, i));
     tie(&b);
     VS_TRY_TO(done, check_rest(err, &b));
     fill_info(m);

@@ -226,37 +226,56 @@ vs_status vs__config_numbers(vs_err *err, const vs_config *c, double hp[VS_HP_CO
     return VS_OK;
 }
 
-/* Hugging Face's names of non-linearities (its ACT2FN table). */
+/* Hugging Face's names of non-linearities (its ACT2FN table).  steep: of x times this, over it; 0: 1. */
 static const struct {
     const char *name;
     vs_act act;
+    float steep;
 } acts[] = {
-    {"gelu_tanh", VS_ACT_GELU_TANH}, {"gelu_pytorch_tanh", VS_ACT_GELU_TANH}, {"gelu_new", VS_ACT_GELU_TANH},
-    {"gelu", VS_ACT_GELU},           {"relu", VS_ACT_RELU},                   {"silu", VS_ACT_SILU},
-    {"swish", VS_ACT_SILU},          {"tanh", VS_ACT_TANH},                   {"gelu_fast", VS_ACT_GELU_TANH},
-    {"gated-gelu", VS_ACT_GELU_TANH}, {"gated-silu", VS_ACT_SILU},            {"gated-relu", VS_ACT_RELU}, /* T5's names */
+    {"gelu_tanh", VS_ACT_GELU_TANH, 0}, {"gelu_pytorch_tanh", VS_ACT_GELU_TANH, 0}, {"gelu_new", VS_ACT_GELU_TANH, 0},
+    {"gelu", VS_ACT_GELU, 0},           {"relu", VS_ACT_RELU, 0},                   {"silu", VS_ACT_SILU, 0},
+    {"swish", VS_ACT_SILU, 0},          {"tanh", VS_ACT_TANH, 0},                   {"gelu_fast", VS_ACT_GELU_TANH, 0},
+    {"gelu_python", VS_ACT_GELU, 0},    {"gelu_accurate", VS_ACT_GELU_TANH, 0},     {"gelu_python_tanh", VS_ACT_GELU_TANH, 0},
+    {"quick_gelu", VS_ACT_SILU, 1.702f}, /* x / (1 + exp(-1.702 x)) (Hendrycks & Gimpel 2016) */
 };
 
-const char *vs__act_name(vs_act a) {
+const char *vs__act_name(vs_act a, float steep) {
     for (size_t i = 0; i < sizeof acts / sizeof *acts; i++)
-        if (acts[i].act == a) return acts[i].name;
+        if (acts[i].act == a && (acts[i].steep > 0 ? acts[i].steep : 1) == steep) return acts[i].name;
     return "?";
 }
 
-vs_status vs__config_act(vs_err *err, const vs_config *c, const vs_stack *s, vs_act *out) {
+/* Which row a text names; T5 puts gated- in front where MLPs have a gate, and means gelu_new by gated-gelu. */
+static bool find_act(const fact *f, size_t *row) {
+    static const char gated[] = "gated-";
+    enum { SKIP = sizeof gated - 1 };
+    fact name = *f;
+    if (f->kind == FACT_TEXT && f->n > SKIP && memcmp(f->s, gated, SKIP) == 0) name.s += SKIP, name.n -= SKIP;
+    if (name.s != f->s && text_is(&name, "gelu")) name.s = "gelu_new", name.n = strlen(name.s);
+    for (*row = 0; *row < sizeof acts / sizeof *acts; ++*row)
+        if (text_is(&name, acts[*row].name)) return true;
+    return false;
+}
+
+vs_status vs__config_act(vs_err *err, const vs_config *c, const vs_stack *s, vs_act *out, float *steep) {
     *out = s->act;
+    *steep = 1;
     for (size_t k = 0; !c->gguf && k < 2 && c->arch->hub_act[k]; k++) {
         fact f = find(c, c->arch->hub_act[k]);
+        size_t i;
         if (f.kind == FACT_NONE) continue;
-        for (size_t i = 0; i < sizeof acts / sizeof *acts; i++)
-            if (text_is(&f, acts[i].name)) {
-                *out = acts[i].act;
-                return VS_OK;
-            }
+        if (find_act(&f, &i)) {
+            *out = acts[i].act;
+            if (acts[i].steep > 0) *steep = acts[i].steep;
+            return VS_OK;
+        }
         if (f.kind != FACT_TEXT)
             return vs_fail(err, VS_E_FORMAT, "%s: %s is not the name of a non-linearity", c->where, c->arch->hub_act[k]);
-        return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s \"%.*s\" is no non-linearity that vecscope has", c->where,
-                       c->arch->hub_act[k], (int)(f.n < 40 ? f.n : 40), f.s);
+        char names[256] = "";
+        for (size_t a = 0, n = 0; a < sizeof acts / sizeof *acts && n < sizeof names; a++)
+            n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", a ? ", " : "", acts[a].name);
+        return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s is \"%.*s\"; vecscope has the non-linearities %s", c->where,
+                       c->arch->hub_act[k], (int)(f.n < 40 ? f.n : 40), f.s, names);
     }
     return VS_OK;
 }

@@ -45,8 +45,9 @@ void vs__config_close(vs_config *c);
  * that the architecture does not have as 0.  VS_OK | VS_E_FORMAT (missing, or not such a number). */
 vs_status vs__config_numbers(vs_err *err, const vs_config *c, double hp[VS_HP_COUNT]) VS_MUST_CHECK;
 
-/* vs__config_act() - the non-linearity: the file's, else the stack's own.  VS_OK | VS_E_UNSUPPORTED. */
-vs_status vs__config_act(vs_err *err, const vs_config *c, const vs_stack *s, vs_act *out) VS_MUST_CHECK;
+/* vs__config_act() - the non-linearity: the file's, else the stack's own; of x times *steep, over it.
+ * VS_OK | VS_E_UNSUPPORTED (names those there are). */
+vs_status vs__config_act(vs_err *err, const vs_config *c, const vs_stack *s, vs_act *out, float *steep) VS_MUST_CHECK;
 
 /* vs__config_windowed() - whether each of L layers sees only a window: the list in the file, else those from layer `from`
  * on, but every `pattern`-th (0: none of them) sees everything.  VS_OK | VS_E_FORMAT (a list of another length or with
@@ -62,6 +63,6 @@ vs_status vs__model_over(vs_err *err, vs_model *m) VS_MUST_CHECK;
 const char *vs__fill(const char *pattern, const char *with, char *buf, size_t size);
 
 /* vs__act_name() - "gelu_tanh". */
-const char *vs__act_name(vs_act a);
+const char *vs__act_name(vs_act a, float steep);
 
 #endif

@@ -71,6 +71,8 @@ static vs_status check_target(vs_err *err, const vs__conversion *c) {
 
 static vs_status check_arch(vs_err *err, const vs__conversion *c) {
     const vs_arch *a = c->arch;
+    if (c->m->info.n_stacks < c->m->arch->n_stacks && !c->same)
+        return vs_fail(err, VS_E_UNSUPPORTED, "%s: the encoder of a %s model alone stays in its format", c->to, c->m->arch->name);
     if (c->same || (c->gguf ? a->gguf_name && a->stack[0].gguf : a->hub_types[0] && a->stack[0].hub && a->hub_says)) return VS_OK;
     if (c->gguf)
         return vs_fail(err, VS_E_UNSUPPORTED, "%s: GGUF has no %s models; want the name of a new directory", c->to, c->m->arch->name);

@@ -178,7 +178,7 @@ static vs_status put_file_type(vs_err *err, const vs__conversion *c, vs_writer *
 static vs_status put_pooling(vs_err *err, const vs__conversion *c, vs_writer *w) {
     char path[4096], key[KEY];
     json_t *j;
-    if (c->m->stack[0].spec->causal || c->m->arch->n_stacks > 1) return VS_OK;
+    if (c->m->stack[0].spec->causal || c->m->info.n_stacks > 1) return VS_OK;
     snprintf(path, sizeof path, "%s/1_Pooling/config.json", c->m->hub->dir);
     if (access(path, R_OK) != 0 || vs_json_read(NULL, path, 1 << 16, &j) != VS_OK) return VS_OK;
     bool mean = json_is_true(json_object_get(j, "pooling_mode_mean_tokens"));
@@ -399,7 +399,7 @@ static json_t *number_json(vs_hp hp, double x) {
 }
 
 /* The name of a non-linearity that every version of transformers knows. */
-static const char *act_name(vs_act a) { return a == VS_ACT_GELU_TANH ? "gelu_pytorch_tanh" : vs__act_name(a); }
+static const char *act_name(vs_act a, float steep) { return a == VS_ACT_GELU_TANH ? "gelu_pytorch_tanh" : vs__act_name(a, steep); }
 
 static bool put_layer_types(const vs__conversion *c, json_t *j) {
     const vs_stack_state *s = &c->m->stack[0];
@@ -438,7 +438,7 @@ static bool fill_config(const vs__conversion *c, json_t *j) {
         if (row->hub[0] && is_said(c->m, row, row->hub_fallback))
             ok = ok && put_path(j, row->hub[0], number_json(row->hp, value_of(c->m, row->hp)));
     if (a->hub_act[0] && !json_object_get(j, a->hub_act[0]))
-        ok = ok && put_path(j, a->hub_act[0], json_string(act_name(c->m->stack[0].act)));
+        ok = ok && put_path(j, a->hub_act[0], json_string(act_name(c->m->stack[0].act, c->m->stack[0].act_steep)));
     return ok && put_layer_types(c, j) && put_ids(c->m, j);
 }
 
@@ -575,15 +575,17 @@ static vs_status check_stack(vs_err *err, const vs__conversion *c, const vs_stac
         if (fabs(same[i].want - same[i].found) > 0) return differs(err, c, same[i].what, same[i].want, same[i].found);
     if (fabsf(a->rope_gain - b->rope_gain) > 1e-6f * a->rope_gain)
         return differs(err, c, "gain of rotated elements", (double)a->rope_gain, (double)b->rope_gain);
-    if (a->act != b->act)
+    if (a->act != b->act || fabsf(a->act_steep - b->act_steep) > 0)
         return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s cannot say all of this model: its non-linearity is %s, a reader would take %s",
-                       c->to, c->gguf ? "GGUF" : "config.json", vs__act_name(a->act), vs__act_name(b->act));
+                       c->to, c->gguf ? "GGUF" : "config.json", vs__act_name(a->act, a->act_steep),
+                       vs__act_name(b->act, b->act_steep));
     return check_layers(err, c, a, b);
 }
 
-/* Numbers that files say in more than one way: what follows from them is compared. */
+/* Numbers that files say in more than one way: what follows from them is compared.  FIXED says what learns, not what is
+ * computed. */
 static bool is_derived(vs_hp hp) {
-    return (hp >= VS_HP_ROPE_THETA && hp <= VS_HP_WINDOW_FROM) || (hp >= VS_HP_QUERY_SCALE && hp <= VS_HP_SCORES_BY_LAYER);
+    return hp == VS_HP_FIXED || (hp >= VS_HP_ROPE_THETA && hp <= VS_HP_WINDOW_FROM) || (hp >= VS_HP_QUERY_SCALE && hp <= VS_HP_SCORES_BY_LAYER);
 }
 
 vs_status vs__convert_check(vs_err *err, const vs__conversion *c, const vs_model *made) {
@@ -594,7 +596,7 @@ vs_status vs__convert_check(vs_err *err, const vs__conversion *c, const vs_model
     for (int i = 0; i < VS_HP_COUNT; i++)
         if (!is_derived((vs_hp)i) && !((c->untie || headless) && (i == VS_HP_TIED || i == VS_HP_HEAD_SCALED)) && fabs((double)((float)m->hp[i] - (float)made->hp[i])) > 0)
             return differs(err, c, vs__hp_rows[i].words, m->hp[i], made->hp[i]);
-    for (int i = 0; i < m->arch->n_stacks; i++) VS_TRY(check_stack(err, c, &m->stack[i], &made->stack[i]));
+    for (int i = 0; i < m->info.n_stacks; i++) VS_TRY(check_stack(err, c, &m->stack[i], &made->stack[i]));
     return VS_OK;
 }
 

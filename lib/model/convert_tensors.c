@@ -60,7 +60,7 @@ static vs_status new_piece(vs_err *err, vs__conversion *c, vs__piece_out **out) 
 /* Tables that are added to a stream or to scores rather than multiplied: GGUF's readers want them as f32. */
 static bool is_added(const vs_model *m, const void *data) {
     static const vs_role added[] = {VS_ROLE_POS, VS_ROLE_TYPE, VS_ROLE_DISTANCE};
-    for (int i = 0; i < m->arch->n_stacks; i++)
+    for (int i = 0; i < m->info.n_stacks; i++)
         for (size_t k = 0; k < sizeof added / sizeof *added; k++)
             if (data == m->stack[i].w[added[k]].t.data) return true;
     return false;
@@ -241,9 +241,9 @@ static vs_status list_same(vs_err *err, vs__conversion *c) {
 
 /* Written as a family whose positions begin at the first row: the rows before it, and their count in the longest text, go. */
 static void drop_first_positions(vs__conversion *c) {
-    size_t from = (size_t)c->m->arch->stack[0].pos_offset, to = (size_t)c->arch->stack[0].pos_offset;
+    size_t from = c->m->stack[0].pos_offset, to = (size_t)c->arch->stack[0].pos_offset;
     const vs_weight *pos = &c->m->stack[0].w[VS_ROLE_POS];
-    if (from <= to || !pos->t.data || pos->t.shape[0] <= from - to) return;
+    if (c->arch == c->m->arch || from <= to || !pos->t.data || pos->t.shape[0] <= from - to) return;
     c->positions = *pos;
     c->positions.t.data = (const char *)pos->t.data + (from - to) * pos->t.stride[0];
     c->positions.t.shape[0] -= from - to;
@@ -273,7 +273,7 @@ vs_status vs__convert_list(vs_err *err, vs__conversion *c) {
     else VS_TRY(vs__convert_rope(err, c));
     drop_first_positions(c);
     VS_TRY(add_segment(err, c));
-    for (int i = 0; !c->same && i < c->m->arch->n_stacks; i++) VS_TRY(list_stack(err, c, i));
+    for (int i = 0; !c->same && i < c->m->info.n_stacks; i++) VS_TRY(list_stack(err, c, i));
     c->widest = VS_BF16;
     bool any = false;
     for (size_t i = 0; i < c->n; i++) {

@@ -65,6 +65,23 @@ static inline size_t vs__input_at(const vs_exec *x, const vs_rows *r, size_t i) 
     return x->rq->variants ? (r->first ? r->first[i] : 0) : r->starts[i];
 }
 
+/* vs__types() - the segments of the tokens at a TYPE node; NULL: all 0, as they are too where the model has a single one. */
+static inline const uint8_t *vs__types(const vs_exec *x, const vs_node *n, int stack) {
+    return vs_tensor_rows(&n->w->t) > 1 ? vs__input(x, stack)->types : NULL;
+}
+
+/* vs__position_row() - the row of the table that row t of text i of a set adds at a POS node: its position, or where padding
+ * tokens have none of their own (RoBERTa) the number of others before it.  O(1), there O(t). */
+static inline size_t vs__position_row(const vs_exec *x, const vs_node *n, const vs_rows *r, size_t i, size_t t) {
+    size_t at = vs__first(x, r, i) + t;
+    if (!x->m->stack[r->stack].pos_after_pad || x->prior[r->stack]) return at + n->n;
+    const int32_t *ids = vs__input(x, r->stack)->ids + vs__input_at(x, r, i) + t, pad = (int32_t)n->n - 1;
+    if (*ids == pad) return (size_t)pad;
+    size_t others = 0;
+    for (size_t k = 1; k <= at; k++) others += ids[-(ptrdiff_t)k] != pad;
+    return others + n->n;
+}
+
 /* vs__visible() - the keys [*lo, *hi) of S that the query at a position may see. */
 static inline void vs__visible(const vs_node *n, size_t pos, size_t S, size_t *lo, size_t *hi) {
     *lo = n->n && pos + 1 > n->n ? pos + 1 - n->n : 0;

@@ -50,14 +50,14 @@ static size_t widest(const vs_weight *w, size_t most) {
 
 void vs__blame_weight(vs_err *err, const vs_model *m) {
     size_t cap = 0;
-    for (int k = 0; k < m->arch->n_stacks; k++) {
+    for (int k = 0; k < m->info.n_stacks; k++) {
         cap = widest(m->stack[k].w, cap);
         for (size_t l = 0; l < m->stack[k].L; l++) cap = widest(m->stack[k].layer[l].w, cap);
     }
     float *buf = vs_alloc(cap, sizeof *buf);
     if (!buf) return; /* the message that is there stays */
     bool found = false;
-    for (int k = 0; k < m->arch->n_stacks && !found; k++) {
+    for (int k = 0; k < m->info.n_stacks && !found; k++) {
         for (size_t l = 0; l < m->stack[k].L && !found; l++)
             found = blame_all(err, m, (int)l, m->stack[k].layer[l].w, buf, cap);
         if (!found) found = blame_all(err, m, -1, m->stack[k].w, buf, cap);

@@ -51,14 +51,14 @@ static size_t id_of(const vs_back *b, const vs_node *n, size_t r) {
     return (size_t)vs__input(&b->x, set_of(b, n->out)->stack)->ids[r];
 }
 static size_t type_of(const vs_back *b, const vs_node *n, size_t r) {
-    const uint8_t *types = vs__input(&b->x, set_of(b, n->out)->stack)->types;
+    const uint8_t *types = vs__types(&b->x, n, set_of(b, n->out)->stack);
     return types ? types[r] : 0;
 }
 static size_t position_of(const vs_back *b, const vs_node *n, size_t r) {
-    const size_t *starts = set_of(b, n->out)->starts;
+    const vs_rows *rows = set_of(b, n->out);
     size_t i = 0;
-    while (r >= starts[i + 1]) i++;
-    return r - starts[i] + n->n;
+    while (r >= rows->starts[i + 1]) i++;
+    return vs__position_row(&b->x, n, rows, i, r - rows->starts[i]);
 }
 vs_status vs__backward_embed(vs_err *err, const vs_back *b, const vs_node *n, const float *dy, float *const dx[3]) {
     (void)err, (void)dx;
@@ -66,7 +66,7 @@ vs_status vs__backward_embed(vs_err *err, const vs_back *b, const vs_node *n, co
 }
 vs_status vs__backward_pos(vs_err *err, const vs_back *b, const vs_node *n, const float *dy, float *const dx[3]) {
     (void)err, (void)dx;
-    return scatter(b, n, dy, 1, position_of, -1);
+    return scatter(b, n, dy, 1, position_of, b->x.m->stack[0].pos_after_pad ? (int64_t)n->n - 1 : -1);
 }
 vs_status vs__backward_sinus(vs_err *err, const vs_back *b, const vs_node *n, const float *dy, float *const dx[3]) {
     (void)err, (void)b, (void)n, (void)dy, (void)dx; /* made from nothing */

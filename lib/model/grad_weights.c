@@ -41,7 +41,7 @@ static bool listed(vs_role role, const vs_role *roles, size_t n) {
 /* Every weight of the roles, in order; at NULL: only count. */
 static size_t collect(const vs_model *m, const vs_role *roles, size_t n_roles, entry *at) {
     size_t n = 0;
-    for (int s = 0; s < m->arch->n_stacks; s++)
+    for (int s = 0; s < m->info.n_stacks; s++)
         for (int r = 0; r < VS_ROLE_COUNT; r++) {
             const vs_stack_state *st = &m->stack[s];
             size_t times = per_layer[r] ? st->L : 1;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* The last stack is the one whose rows grow. */
-static const vs_stack_info *grows(const vs_model *m) { return &m->info.stack[m->arch->n_stacks - 1]; }
+static const vs_stack_info *grows(const vs_model *m) { return &m->info.stack[m->info.n_stacks - 1]; }
 
 vs_status vs_kv_new(vs_err *err, const vs_model *m, size_t capacity, vs_kv **out) {
     const vs_stack_info *si = grows(m);
@@ -75,7 +75,7 @@ static uint64_t source_of(const vs_request *rq) {
 
 vs_status vs__kv_check(vs_err *err, const vs_model *m, const vs_request *rq) {
     const vs_kv *kv = rq->kv;
-    size_t rows = m->arch->n_stacks > 1 ? rq->decoder.rows : rq->in.rows;
+    size_t rows = m->info.n_stacks > 1 ? rq->decoder.rows : rq->in.rows;
     if (kv->m != m) return vs_fail(err, VS_E_STATE, "the cache belongs to another model");
     if (rq->in.starts && rq->in.n_seqs != 1)
         return vs_fail(err, VS_E_UNSUPPORTED, "a cache holds one text, the pass has %zu", rq->in.n_seqs);
@@ -89,7 +89,7 @@ vs_status vs__kv_check(vs_err *err, const vs_model *m, const vs_request *rq) {
                        kv->capacity, kv->rows, rows);
     if (kv->rows && kv->edits != vs__edits_hash(rq))
         return vs_fail(err, VS_E_STATE, "the cache was made under other edits: it does not serve this pass");
-    if (kv->rows && m->arch->n_stacks > 1 && kv->source != source_of(rq))
+    if (kv->rows && m->info.n_stacks > 1 && kv->source != source_of(rq))
         return vs_fail(err, VS_E_STATE, "the cache was made for another text in the encoder, or under another mask");
     return VS_OK;
 }

@@ -29,11 +29,14 @@ typedef struct vs_stack_state {
     vs_layer *layer; /* [L] */
     vs_weight w[VS_ROLE_COUNT]; /* the roles of the whole stack */
     vs_act act;
+    float act_steep;  /* it is taken of x times this, and its result over it (quick GELU; else 1) */
     float eps, embed_scale;
     float score_cap;  /* 0: none */
     float head_scale; /* the unembedding reads x times this */
     bool gated;       /* its MLPs have a gate */
     bool parallel;    /* sub-layers that may read the block's input do */
+    bool pos_after_pad; /* arch.h's */
+    size_t pos_offset; /* the row of the learned positions that a text's first token has */
     size_t rope_dims; /* elements of a head that rotate */
     float rope_gain;  /* what they are multiplied by when they do (YaRN; else 1) */
     uint16_t *bucket; /* [2 far + 1] of each distance key - query; NULL: none */
@@ -53,9 +56,11 @@ struct vs_model {
     struct vs_plan_cache *plans; /* plan.c */
 };
 
-/* vs__head_act() - the non-linearity of the masked-word head. */
-static inline vs_act vs__head_act(const vs_model *m) {
-    return m->arch->head_gelu ? VS_ACT_GELU : m->stack[m->arch->n_stacks - 1].act;
+/* vs__head_act() - the non-linearity of the masked-word head, and what it is taken of x times of (act_steep). */
+static inline vs_act vs__head_act(const vs_model *m, float *steep) {
+    const vs_stack_state *s = &m->stack[m->info.n_stacks - 1];
+    *steep = m->arch->head_gelu ? 1 : s->act_steep;
+    return m->arch->head_gelu ? VS_ACT_GELU : s->act;
 }
 
 /* vs__yarn_gain() - what YaRN multiplies rotated elements by for a factor (Peng et al. 2023, section 3.4): 1 + of * ln(factor) / 10. */

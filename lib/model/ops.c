@@ -41,7 +41,7 @@ vs_status vs__forward_pos(vs_err *err, const vs_exec *x, const vs_node *n) {
     float *y = vs__slot(x, n->out);
     for (size_t i = 0; i < r->n_seqs; i++)
         for (size_t t = 0; t < vs__rows(r, i); t++, y += d)
-            VS_TRY(vs_tensor_row_f32(err, &n->w->t, vs__first(x, r, i) + t + n->n, y));
+            VS_TRY(vs_tensor_row_f32(err, &n->w->t, vs__position_row(x, n, r, i, t), y));
     return VS_OK;
 }
 
@@ -57,7 +57,7 @@ vs_status vs__forward_sinus(vs_err *err, const vs_exec *x, const vs_node *n) {
 vs_status vs__forward_type(vs_err *err, const vs_exec *x, const vs_node *n) {
     const vs_rows *r = vs__set_of(x, n->out);
     size_t d = slot_of(x, n->out)->width;
-    const uint8_t *types = vs__input(x, r->stack)->types;
+    const uint8_t *types = vs__types(x, n, r->stack);
     float *y = vs__slot(x, n->out);
     for (size_t i = 0; i < r->n_seqs; i++)
         for (size_t t = 0; t < vs__rows(r, i); t++, y += d)
@@ -312,7 +312,7 @@ static size_t edges_at(const attend_args *a, const queries *q) {
 /* Row 0 of a text's keys or values for the KV head that serves the queries' head. */
 static const float *source(const attend_args *a, const queries *q, int slot, bool values) {
     size_t width = a->KV * a->dh;
-    bool cached = a->x->rq->kv && a->asks->stack == a->x->m->arch->n_stacks - 1;
+    bool cached = a->x->rq->kv && a->asks->stack == a->x->m->info.n_stacks - 1;
     size_t text = a->n->site.cross ? vs__asks(a->asks, q->seq) : q->seq;
     const float *base = cached ? vs__kv_rows_of(a->x->rq->kv, a->n->site, values)
                                : vs__slot(a->x, slot) + a->asked->starts[text] * width;

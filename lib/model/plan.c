@@ -145,16 +145,17 @@ static int norm(builder *b, int x, vs_role g, vs_role bias) { return norm_as(b, 
 
 static int add(builder *b, int x, int y) { return emit(b, node(VS_OP_ADD, x, y, VS_NONE), shape_of(b, x)); }
 
-static int act(builder *b, int x, vs_act kind) {
-    vs_node n = node(VS_OP_ACT, x, VS_NONE, VS_NONE);
-    n.act = kind;
-    return emit(b, n, shape_of(b, x));
-}
-
 static int scale(builder *b, int x, float by) {
+    if (by == 1) return x;
     vs_node n = node(VS_OP_SCALE, x, VS_NONE, VS_NONE);
     n.f = by;
     return emit(b, n, shape_of(b, x));
+}
+
+static int act(builder *b, int x, vs_act kind, float steep) {
+    vs_node n = node(VS_OP_ACT, scale(b, x, steep), VS_NONE, VS_NONE);
+    n.act = kind;
+    return scale(b, emit(b, n, shape_of(b, x)), 1 / steep);
 }
 
 static int rows_picked(builder *b, int x, vs_op op) {
@@ -260,7 +261,7 @@ static int positions(builder *b) {
     bool stored = pos == VS_POS_LEARNED || optional(b, VS_ROLE_POS); /* some files of sinusoid models hold their table */
     vs_node n = node(stored ? VS_OP_POS : VS_OP_SINUS, VS_NONE, VS_NONE, VS_NONE);
     if (stored) n.w = weight(b, n.role = VS_ROLE_POS);
-    n.n = (size_t)b->spec->pos_offset;
+    n.n = b->st->pos_offset;
     return mark1(b, emit(b, n, rows_of(b, 1, (size_t)b->m->hp[VS_HP_E])), VS_SITE_POS_EMBED);
 }
 
@@ -380,7 +381,7 @@ static int attention(builder *b, int asking, int h) {
         q = rotated(b, q, VS_SITE_ROT_Q);
         k = rotated(b, k, VS_SITE_ROT_K);
     }
-    bool keeps = b->rq->kv && b->stack == b->m->arch->n_stacks - 1 && !cached;
+    bool keeps = b->rq->kv && b->stack == b->m->info.n_stacks - 1 && !cached;
     if (keeps) emit(b, node(VS_OP_STORE, k, v, VS_NONE), (vs_slot){.kind = VS_ROWS_ALL, .set = b->set});
     if (b->cross && b->rq->variants) {
         k = with_memory(b, k, VS_SITE_K);
@@ -395,10 +396,10 @@ static int mlp(builder *b, int h) {
     if (b->st->gated) {
         int gate = mark1(b, linear(b, h, VS_ROLE_W_GATE, VS_ROLE_B_GATE, 1, f), VS_SITE_MLP_PRE);
         int up = mark1(b, linear(b, h, VS_ROLE_W_UP, VS_ROLE_B_UP, 1, f), VS_SITE_MLP_UP);
-        x = act(b, gate, b->st->act);
+        x = act(b, gate, b->st->act, b->st->act_steep);
         x = emit(b, node(VS_OP_MUL, x, up, VS_NONE), shape_of(b, x));
     } else
-        x = act(b, mark1(b, linear(b, h, VS_ROLE_W_UP, VS_ROLE_B_UP, 1, f), VS_SITE_MLP_PRE), b->st->act);
+        x = act(b, mark1(b, linear(b, h, VS_ROLE_W_UP, VS_ROLE_B_UP, 1, f), VS_SITE_MLP_PRE), b->st->act, b->st->act_steep);
     return linear(b, mark1(b, x, VS_SITE_MLP_POST), VS_ROLE_W_DOWN, VS_ROLE_B_DOWN, 1, b->si->d);
 }
 
@@ -488,7 +489,7 @@ static void head(builder *b, int x) {
     b->layer = -1;
     if (m->has[VS_PART_POOLER] && (wanted(b, VS_SITE_POOLED, -1) || wanted(b, VS_SITE_NSP, -1))) {
         int c = linear(b, rows_picked(b, x, VS_OP_FIRST), VS_ROLE_POOL_W, VS_ROLE_POOL_B, 1, b->si->d);
-        c = mark1(b, act(b, c, VS_ACT_TANH), VS_SITE_POOLED);
+        c = mark1(b, act(b, c, VS_ACT_TANH, 1), VS_SITE_POOLED);
         if (m->has[VS_PART_NSP] && wanted(b, VS_SITE_NSP, -1)) mark1(b, linear(b, c, VS_ROLE_NSP_W, VS_ROLE_NSP_B, 1, 2), VS_SITE_NSP);
     }
     if (last && !normed && shape_of(b, x).kind == VS_ROWS_ALL) x = rows_picked(b, x, VS_OP_LAST);
@@ -497,10 +498,12 @@ static void head(builder *b, int x) {
     if (!logits) return;
     if (last && normed) x = rows_picked(b, x, VS_OP_LAST);
     if (m->has[VS_PART_HEAD]) {
-        x = act(b, linear(b, x, VS_ROLE_HEAD_W, VS_ROLE_HEAD_B, 1, (size_t)m->hp[VS_HP_E]), vs__head_act(m));
+        float steep;
+        vs_act kind = vs__head_act(m, &steep);
+        x = act(b, linear(b, x, VS_ROLE_HEAD_W, VS_ROLE_HEAD_B, 1, (size_t)m->hp[VS_HP_E]), kind, steep);
         x = norm_as(b, x, VS_ROLE_HEAD_NORM, VS_ROLE_HEAD_NORM_B, false);
     }
-    if (b->st->head_scale != 1) x = scale(b, x, b->st->head_scale);
+    x = scale(b, x, b->st->head_scale);
     x = linear(b, x, VS_ROLE_UNEMBED, VS_ROLE_UNEMBED_B, 1, m->info.V);
     if (m->info.logit_cap > 0) {
         vs_node n = node(VS_OP_CAP, x, VS_NONE, VS_NONE);
@@ -534,7 +537,7 @@ static int entering(builder *b, int x) {
 
 /* A stack from its embeddings to what follows its last block. */
 static void stack(builder *b, int which) {
-    bool whole = which == b->m->arch->n_stacks - 1, stops = whole || !b->rq->decoder.rows;
+    bool whole = which == b->m->info.n_stacks - 1, stops = whole || !b->rq->decoder.rows;
     const vs_variants *v = b->rq->variants;
     size_t stop = stops ? b->rq->stop_layer : 0;
     int x = VS_NONE;
@@ -570,7 +573,7 @@ static void stack(builder *b, int which) {
 
 /* Whether an edit was done when the cache was made: the first of two stacks is read once. */
 static bool done_before(const builder *b, const vs_edit *e) {
-    return b->rq->kv && vs_kv_rows(b->rq->kv) && vs_site_reads(e->site) < b->m->arch->n_stacks - 1;
+    return b->rq->kv && vs_kv_rows(b->rq->kv) && vs_site_reads(e->site) < b->m->info.n_stacks - 1;
 }
 
 /* What was asked for and never came by is an error, with its name. */
@@ -591,7 +594,7 @@ static vs_status measure(vs_err *err, vs_plan *p, const vs_model *m, const vs_re
     size_t n_seqs = rq->in.starts ? rq->in.n_seqs : 1;
     for (int i = 0; i < (rq->decoder.rows ? 2 : 1); i++) {
         vs_rows *r;
-        bool grows = rq->kv && i == m->arch->n_stacks - 1;
+        bool grows = rq->kv && i == m->info.n_stacks - 1;
         VS_TRY(vs__plan_rows(err, p, n_seqs, i, grows ? vs_kv_rows(rq->kv) : 0, &r));
         const vs_input *in = i ? &rq->decoder : &rq->in;
         for (size_t k = 0; k < n_seqs; k++) r->starts[k + 1] = in->starts ? in->starts[k + 1] : in->rows;

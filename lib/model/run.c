@@ -36,7 +36,7 @@ static vs_status check_rows(vs_err *err, const vs_model *m, int stack, const vs_
     for (size_t i = 0; i < in->rows; i++) {
         if (in->ids[i] < 0 || (size_t)in->ids[i] >= m->info.V)
             return vs_fail(err, VS_E_RANGE, "token %zu: id %d is outside the vocabulary of %zu", i, (int)in->ids[i], m->info.V);
-        if (in->types && in->types[i] >= types)
+        if (in->types && types > 1 && in->types[i] >= types) /* a model without segments takes a pair as one text */
             return vs_fail(err, VS_E_RANGE, "token %zu: segment %d, the model has %zu", i, in->types[i], types);
     }
     return check_starts(err, m, in, prior);
@@ -44,7 +44,7 @@ static vs_status check_rows(vs_err *err, const vs_model *m, int stack, const vs_
 
 /* What a model of two stacks reads: the encoder's rows, and the decoder's where it runs too. */
 static vs_status check_decoder(vs_err *err, const vs_model *m, const vs_request *rq) {
-    bool two = m->arch->n_stacks > 1;
+    bool two = m->info.n_stacks > 1;
     if (!two && rq->decoder.rows) return vs_fail(err, VS_E_USAGE, "%s has one stack: there is no decoder to read a second text", m->info.name);
     if (two && !rq->decoder.rows && (rq->logits != VS_LOGITS_NONE || rq->kv))
         return vs_fail(err, VS_E_USAGE, "%s predicts in its decoder: give it tokens to read", m->info.name);
@@ -55,7 +55,7 @@ static vs_status check_decoder(vs_err *err, const vs_model *m, const vs_request 
 }
 
 static vs_status check(vs_err *err, const vs_model *m, const vs_request *rq) {
-    bool two = m->arch->n_stacks > 1;
+    bool two = m->info.n_stacks > 1;
     size_t L = m->stack[rq->decoder.rows && two ? 1 : 0].L;
     if (rq->logits != VS_LOGITS_NONE && !m->info.has_logits)
         return vs_fail(err, VS_E_UNSUPPORTED, "%s has no head that gives words", m->info.name);
@@ -255,7 +255,7 @@ vs_status vs__run(vs_err *err, vs_model *m, const vs_request *rq, vs_pass *old, 
     VS_TRY(s);
     vs_plan_cache *c = m->plans;
     vs_exec x = {.m = m, .rq = rq, .plan = plan, .pass = pass, .cache = c};
-    if (rq->kv) x.prior[m->arch->n_stacks - 1] = rq->kv->rows;
+    if (rq->kv) x.prior[m->info.n_stacks - 1] = rq->kv->rows;
     s = prepare(err, &x);
     if (s == VS_OK) s = run_nodes(err, &x);
     if (s == VS_OK) s = vs__pass_finite(err, pass);

@@ -90,7 +90,7 @@ static const vs_sub *find_sub(const vs_stack *s, vs_sub_kind kind) {
 static bool has_site(const vs_model *m, int stack, bool cross, vs_site_kind k) {
     const vs_stack *s = &m->arch->stack[stack];
     const vs_sub *attn = find_sub(s, cross ? VS_SUB_CROSS : VS_SUB_SELF), *mlp = find_sub(s, VS_SUB_MLP);
-    bool last = stack == m->arch->n_stacks - 1;
+    bool last = stack == m->info.n_stacks - 1;
     if (!attn || !mlp || (cross && !in_attention(k))) return false;
     switch (k) {
     case VS_SITE_POS_EMBED: return s->pos == VS_POS_LEARNED || s->pos == VS_POS_SINUSOID;
@@ -140,7 +140,7 @@ const char *vs_site_name(const vs_model *m, vs_site s, bool brief, char *buf, si
     snprintf(number, sizeof number, "%d", s.layer);
     brief |= s.cross && !strstr(sites[s.kind].name, "attn"); /* a name in which xattn can be said */
     vs__fill(pattern_of(s.kind, brief, pattern), number, name, sizeof name);
-    const char *stack = m->arch->n_stacks > 1 && s.kind != VS_SITE_LOGITS ? m->arch->stack[s.stack].name : "";
+    const char *stack = m->info.n_stacks > 1 && s.kind != VS_SITE_LOGITS ? m->arch->stack[s.stack].name : "";
     const char *attn = s.cross ? strstr(name, "attn") : NULL;
     int cut = attn ? (int)(attn - name) : 0;
     if (s.head >= 0) snprintf(head, sizeof head, ".h%d", s.head);
@@ -163,7 +163,7 @@ static vs_status listen(vs_err *err, const vs_model *m, const char *text, size_t
     char *s = out->name;
     memcpy(s, text, n);
     s[n] = '\0';
-    for (int i = 0; i < m->arch->n_stacks && m->arch->n_stacks > 1; i++) {
+    for (int i = 0; i < m->info.n_stacks && m->info.n_stacks > 1; i++) {
         size_t k = strlen(m->arch->stack[i].name);
         if (strncmp(s, m->arch->stack[i].name, k) != 0) continue;
         bool hf = s[k] == '_' && (!strncmp(s + k + 1, "hidden_states", 13) || !strncmp(s + k + 1, "attentions", 10));
@@ -173,7 +173,7 @@ static vs_status listen(vs_err *err, const vs_model *m, const char *text, size_t
         out->lead = k + 1;
         break;
     }
-    if (m->arch->n_stacks > 1 && out->stack < 0 && strncmp(s, "cross_attentions", 16) == 0) {
+    if (m->info.n_stacks > 1 && out->stack < 0 && strncmp(s, "cross_attentions", 16) == 0) {
         out->stack = 1;
         out->cross = true;
         memmove(s, s + 6, strlen(s + 6) + 1);
@@ -258,7 +258,7 @@ static vs_status unknown_site(vs_err *err, const vs_model *m, const char *text, 
     snprintf(asked, sizeof asked, "%.*s", (int)(n < sizeof asked ? n : sizeof asked - 1), text);
     const char *digits = asked + strcspn(asked, "0123456789");
     int32_t layer = read_number(&digits);
-    int stack = m->arch->n_stacks - 1;
+    int stack = m->info.n_stacks - 1;
     if (layer < 0 || (size_t)layer >= m->stack[stack].L) layer = 0;
     snprintf(number, sizeof number, "%d", (int)layer);
     near_names best = {.n = 0};
@@ -273,14 +273,14 @@ static vs_status unknown_site(vs_err *err, const vs_model *m, const char *text, 
 
 /* Which stack a site without a word about it means: the usual one, or the decoder where that one has no such sites. */
 static void choose_stack(const vs_model *m, const spoken *sp, int usual, vs_site *s) {
-    int last = m->arch->n_stacks - 1;
+    int last = m->info.n_stacks - 1;
     bool there = usual < last && !sp->cross && has_site(m, usual, false, s->kind);
     s->stack = (uint8_t)(sp->stack >= 0 ? sp->stack : there ? usual : last);
     s->cross = sp->cross;
 }
 
 vs_status vs_site_parse(vs_err *err, const vs_model *m, const char *text, size_t n, vs_site *out) {
-    return vs_site_parse_in(err, m, m->arch->n_stacks - 1, text, n, out);
+    return vs_site_parse_in(err, m, m->info.n_stacks - 1, text, n, out);
 }
 
 vs_status vs_site_parse_in(vs_err *err, const vs_model *m, int stack, const char *text, size_t n, vs_site *out) {
@@ -344,7 +344,7 @@ static vs_status push_range(vs_err *err, const vs_model *m, int stack, int layer
 
 /* Every site, in the order of a pass. */
 static vs_status push_all(vs_err *err, const vs_model *m, site_list *list) {
-    for (int i = 0; i < m->arch->n_stacks; i++) {
+    for (int i = 0; i < m->info.n_stacks; i++) {
         int L = (int)m->stack[i].L;
         VS_TRY(push_range(err, m, i, -1, false, 0, VS_SITE_RESID_PRE - 1, list));
         for (int l = 0; l < L; l++) {
@@ -421,7 +421,7 @@ static vs_status expand_one(vs_err *err, const vs_model *m, const char *text, si
         snprintf(name, sizeof name, "%.*s", (int)n, text);
         return push(err, list, site, name);
     }
-    for (size_t l = 0, L = layers_of(m, sp.stack < 0 ? m->arch->n_stacks - 1 : sp.stack, kind); l < L; l++) {
+    for (size_t l = 0, L = layers_of(m, sp.stack < 0 ? m->info.n_stacks - 1 : sp.stack, kind); l < L; l++) {
         snprintf(number, sizeof number, "%zu", l);
         memcpy(name, text, sp.lead);
         vs__fill(full, number, name + sp.lead, NAME_ROOM);

@@ -181,7 +181,7 @@ static vs_status check(vs_err *err, const vs_model *m, const vs_request *rq, siz
     if (rq->in.starts && rq->in.n_seqs != 1) return vs_fail(err, VS_E_USAGE, "a sweep is over one text, not %zu", rq->in.n_seqs);
     if (rq->n_keep || rq->kv || rq->stop_layer || rq->logits == VS_LOGITS_NONE)
         return vs_fail(err, VS_E_USAGE, "a sweep gives logits: it keeps no sites, uses no cache and runs every layer");
-    if (m->arch->n_stacks > 1 && !rq->decoder.rows)
+    if (m->info.n_stacks > 1 && !rq->decoder.rows)
         return vs_fail(err, VS_E_USAGE, "%s predicts in its decoder: give it tokens to read", m->info.name);
     if (!variants) return vs_fail(err, VS_E_USAGE, "a sweep of no variants");
     for (size_t i = 0; i < rq->n_edits; i++)
@@ -204,7 +204,7 @@ static void clear(starts *x) {
 
 vs_status vs_sweep(vs_err *err, vs_model *m, const vs_request *rq, size_t variants, float *out, float *clean) {
     VS_TRY(check(err, m, rq, variants));
-    bool two = m->arch->n_stacks > 1;
+    bool two = m->info.n_stacks > 1;
     sweep w = {.m = m, .rq = rq, .n = variants, .T = two ? rq->decoder.rows : rq->in.rows, .V = m->info.V, .last = two,
                .all = rq->logits == VS_LOGITS_ALL};
     vs_status s = VS_OK;

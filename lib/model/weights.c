@@ -17,7 +17,7 @@ static const char *const role_names[VS_ROLE_COUNT] = {
 };
 
 static const vs_weight *weight(const vs_model *m, vs_role role, int stack, int layer) {
-    if ((unsigned)role >= VS_ROLE_COUNT || stack < 0 || stack >= m->arch->n_stacks) return NULL;
+    if ((unsigned)role >= VS_ROLE_COUNT || stack < 0 || stack >= m->info.n_stacks) return NULL;
     const vs_stack_state *s = &m->stack[stack];
     if (!per_layer[role]) return s->w[role].t.data ? &s->w[role] : NULL;
     if (layer < 0 || (size_t)layer >= s->L) return NULL;
@@ -30,13 +30,13 @@ const vs_tensor *vs_model_weight(const vs_model *m, vs_role role, int stack, int
 }
 
 size_t vs_model_window(const vs_model *m, int stack, size_t layer) {
-    return stack >= 0 && stack < m->arch->n_stacks && layer < m->stack[stack].L ? m->stack[stack].layer[layer].window : 0;
+    return stack >= 0 && stack < m->info.n_stacks && layer < m->stack[stack].L ? m->stack[stack].layer[layer].window : 0;
 }
 
 static vs_status need(vs_err *err, const vs_model *m, vs_role role, int layer, const vs_weight **out) {
-    *out = weight(m, role, m->arch->n_stacks - 1, layer);
+    *out = weight(m, role, m->info.n_stacks - 1, layer);
     if (*out) return VS_OK;
-    size_t L = m->stack[m->arch->n_stacks - 1].L;
+    size_t L = m->stack[m->info.n_stacks - 1].L;
     if ((unsigned)role < VS_ROLE_COUNT && per_layer[role] && (layer < 0 || (size_t)layer >= L))
         return vs_fail(err, VS_E_RANGE, "%s has layers 0 to %zu, not %d", m->info.name, L - 1, layer);
     return vs_fail(err, VS_E_UNSUPPORTED, "%s has no %s", m->info.name, vs_role_words(role));
@@ -84,9 +84,9 @@ vs_status vs_model_column(vs_err *err, const vs_model *m, vs_role role, int laye
 }
 
 vs_status vs_model_norm(vs_err *err, const vs_model *m, vs_role role, int layer, const float *x, size_t n, float *y) {
-    const vs_stack_state *s = &m->stack[m->arch->n_stacks - 1];
+    const vs_stack_state *s = &m->stack[m->info.n_stacks - 1];
     size_t d = (size_t)m->hp[VS_HP_D];
-    const vs_tensor *t = vs_model_weight(m, role, m->arch->n_stacks - 1, layer);
+    const vs_tensor *t = vs_model_weight(m, role, m->info.n_stacks - 1, layer);
     if (!t || vs_tensor_count(t) != d) return vs_fail(err, VS_E_UNSUPPORTED, "%s has no such norm of the stream", m->info.name);
     const vs_weight *g = per_layer[role] ? &s->layer[layer].w[role] : &s->w[role];
     const float *b = !strcmp(vs_role_words(role + 1), "its bias") ? (g + 1)->vec : NULL; /* roles.def: a bias follows its gain */
@@ -98,7 +98,7 @@ vs_status vs_model_norm(vs_err *err, const vs_model *m, vs_role role, int layer,
 }
 
 vs_status vs_model_final_norm(vs_err *err, const vs_model *m, const float *x, size_t n, float *y) {
-    if (m->stack[m->arch->n_stacks - 1].spec->final_norm) return vs_model_norm(err, m, VS_ROLE_FINAL_NORM, -1, x, n, y);
+    if (m->stack[m->info.n_stacks - 1].spec->final_norm) return vs_model_norm(err, m, VS_ROLE_FINAL_NORM, -1, x, n, y);
     if (y != x) memmove(y, x, n * (size_t)m->hp[VS_HP_D] * sizeof *y);
     return VS_OK;
 }
@@ -106,11 +106,15 @@ vs_status vs_model_final_norm(vs_err *err, const vs_model *m, const float *x, si
 /* The masked-word head up to the unembedding: dense, non-linearity, norm (Devlin et al. 2019, BertLMPredictionHead).
  * x [n,d] to y [n,e]. */
 static vs_status head_transform(vs_err *err, const vs_model *m, const float *x, size_t n, float *y) {
-    const vs_stack_state *s = &m->stack[m->arch->n_stacks - 1];
+    const vs_stack_state *s = &m->stack[m->info.n_stacks - 1];
     size_t d = (size_t)m->hp[VS_HP_D], e = (size_t)m->hp[VS_HP_E];
     VS_TRY(vs_matmul(err, x, n, d, d, &s->w[VS_ROLE_HEAD_W].t, s->w[VS_ROLE_HEAD_B].vec, y, e, e));
+    float steep;
+    vs_act act = vs__head_act(m, &steep);
     for (size_t i = 0; i < n; i++) {
-        vs_activate(vs__head_act(m), y + i * e, y + i * e, e);
+        if (steep != 1) vs_scale_by(y + i * e, steep, e);
+        vs_activate(act, y + i * e, y + i * e, e);
+        if (steep != 1) vs_scale_by(y + i * e, 1 / steep, e);
         vs_layer_norm(y + i * e, s->w[VS_ROLE_HEAD_NORM].vec, s->w[VS_ROLE_HEAD_NORM_B].vec, s->eps, y + i * e, e);
     }
     return VS_OK;
@@ -119,7 +123,7 @@ static vs_status head_transform(vs_err *err, const vs_model *m, const float *x, 
 vs_status vs_model_unembed(vs_err *err, const vs_model *m, const float *x, size_t n, float *logits) {
     if (!m->info.has_logits)
         return vs_fail(err, VS_E_UNSUPPORTED, "%s has no head that gives words", m->info.name);
-    const vs_stack_state *s = &m->stack[m->arch->n_stacks - 1];
+    const vs_stack_state *s = &m->stack[m->info.n_stacks - 1];
     size_t d = (size_t)m->hp[VS_HP_D], e = (size_t)m->hp[VS_HP_E], V = m->info.V, count;
     float *y = vs_mul(n, d + e, &count) ? vs_alloc(count, sizeof *y) : NULL, *read = y;
     if (!y) return vs_fail(err, VS_E_NOMEM, "%zu vectors to unembed", n);
@@ -144,7 +148,7 @@ size_t vs_model_params_in(const vs_model *m, vs_role role, int stack) {
 
 size_t vs_model_params_of(const vs_model *m, vs_role role) {
     size_t n = 0;
-    for (int i = 0; i < m->arch->n_stacks; i++) n += vs_model_params_in(m, role, i);
+    for (int i = 0; i < m->info.n_stacks; i++) n += vs_model_params_in(m, role, i);
     return n;
 }
 

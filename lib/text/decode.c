@@ -282,9 +282,8 @@ static void put_respelled(const vs_tokenizer *t, int32_t id, vs_buf *out) {
 static vs_status collect(vs_err *err, const vs_tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
                          strings *out) {
     for (size_t i = 0; i < n; i++) {
-        if (ids[i] < 0 || (size_t)ids[i] >= t->vocab.count)
-            return vs_fail(err, VS_E_RANGE, "token %zu: id %d is not in the vocabulary of %zu", i, ids[i],
-                           t->vocab.count);
+        if (ids[i] < 0) return vs_fail(err, VS_E_RANGE, "token %zu: id %d is not in the vocabulary of %zu", i, ids[i], t->vocab.count);
+        if ((size_t)ids[i] >= t->vocab.count) continue;
         const vs__piece *p = &t->vocab.piece[ids[i]];
         if (!p->s || (skip_special && (p->flags & (VS__PIECE_SPECIAL | VS__PIECE_RESPELLED)) == VS__PIECE_SPECIAL))
             continue;

@@ -59,7 +59,8 @@ void vs_tokens_free(vs_tokens *t);
 vs_status vs_tokenize(vs_err *err, const vs_tokenizer *t, const char *text, size_t n, const char *pair, size_t m,
                       bool with_special, vs_tokens *out) VS_MUST_CHECK;
 
-/* vs_detokenize() - ids back to text (appended to out), as the reference decodes; ids out of range are VS_E_RANGE. */
+/* vs_detokenize() - ids back to text (appended to out), as the reference decodes: ids without a piece, which a model's table may
+ * have beyond the last one, give nothing.  VS_OK | VS_E_RANGE (an id below 0) | VS_E_NOMEM. */
 vs_status vs_detokenize(vs_err *err, const vs_tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
                         vs_buf *out) VS_MUST_CHECK;
 

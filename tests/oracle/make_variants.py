@@ -54,9 +54,9 @@ KIND = {
 
 
 class Variant:
-    def __init__(self, kind, why, config=None, tensors=None, shards=1, headless=False, cls=None, tokenizer=None, ids=None, **settings):
+    def __init__(self, kind, why, config=None, tensors=None, shards=1, headless=False, cls=None, build=None, tokenizer=None, ids=None, **settings):
         self.kind, self.why, self.config, self.tensors, self.shards = kind, why, config, tensors, shards
-        self.headless, self.cls, self.tokenizer, self.ids, self.settings = headless, cls, tokenizer, ids, settings
+        self.headless, self.cls, self.build, self.tokenizer, self.ids, self.settings = headless, cls, build, tokenizer, ids, settings
 
 
 def without(*keys):
@@ -167,6 +167,13 @@ VARIANTS = {
     "marian_swish": Variant("marian", "silu, as the published ones", activation_function="swish"),
     "t5_gated_silu": Variant("t5", "gated MLP with silu", feed_forward_proj="gated-silu"),
     "t5_few_buckets": Variant("t5", "other buckets", relative_attention_num_buckets=8, relative_attention_max_distance=10),
+    "bert_quick_gelu": Variant("bert", "quick GELU, in the head too", hidden_act="quick_gelu"),
+    "gemma3_score_cap": Variant("gemma3", "a cap of the scores that the model does not apply", attn_logit_softcapping=2.0),
+    # embeddings and positions
+    "roberta_padding": Variant("roberta", "positions begin behind the padding token's, which counts as none", pad_token_id=3, max_position_embeddings=20,
+                               ids=[0, 7, 3, 9, 3, 3, 11, 2]),
+    "bart_untied": Variant("bart", "each stack has its own table, and the head too", tie_word_embeddings=False),
+    "marian_two_tables": Variant("marian", "share_encoder_decoder_embeddings false: the head is the decoder's table", share_encoder_decoder_embeddings=False),
     # rotation
     "llama_linear": Variant("llama", "positions / 4", rope_parameters=dict(rope_type="linear", factor=4.0, rope_theta=500.0)),
     "llama_linear_old": Variant("llama", "the same as older configs say it", instead(rope_theta=500.0, rope_scaling=dict(type="linear", factor=4.0))),
@@ -230,6 +237,12 @@ VARIANTS = {
     "bart_base": Variant("bart", "no prefix, no bias of the logits: the head is the embedding", None, only("model.")),
     "bart_copies": Variant("bart", "the embedding stored four times", None, plus(copies("model.shared.weight", *BART_COPIES))),
     "marian_no_positions": Variant("marian", "the sinusoids are not in the file", None, lambda t: {k: x for k, x in t.items() if "embed_positions" not in k}),
+    # parts of models, and models with other heads
+    "t5_encoder": Variant("t5", "T5EncoderModel: no decoder", None, lambda t: {k: x for k, x in t.items() if k.startswith(("encoder.", "shared."))},
+                          headless=True, cls=T.T5EncoderModel),
+    "bert_classes": Variant("bert", "BertForSequenceClassification", headless=True, cls=T.BertForSequenceClassification, build=T.BertForSequenceClassification),
+    "roberta_classes": Variant("roberta", "RobertaForSequenceClassification", headless=True, cls=T.RobertaForSequenceClassification,
+                               build=T.RobertaForSequenceClassification),
     # more rows in the table than pieces
     "bert_padded": Variant("bert", "64 rows for 38 pieces", tokenizer=characters, vocab_size=64),
 }
@@ -257,7 +270,7 @@ def make(name, v, folder, answers, arrays):
     torch.manual_seed(seed)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    m = (v.cls if v.cls and not v.headless else cls)(config_class(**{**settings, **v.settings})).eval()
+    m = (v.build or (v.cls if v.cls and not v.headless else cls))(config_class(**{**settings, **v.settings})).eval()
     perturb(m, seed)
     m.tie_weights()
     m.save_pretrained(folder)
@@ -269,13 +282,13 @@ def make(name, v, folder, answers, arrays):
         config.pop(k, None)
     (folder / "config.json").write_text(json.dumps(v.config(config) if v.config else config, indent=1))
     write(folder, v.tensors(tensors) if v.tensors else tensors, v.shards)
-    answer = {"family": v.kind, "why": v.why, "ids": [(7 * i + seed) % (V - 5) + 5 for i in range(12)]}
+    answer = {"family": v.kind, "why": v.why, "ids": v.ids or [(7 * i + seed) % (V - 5) + 5 for i in range(12)]}
     if v.tokenizer:
         t = v.tokenizer()
         t.save(str(folder / "tokenizer.json"), pretty=False)
         answer["text"] = "the sea, s."
         answer["ids"] = t.encode(answer["text"]).ids
-    two = m.config.is_encoder_decoder
+    two = m.config.is_encoder_decoder and v.cls is not T.T5EncoderModel
     if two:
         answer["decoder_ids"] = [m.config.decoder_start_token_id, *answer["ids"][3:8]]
     m, info = (v.cls or cls).from_pretrained(folder, attn_implementation="eager", dtype=torch.float32, output_loading_info=True)

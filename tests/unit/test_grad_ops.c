@@ -90,7 +90,7 @@ static void weigh(rig *r, int which, vs_role role, size_t n, size_t cols) {
 static rig *rig_new(vs_op op) {
     rig *r = calloc(1, sizeof *r);
     assert_non_null(r);
-    r->arch.n_stacks = 1;
+    r->m.info.n_stacks = 1;
     r->m.arch = &r->arch;
     r->m.hp[VS_HP_FIXED] = -1;
     for (int i = 0; i < 2; i++) r->m.info.stack[i] = (vs_stack_info){.d = D, .H = H, .KV = KV, .dh = DH, .f = F};

@@ -387,10 +387,12 @@ static void invalid_utf8_is_named(void **state) {
         if (!strstr(err.msg, want)) fail_msg("'%s' does not name %s", err.msg, want);
         assert_null(x.id);
     }
-    const int32_t beyond = 1 << 20;
+    const int32_t beyond = 1 << 20, below = -1;
     vs_buf out = {0};
     vs_err err = {0};
-    assert_int_equal(vs_detokenize(&err, t, &beyond, 1, true, &out), VS_E_RANGE);
+    assert_int_equal(vs_detokenize(&err, t, &beyond, 1, true, &out), VS_OK);
+    assert_int_equal(out.len, 0);
+    assert_int_equal(vs_detokenize(&err, t, &below, 1, true, &out), VS_E_RANGE);
     vs_tokenizer_free(t);
 }
 
