@@ -35,6 +35,14 @@ static const struct {
 #include "char_classes.def"
 };
 
+static const struct {
+    span of;
+    uint32_t script;
+} scripts[] = {
+#define SCRIPT(first, last, script) {{first, last}, script},
+#include "char_classes.def"
+};
+
 static bool in(const span *table, size_t n, uint32_t cp) {
     size_t lo = 0, hi = n;
     while (lo < hi) {
@@ -67,6 +75,20 @@ bool vs__is_number(uint32_t cp) {
     return c >= UTF8PROC_CATEGORY_ND && c <= UTF8PROC_CATEGORY_NO;
 }
 bool vs__is_late(uint32_t cp) { return cp >= 0x300 && IN(late, cp); }
+
+uint32_t vs__script(uint32_t cp) {
+    size_t lo = 0, hi = sizeof scripts / sizeof *scripts;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (cp > scripts[mid].of.last)
+            lo = mid + 1;
+        else if (cp < scripts[mid].of.first)
+            hi = mid;
+        else
+            return scripts[mid].script;
+    }
+    return 0;
+}
 
 bool vs__is_nmt_dropped(uint32_t cp) {
     return (cp >= 1 && cp <= 8) || cp == 0xB || (cp >= 0xE && cp <= 0x1F) || cp == 0x7F || cp == 0x8F || cp == 0x9F;

@@ -80,8 +80,15 @@ static void put_lossy(vs_buf *out, const char *s, size_t n) {
     }
 }
 
+/* s[n] with `what` replaced wherever it is; where that is empty, `by` stands around every character. */
 static void put_replaced(vs_buf *out, const char *s, size_t n, const char *what, size_t nw, const char *by, size_t nb) {
     size_t done = 0;
+    for (size_t i = 0; !nw && i < n; done = i) {
+        vs_buf_put(out, by, nb);
+        vs_utf8_next(s, n, &i, NULL);
+        vs_buf_put(out, s + done, i - done);
+    }
+    if (!nw) vs_buf_put(out, by, nb);
     for (size_t i = 0; nw && n - i >= nw;) {
         const char *hit = memchr(s + i, what[0], n - i - nw + 1);
         if (!hit) break;

@@ -74,6 +74,7 @@ static vs_status read_added(vs_err *err, vs_tokenizer *t, const json_t *list, si
         if (a.id < 0) {
             a.id = (int32_t)next;
             VS_TRY(put_piece(err, t, (uint32_t)next++, a.s, n));
+            t->vocab.piece[a.id].flags = VS__PIECE_OUTSIDE;
         }
         t->added[t->added_count++] = a;
     }
@@ -237,6 +238,17 @@ static vs_status read_unigram(vs_err *err, vs_tokenizer *t, const json_t *j) {
     return VS_OK;
 }
 
+/* The type of a model; of files older than the member (GPT-2's, RoBERTa's) as the reference finds it out. */
+static vs_status model_type(vs_err *err, const json_t *j, const char **type) {
+    const json_t *vocab = json_object_get(j, "vocab");
+    if (!json_is_object(j) || json_object_get(j, "type")) return vs__json_type(err, j, "model", type);
+    *type = json_object_get(j, "merges")                      ? "BPE"
+            : json_is_array(vocab)                            ? "Unigram"
+            : json_object_get(j, "continuing_subword_prefix") ? "WordPiece"
+                                                              : "WordLevel";
+    return VS_OK;
+}
+
 vs_status vs__json_model(vs_err *err, vs_tokenizer *t, const json_t *j, const json_t *added) {
     static const struct {
         const char *type;
@@ -245,7 +257,7 @@ vs_status vs__json_model(vs_err *err, vs_tokenizer *t, const json_t *j, const js
         {"BPE", read_bpe}, {"WordPiece", read_wordpiece}, {"Unigram", read_unigram}, {"WordLevel", read_words}};
     const char *type = NULL;
     size_t count = 0;
-    VS_TRY(vs__json_type(err, j, "model", &type));
+    VS_TRY(model_type(err, j, &type));
     const json_t *vocab = json_object_get(j, "vocab");
     if (!json_is_object(vocab) && strcmp(type, "Unigram"))
         return vs_fail(err, VS_E_FORMAT, "model.vocab: want an object, it is %s", vs__json_kind(vocab));

@@ -66,7 +66,7 @@ vs_status vs__json_pattern(vs_err *err, vs_tokenizer *t, const json_t *j, const 
         return vs__pattern_regex(err, p, s, n) == VS_OK ? VS_OK : vs_fail_in(err, "%s", where);
     }
     VS_TRY(vs__json_own(err, t, literal, where, &p->literal, &p->n));
-    return p->n ? VS_OK : vs_fail(err, VS_E_FORMAT, "%s: the pattern is empty", where);
+    return p->n ? VS_OK : vs__pattern_regex(err, p, "", 0); /* between all characters */
 }
 
 vs_status vs__json_unknown(vs_err *err, const char *where, const char *type) {

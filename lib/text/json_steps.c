@@ -210,6 +210,10 @@ vs_status vs__json_pretokenizer(vs_err *err, vs_tokenizer *t, const json_t *j, i
     if (!strcmp(type, "Split")) return split_at(err, t, j);
     vs__pretok_step step = {.kind = VS__PRETOK_SPACE, .behavior = VS__REMOVED};
     if (!strcmp(type, "WhitespaceSplit")) return pretok_push(err, t, step);
+    if (!strcmp(type, "UnicodeScripts")) {
+        step.kind = VS__PRETOK_SCRIPTS;
+        return pretok_push(err, t, step);
+    }
     if (!strcmp(type, "Whitespace")) {
         static const char words[] = "[" VS__WORD "]+|[^" VS__WORD "\\s]+";
         step = (vs__pretok_step){.kind = VS__PRETOK_SPLIT, .behavior = VS__REMOVED, .invert = true};

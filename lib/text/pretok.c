@@ -43,6 +43,21 @@ static vs_status cut_length(vs_err *err, size_t length, vs__encoder *e, const ch
     return VS_OK;
 }
 
+/* What goes with any script stays with the one before; in front of all it is left out. */
+static vs_status cut_scripts(vs_err *err, vs__encoder *e, const char *s, size_t n) {
+    uint32_t script = 0;
+    size_t done = 0;
+    for (size_t i = 0, next = 0; i < n; i = next) {
+        uint32_t here = vs__script(vs_utf8_next(s, n, &next, NULL));
+        if (!here || here == script) continue;
+        if (i > done)
+            VS_TRY(vs__match_push(err, &e->match, &e->matches, &e->match_cap, (vs__match){done, i, !script}));
+        done = i;
+        script = here;
+    }
+    return vs__match_push(err, &e->match, &e->matches, &e->match_cap, (vs__match){done, n, !script});
+}
+
 static vs_status cut(vs_err *err, const vs__pretok_step *step, vs__encoder *e, vs__slice at) {
     e->matches = 0;
     const char *s = e->x.s + at.begin;
@@ -50,6 +65,7 @@ static vs_status cut(vs_err *err, const vs__pretok_step *step, vs__encoder *e, v
     if (step->kind == VS__PRETOK_SPLIT)
         return vs__pattern_matches(err, &step->pattern, s, n, &e->match, &e->matches, &e->match_cap);
     if (step->kind == VS__PRETOK_LENGTH) return cut_length(err, step->length, e, s, n);
+    if (step->kind == VS__PRETOK_SCRIPTS) return cut_scripts(err, e, s, n);
     for (size_t i = 0, next; i < n; i = next) {
         next = i;
         if (!is_delimiter(step->kind, vs_utf8_next(s, n, &next, NULL))) continue;
@@ -152,6 +168,6 @@ static vs_status respell(vs_err *err, const vs__pretok_step *step, vs__encoder *
 vs_status vs__pretokenize(vs_err *err, const vs__pretok_step *step, vs__encoder *e) {
     bool cuts = step->kind == VS__PRETOK_SPLIT || step->kind == VS__PRETOK_SPACE ||
                 step->kind == VS__PRETOK_PUNCTUATION || step->kind == VS__PRETOK_DIGITS ||
-                step->kind == VS__PRETOK_LENGTH;
+                step->kind == VS__PRETOK_LENGTH || step->kind == VS__PRETOK_SCRIPTS;
     return cuts ? split(err, step, e) : respell(err, step, e);
 }

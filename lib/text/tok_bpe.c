@@ -4,7 +4,8 @@
  * when their joined spelling is a piece, in the order of the joined pieces (their ids, or a rank by score), and of
  * several ways to one piece the one with the longest left part first.  That is the list of merges that the reference
  * derives from a SentencePiece vocabulary; looking pairs up by spelling saves making it (half a million rows).
- * A heap over the candidates: O(n log n) for n characters. */
+ * A heap over the candidates: O(n log n) for n characters of a word.  A long text is cut into words where no merge can
+ * join (bpe_cuts.c); the pieces of words that come again are remembered for as long as the text lasts. */
 #include <string.h>
 
 #include "tokenizer_impl.h"
@@ -98,12 +99,12 @@ static int32_t joined(const vs_tokenizer *t, const char *text, const symbol *lef
     const vs__piece *l = &t->vocab.piece[left->id], *r = &t->vocab.piece[right->id];
     size_t n = (size_t)l->len + r->len;
     if (n > t->vocab.max_len) return NONE;
-    if (is_literal(left, right)) return vs__vocab_find(&t->vocab, text + left->at, n);
+    if (is_literal(left, right)) return vs__model_find(&t->vocab, text + left->at, n);
     char small[256];
     if (n > sizeof small) return NONE;
     memcpy(small, l->s, l->len);
     memcpy(small + l->len, r->s, r->len);
-    return vs__vocab_find(&t->vocab, small, n);
+    return vs__model_find(&t->vocab, small, n);
 }
 
 static bool pair(const vs_tokenizer *t, const char *text, const symbol *left, const symbol *right, candidate *out) {
@@ -152,13 +153,13 @@ static int32_t character(const vs_tokenizer *t, const char *s, size_t i, size_t 
     *n = 0;
     if (!before && !after) {
         uint32_t c = (unsigned char)s[i];
-        return c < 128 ? m->ascii[c] : vs__vocab_find(&t->vocab, s + i, next - i);
+        return c < 128 ? m->ascii[c] : vs__model_find(&t->vocab, s + i, next - i);
     }
     if (before) memcpy(small, m->prefix, before);
     memcpy(small + before, s + i, next - i);
     if (after) memcpy(small + before + (next - i), m->suffix, after);
     *n = before + (next - i) + after;
-    return vs__vocab_find(&t->vocab, small, *n);
+    return vs__model_find(&t->vocab, small, *n);
 }
 
 /* Characters of the vocabulary; others as their bytes where there are such pieces, else unknown. */
@@ -235,27 +236,106 @@ static void merge(const vs_tokenizer *t, const char *text, word *w, heap *h) {
     }
 }
 
-vs_status vs__bpe_encode(vs_err *err, vs__encoder *e, const char *s, size_t n) {
-    const vs_tokenizer *t = e->t;
-    if (t->bpe.ignore_merges) {
-        int32_t id = vs__vocab_find(&t->vocab, s, n);
-        if (id != NONE) return vs__emit(err, e, id, 0, n);
+/* ---- words seen before ---- */
+
+enum { SEEN_BYTES = 24, SEEN_PIECES = 7, SEEN_LEAST = 256, SEEN_MOST = 8192 };
+typedef struct vs__seen {
+    uint64_t word[SEEN_BYTES / 8];
+    int32_t id[SEEN_PIECES];
+    uint8_t len[SEEN_PIECES];
+    uint8_t size, count; /* bytes of the word, 0: empty; pieces */
+} seen;
+
+/* Room for words according to the length of the texts so far. */
+static void seen_grow(vs__encoder *e) {
+    size_t slots = SEEN_LEAST;
+    while (slots < SEEN_MOST && slots < e->total / 32) slots *= 2;
+    if (e->seen && e->seen_mask + 1 >= slots) return;
+    seen *more = vs_zalloc(slots, sizeof *more);
+    if (!more) return; /* the words are cut again */
+    vs_free(e->seen);
+    e->seen = more;
+    e->seen_mask = slots - 1;
+}
+
+/* The entry where s[n] belongs, or NULL: the word is long, there was little text, or memory is short.  *hit: it is this
+ * word's; else it has been given to it, without pieces. */
+static seen *seen_at(vs__encoder *e, const char *s, size_t n, bool *hit) {
+    uint64_t w[SEEN_BYTES / 8] = {0}, h = n;
+    if (n > SEEN_BYTES || !e->seen) return NULL;
+    memcpy(w, s, n);
+    for (size_t k = 0; k < SEEN_BYTES / 8; k++) {
+        h = (h ^ w[k]) * 0x9fb21c651e98df25ULL;
+        h ^= h >> 32;
     }
-    if (n > INT32_MAX / 4) return vs_fail(err, VS_E_RANGE, "a word of %zu bytes is too long", n);
+    seen *at = &e->seen[h & e->seen_mask];
+    *hit = at->size == n && at->word[0] == w[0] && at->word[1] == w[1] && at->word[2] == w[2];
+    if (!*hit) {
+        memcpy(at->word, w, sizeof w);
+        at->size = 0;
+    }
+    return at;
+}
+
+/* ---- a slice ---- */
+
+/* One word of the slice; *pos: where its text is counted from. */
+static vs_status encode_word(vs_err *err, vs__encoder *e, const char *s, size_t n, size_t *pos) {
+    const vs_tokenizer *t = e->t;
+    bool hit = false;
+    seen *was = seen_at(e, s, n, &hit);
+    for (size_t k = 0; hit && k < was->count; k++) {
+        VS_TRY(vs__emit(err, e, was->id[k], *pos, *pos + was->len[k]));
+        *pos += was->len[k];
+    }
+    if (hit) return VS_OK;
     /* at most a symbol a byte, affixes of unknown characters included; each of the fewer merges takes one candidate out
      * and puts at most two in */
-    size_t most = t->bpe.byte_fallback ? n * (1 + t->bpe.prefix_len) + t->bpe.suffix_len : n;
+    size_t most = t->bpe.byte_fallback ? n * (1 + t->bpe.prefix_len) + t->bpe.suffix_len : n, count = 0;
     VS_TRY(vs__scratch(err, &e->scratch, &e->scratch_size, most, sizeof(symbol)));
     VS_TRY(vs__scratch(err, &e->scratch2, &e->scratch2_size, 2 * most, sizeof(candidate)));
     word w = {.s = e->scratch};
     heap h = {.c = e->scratch2};
     VS_TRY(split(err, t, s, n, &w));
     merge(t, s, &w, &h);
-    size_t pos = 0;
     for (size_t i = 0; i < w.n; i++) {
         if (!w.s[i].len) continue;
-        VS_TRY(vs__emit(err, e, w.s[i].id, pos, pos + w.s[i].len));
-        pos += w.s[i].len;
+        VS_TRY(vs__emit(err, e, w.s[i].id, *pos, *pos + w.s[i].len));
+        *pos += w.s[i].len;
+        if (was && count < SEEN_PIECES) {
+            was->id[count] = w.s[i].id;
+            was->len[count] = (uint8_t)w.s[i].len;
+        }
+        count++;
+    }
+    if (was && count <= SEEN_PIECES) {
+        was->size = (uint8_t)n;
+        was->count = (uint8_t)count;
+    }
+    return VS_OK;
+}
+
+vs_status vs__bpe_encode(vs_err *err, vs__encoder *e, const char *s, size_t n) {
+    enum { MUCH = 512, CUT_FROM = 16 }; /* bytes of text so far that make it worth it to prepare for more; of a slice */
+    const vs_tokenizer *t = e->t;
+    if (t->bpe.ignore_merges) {
+        int32_t id = vs__model_find(&t->vocab, s, n);
+        if (id != NONE) return vs__emit(err, e, id, 0, n);
+    }
+    if (n > INT32_MAX / 4) return vs_fail(err, VS_E_RANGE, "a word of %zu bytes is too long", n);
+    if (e->total >= MUCH) seen_grow(e);
+    const vs__cuts *cuts = e->total < MUCH || n < CUT_FROM ? NULL : vs__cuts_of(t);
+    size_t pos = 0;
+    if (!cuts) return encode_word(err, e, s, n, &pos);
+    for (size_t begin = 0, at = 0, next; begin < n; begin = at) {
+        uint32_t before = vs_utf8_next(s, n, &at, NULL);
+        for (; at < n; at = next) {
+            next = at;
+            uint32_t cp = vs_utf8_next(s, n, &next, NULL);
+            if (vs__cuts_between(cuts, t, before, cp)) break;
+            before = cp;
+        }
+        VS_TRY(encode_word(err, e, s + begin, at - begin, &pos));
     }
     return VS_OK;
 }
@@ -264,7 +344,7 @@ void vs__byte_pieces(const vs__vocab *v, int32_t id[256]) {
     static const char hex[] = "0123456789ABCDEF";
     for (int b = 0; b < 256; b++) {
         const char s[6] = {'<', '0', 'x', hex[b >> 4], hex[b & 15], '>'};
-        id[b] = vs__vocab_find(v, s, sizeof s);
+        id[b] = vs__model_find(v, s, sizeof s);
     }
 }
 
@@ -272,6 +352,6 @@ void vs__bpe_prepare(vs_tokenizer *t) {
     vs__byte_pieces(&t->vocab, t->bpe.byte);
     for (int c = 0; c < 128; c++) {
         char s = (char)c;
-        t->bpe.ascii[c] = vs__vocab_find(&t->vocab, &s, 1);
+        t->bpe.ascii[c] = vs__model_find(&t->vocab, &s, 1);
     }
 }

@@ -34,7 +34,7 @@ static void search(const vs_tokenizer *t, const char *s, size_t n, path *best) {
 /* A run of unknown characters counts as one: its own piece if it happens to spell one, bytes, or unknown. */
 static vs_status emit_unknown(vs_err *err, vs__encoder *e, const char *s, size_t begin, size_t end) {
     const vs_tokenizer *t = e->t;
-    int32_t id = vs__vocab_find(&t->vocab, s + begin, end - begin);
+    int32_t id = vs__model_find(&t->vocab, s + begin, end - begin);
     bool bytes = id < 0 && t->unigram.byte_fallback;
     for (size_t i = begin; i < end; i++) bytes = bytes && t->unigram.byte[(unsigned char)s[i]] >= 0;
     if (!bytes) return vs__emit(err, e, id < 0 ? t->unk : id, begin, end);

@@ -3,7 +3,7 @@
 #include "tokenizer_impl.h"
 
 vs_status vs__words_encode(vs_err *err, vs__encoder *e, const char *s, size_t n) {
-    int32_t id = vs__vocab_find(&e->t->vocab, s, n);
+    int32_t id = vs__model_find(&e->t->vocab, s, n);
     if (id < 0) VS_TRY(vs__unknown(err, e->t, &id));
     return vs__emit(err, e, id, 0, n);
 }

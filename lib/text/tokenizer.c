@@ -15,6 +15,39 @@ vs_tokenizer *vs__tokenizer_new(void) {
     return t;
 }
 
+static void encoder_free(vs__encoder *e) {
+    if (!e) return;
+    vs__text_free(&e->x);
+    vs__text_free(&e->y);
+    vs_free(e->slice);
+    vs_free(e->slice2);
+    vs_free(e->match);
+    vs_free(e->scratch);
+    vs_free(e->scratch2);
+    vs_free(e->seen);
+    vs_tokens_free(&e->out);
+    vs_tokens_free(&e->first);
+    vs_free(e);
+}
+
+/* The encoder that the last text has left, or a new one. */
+static vs_status encoder_take(vs_err *err, const vs_tokenizer *t, vs__encoder **out) {
+    vs__encoder *e = *out = atomic_exchange(t->spare, NULL);
+    if (!e) e = *out = vs_zalloc(1, sizeof *e);
+    if (!e) return vs_fail(err, VS_E_NOMEM, "no memory to cut a text into pieces");
+    e->t = t;
+    e->out.n = e->first.n = 0;
+    return VS_OK;
+}
+
+static void encoder_leave(vs__encoder *e) {
+    enum { MOST = 1 << 18 }; /* bytes of a text whose memory is worth being kept */
+    if (e->x.cap > MOST || e->y.cap > MOST || e->scratch_size > 32 * MOST)
+        encoder_free(e);
+    else
+        encoder_free(atomic_exchange(e->t->spare, e));
+}
+
 void vs_tokenizer_free(vs_tokenizer *t) {
     if (!t) return;
     for (size_t i = 0; i < t->norm_count; i++) vs__pattern_free(&t->norm[i].pattern);
@@ -28,6 +61,8 @@ void vs_tokenizer_free(vs_tokenizer *t) {
     vs_free(t->added);
     vs_free(t->bpe.merge);
     vs_free(t->bpe.rank);
+    if (t->bpe.cuts) vs__cuts_free(atomic_load(t->bpe.cuts));
+    if (t->spare) encoder_free(atomic_load(t->spare));
     vs_free(t->unigram.score);
     vs_arena_free(&t->arena);
     vs_free(t);
@@ -58,6 +93,9 @@ static vs_status normalize_added(vs_err *err, vs_tokenizer *t, vs__added *a) {
 }
 
 vs_status vs__tokenizer_finish(vs_err *err, vs_tokenizer *t) {
+    t->bpe.cuts = vs_arena_alloc(&t->arena, 1, sizeof *t->bpe.cuts);
+    t->spare = vs_arena_alloc(&t->arena, 1, sizeof *t->spare);
+    if (!t->bpe.cuts || !t->spare) return vs_fail(err, VS_E_NOMEM, "no memory for the tokenizer");
     for (size_t i = 0; i < t->added_count; i++) {
         vs__added *a = &t->added[i];
         if (a->len > VS__ADDED_MAX)
@@ -219,27 +257,41 @@ static size_t spaces_after(const char *s, size_t n, size_t at) {
     return at;
 }
 
-/* The next added token of s[n] at or after *at: its index, its span with the blanks it takes along; -1: none is left.
- * done: where the last one ended. */
-static int32_t next_added(const vs_tokenizer *t, const vs__trie *trie, const char *s, size_t n, size_t done, size_t *at,
-                          size_t *begin, size_t *end) {
-    for (size_t i = *at; i < n; i++) {
+/* The search for added tokens in a text. */
+typedef struct search {
+    const vs__trie *trie;
+    const char *s;
+    size_t n;
+    size_t at;         /* goes on here */
+    size_t done;       /* where the last one ended, with the blanks it took along */
+    size_t begin, end; /* the one found, with its blanks */
+    size_t blanks;     /* where the last blanks behind one ended */
+} search;
+
+/* The next added token: its index; -1: none is left.  As in the reference it may lie in the blanks that the last one
+ * took along; then the text goes on behind it, and one that takes blanks from before itself is left empty. */
+static int32_t next_added(const vs_tokenizer *t, search *f) {
+    const char *s = f->s;
+    const size_t n = f->n;
+    f->done = f->end;
+    for (size_t i = f->at; i < n; i++) {
         int32_t k = -1;
-        if (!trie->first[(unsigned char)s[i]]) continue;
-        size_t len = vs__trie_longest(trie, s + i, n - i, &k);
+        if (!f->trie->first[(unsigned char)s[i]]) continue;
+        size_t len = vs__trie_longest(f->trie, s + i, n - i, &k);
         if (!len) continue;
         const vs__added *a = &t->added[k];
-        *at = i + len; /* the search goes on there, whatever becomes of this one */
+        f->at = i + len; /* whatever becomes of this one */
         if (a->single_word && (word_before(s, i) || word_at(s, n, i + len))) {
-            i = *at - 1;
+            i = f->at - 1;
             continue;
         }
-        *begin = a->lstrip ? spaces_before(s, done, i) : i;
-        *end = a->rstrip ? spaces_after(s, n, i + len) : i + len;
-        if (*begin < done) *begin = done;
+        f->begin = a->lstrip ? spaces_before(s, f->done, i) : i;
+        f->end = i + len;
+        if (a->rstrip) f->end = f->blanks = f->blanks > i && f->blanks >= f->end ? f->blanks : spaces_after(s, n, f->end);
+        if (a->lstrip && f->begin < f->done) f->begin = f->done < f->end ? f->done : f->end;
         return k;
     }
-    *at = n;
+    f->at = f->begin = f->end = n;
     return -1;
 }
 
@@ -287,22 +339,20 @@ static vs_status encode_segment(vs_err *err, vs__encoder *e, const char *text, s
     vs__text whole = e->x; /* a pre-tokeniser may respell e->x: keep the text while its parts are worked on */
     e->x = (vs__text){0};
     vs_status s = VS_OK;
-    size_t done = 0, at = 0, from = 0, to = 0;
-    while (s == VS_OK && done < whole.n) {
-        int32_t k = next_added(t, &t->normalized, whole.s, whole.n, done, &at, &from, &to);
-        size_t stop = k < 0 ? whole.n : from;
-        if (stop > done) {
+    search f = {.trie = &t->normalized, .s = whole.s, .n = whole.n};
+    for (int32_t k = 0; s == VS_OK && k >= 0;) {
+        k = next_added(t, &f);
+        if (f.begin > f.done) {
             e->x.n = 0;
-            vs__text_put_slice(&e->x, &whole, done, stop);
+            vs__text_put_slice(&e->x, &whole, f.done, f.begin);
             if (e->x.failed)
-                s = vs_fail(err, VS_E_NOMEM, "no memory for %zu bytes of text", stop - done);
+                s = vs_fail(err, VS_E_NOMEM, "no memory for %zu bytes of text", f.begin - f.done);
             else
                 s = encode_part(err, e, (vs__slice){0, e->x.n, e->x.from[0]});
         }
-        if (s == VS_OK && k >= 0)
-            s = put_found(err, e, t->added[k].id, whole.from[from], whole.to[to - 1], whole.s + from, to - from);
-        done = k < 0 ? whole.n : to;
-        if (at < done) at = done;
+        if (s == VS_OK && f.begin < f.end)
+            s = put_found(err, e, t->added[k].id, whole.from[f.begin], whole.to[f.end - 1], whole.s + f.begin,
+                          f.end - f.begin);
     }
     vs__text_free(&whole);
     return s;
@@ -310,19 +360,19 @@ static vs_status encode_segment(vs_err *err, vs__encoder *e, const char *text, s
 
 static vs_status encode(vs_err *err, vs__encoder *e, const char *text, size_t n) {
     const vs_tokenizer *t = e->t;
-    size_t bad = 0, done = 0, at = 0, from = 0, to = 0;
+    size_t bad = 0;
     if (n > INT32_MAX / 4) return vs_fail(err, VS_E_RANGE, "a text of %zu bytes is too long", n);
     e->text = text;
     e->text_len = n;
+    e->total += n;
     if (!vs_utf8_valid(text, n, &bad))
         return vs_fail(err, VS_E_FORMAT, "the text is not UTF-8: byte %zu is 0x%02X", bad, (unsigned char)text[bad]);
-    while (done < n) {
-        int32_t k = next_added(t, &t->raw, text, n, done, &at, &from, &to);
-        size_t stop = k < 0 ? n : from;
-        if (stop > done) VS_TRY(encode_segment(err, e, text, done, stop));
-        if (k >= 0) VS_TRY(put_found(err, e, t->added[k].id, (uint32_t)from, (uint32_t)to, text + from, to - from));
-        done = k < 0 ? n : to;
-        if (at < done) at = done;
+    search f = {.trie = &t->raw, .s = text, .n = n};
+    for (int32_t k = 0; k >= 0;) {
+        k = next_added(t, &f);
+        if (f.begin > f.done) VS_TRY(encode_segment(err, e, text, f.done, f.begin));
+        if (f.begin < f.end)
+            VS_TRY(put_found(err, e, t->added[k].id, (uint32_t)f.begin, (uint32_t)f.end, text + f.begin, f.end - f.begin));
     }
     return VS_OK;
 }
@@ -337,9 +387,11 @@ static void trim(const vs_tokenizer *t, const char *text, size_t size, vs_tokens
     }
 }
 
-static vs_status fill(vs_err *err, const vs__slot *slot, size_t count, const vs_tokens part[2], bool with_special,
+static vs_status fill(vs_err *err, const vs__slot *slot, size_t count, vs_tokens *const part[2], bool with_special,
                       vs_tokens *out) {
-    size_t cap = 0;
+    size_t cap = 1;
+    for (size_t k = 0; k < count; k++) cap += slot[k].id < 0 ? part[slot[k].id == VS__SLOT_B]->n : 1;
+    if (!tokens_reserve(out, cap)) return vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", cap);
     for (size_t k = 0; k < count; k++) {
         if (slot[k].id >= 0) {
             if (!with_special) continue;
@@ -349,7 +401,7 @@ static vs_status fill(vs_err *err, const vs__slot *slot, size_t count, const vs_
             continue;
         }
         uint8_t which = slot[k].id == VS__SLOT_B;
-        const vs_tokens *x = &part[which];
+        const vs_tokens *x = part[which];
         for (size_t i = 0; i < x->n; i++) {
             VS_TRY(put(err, out, &cap, x->id[i], x->begin[i], x->end[i]));
             out->type[out->n - 1] = slot[k].type;
@@ -359,40 +411,38 @@ static vs_status fill(vs_err *err, const vs__slot *slot, size_t count, const vs_
     return VS_OK;
 }
 
-static void encoder_free(vs__encoder *e) {
-    vs__text_free(&e->x);
-    vs__text_free(&e->y);
-    vs_free(e->slice);
-    vs_free(e->slice2);
-    vs_free(e->match);
-    vs_free(e->scratch);
-    vs_free(e->scratch2);
+static vs_status tokenize(vs_err *err, vs__encoder *e, const char *text, size_t n, const char *pair, size_t m,
+                          bool with_special, vs_tokens *out) {
+    const vs_tokenizer *t = e->t;
+    VS_TRY(encode(err, e, text, n));
+    if (pair) {
+        vs_tokens x = e->out;
+        size_t cap = e->out_cap;
+        e->out = e->first;
+        e->out_cap = e->first_cap;
+        e->first = x;
+        e->first_cap = cap;
+        VS_TRY(encode(err, e, pair, m));
+    }
+    vs_tokens *part[2] = {pair ? &e->first : &e->out, &e->out};
+    if (t->trim_offsets) trim(t, text, n, part[0]);
+    if (t->trim_offsets && pair) trim(t, pair, m, part[1]);
+    return pair ? fill(err, t->pair, t->pair_count, part, with_special, out)
+                : fill(err, t->single, t->single_count, part, with_special, out);
 }
 
 vs_status vs_tokenize(vs_err *err, const vs_tokenizer *t, const char *text, size_t n, const char *pair, size_t m,
                       bool with_special, vs_tokens *out) {
+    vs__encoder *e;
     *out = (vs_tokens){0};
-    vs__encoder e = {.t = t};
-    vs_tokens part[2] = {{0}, {0}};
-    vs_status s = encode(err, &e, text, n);
-    part[0] = e.out;
-    if (s == VS_OK && pair) {
-        e.out = (vs_tokens){0};
-        e.out_cap = 0;
-        s = encode(err, &e, pair, m);
-        part[1] = e.out;
+    VS_TRY(encoder_take(err, t, &e));
+    vs_status s = tokenize(err, e, text, n, pair, m, with_special, out);
+    if (s == VS_OK) {
+        encoder_leave(e);
+    } else {
+        encoder_free(e);
+        vs_tokens_free(out);
     }
-    encoder_free(&e);
-    if (s == VS_OK && t->trim_offsets) {
-        trim(t, text, n, &part[0]);
-        trim(t, pair, m, &part[1]);
-    }
-    if (s == VS_OK)
-        s = pair ? fill(err, t->pair, t->pair_count, part, with_special, out)
-                 : fill(err, t->single, t->single_count, part, with_special, out);
-    vs_tokens_free(&part[0]);
-    vs_tokens_free(&part[1]);
-    if (s != VS_OK) vs_tokens_free(out);
     return s;
 }
 

@@ -9,14 +9,17 @@
 #ifndef VS_TEXT_TOKENIZER_IMPL_H
 #define VS_TEXT_TOKENIZER_IMPL_H
 
+#include <stdatomic.h>
+
 #include "../base/alloc.h"
 #include "../base/str.h"
 #include "tokenizer.h"
 
 /* ---- vocabulary: pieces by id, ids by piece (vocab.c) ---- */
 
-/* RESPELLED: an added token that the normaliser changes, and that is decoded as it then is. */
-enum { VS__PIECE_SPECIAL = 1, VS__PIECE_ADDED = 2, VS__PIECE_RESPELLED = 4 };
+/* RESPELLED: an added token that the normaliser changes, and that is decoded as it then is.  OUTSIDE: an added token
+ * that is no piece of the model, which never makes it of a text. */
+enum { VS__PIECE_SPECIAL = 1, VS__PIECE_ADDED = 2, VS__PIECE_RESPELLED = 4, VS__PIECE_OUTSIDE = 8 };
 typedef struct vs__piece {
     const char *s; /* borrowed; NULL: no piece has this id */
     uint32_t len, flags;
@@ -33,11 +36,12 @@ typedef struct vs__vocab {
 
 /* vs__vocab_init() - room for ids below count.  VS_OK | VS_E_NOMEM.
  * vs__vocab_put() - id (< count) is spelled s[n], borrowed; of two ids spelled alike the later is found.
- * vs__vocab_find() - the id of a spelling or -1.  O(n) expected. */
+ * vs__vocab_find() - the id of a spelling or -1.  O(n) expected.  vs__model_find(): among the model's own pieces. */
 vs_status vs__vocab_init(vs_err *err, vs__vocab *v, size_t count) VS_MUST_CHECK;
 void vs__vocab_put(vs__vocab *v, uint32_t id, const char *s, uint32_t n);
 void vs__vocab_index(vs__vocab *v); /* the same for all ids at once, after piece[] was filled */
 int32_t vs__vocab_find(const vs__vocab *v, const char *s, size_t n);
+int32_t vs__model_find(const vs__vocab *v, const char *s, size_t n);
 void vs__vocab_free(vs__vocab *v);
 
 /* ---- a trie over bytes: the longest key at a place, or every key that begins there (trie.c) ---- */
@@ -70,6 +74,7 @@ bool vs__is_word(uint32_t cp);        /* \w */
 bool vs__is_nmt_dropped(uint32_t cp); /* SentencePiece's nmt rules drop it */
 bool vs__is_nmt_blank(uint32_t cp);   /* and take this for a blank */
 bool vs__is_late(uint32_t cp);        /* utf8proc may normalise it, the reference does not */
+uint32_t vs__script(uint32_t cp);     /* a number for each; kana are Han's; 0: goes with any (a blank, unassigned) */
 /* The same for a pattern's class: letters, marks, decimal and letter numbers, connectors, joiners, letters in circles.
  */
 #define VS__WORD                                                                                                       \
@@ -189,6 +194,7 @@ typedef enum vs__pretok_kind {
     VS__PRETOK_METASPACE,   /* blanks become a; a in front (prepend) unless it is there */
     VS__PRETOK_PREFIX,      /* a in front unless it is there */
     VS__PRETOK_LENGTH,      /* every `length` characters */
+    VS__PRETOK_SCRIPTS,     /* where another script begins */
 } vs__pretok_kind;
 typedef struct vs__pretok_step {
     vs__pretok_kind kind;
@@ -228,6 +234,7 @@ typedef struct vs__decode_step {
 typedef struct vs__merge {
     uint32_t left, right, rank, id;
 } vs__merge;
+typedef struct vs__cuts vs__cuts;
 enum { VS__BPE_AFFIX = 64 }; /* bytes of a prefix or suffix at most */
 typedef struct vs__bpe {
     vs__merge *merge; /* [mask+1] open addressing; NULL: pairs are looked up by their joined spelling */
@@ -238,6 +245,7 @@ typedef struct vs__bpe {
     const char *prefix, *suffix; /* of the characters that do not begin a word; of the one that ends it */
     size_t prefix_len, suffix_len;
     int32_t ascii[128];
+    _Atomic(vs__cuts *) *cuts; /* where texts fall into words, once that was wanted */
 } vs__bpe;
 typedef struct vs__wordpiece {
     const char *prefix;
@@ -297,9 +305,10 @@ struct vs_tokenizer {
     bool trim_offsets, trim_keeps_first; /* ByteLevel post-processing; with an added leading blank */
     vs__spelling spelling;
     int32_t role[VS_TOK_MASK + 1];
+    _Atomic(struct vs__encoder *) *spare; /* of the last text, for the next one */
 };
 
-/* ---- the encoder's state over one text ---- */
+/* ---- the encoder's state over one text, kept for the next: the memory, and the words that were seen ---- */
 
 typedef struct vs__encoder {
     const vs_tokenizer *t;
@@ -311,12 +320,15 @@ typedef struct vs__encoder {
     vs__match *match;
     size_t matches, match_cap;
     vs__slice at; /* the slice that the model is at work on */
-    vs_tokens out;
-    size_t out_cap;
+    vs_tokens out, first; /* first: of the first of two texts */
+    size_t out_cap, first_cap;
     void *scratch; /* the model's, kept between slices */
     size_t scratch_size;
     void *scratch2;
     size_t scratch2_size;
+    struct vs__seen *seen; /* words and their pieces (tok_bpe.c), or NULL */
+    size_t seen_mask;
+    size_t total; /* bytes of text so far */
 } vs__encoder;
 
 /* vs__emit() - a token over the bytes [begin,end) of the current slice.  VS_OK | VS_E_NOMEM. */
@@ -340,6 +352,11 @@ vs_status vs__bpe_merges(vs_err *err, vs__bpe *m, size_t count) VS_MUST_CHECK;
 void vs__bpe_merge_put(vs__bpe *m, vs__merge merge);
 /* vs__bpe_prepare() - fill the tables of bytes and ASCII characters from the vocabulary. */
 void vs__bpe_prepare(vs_tokenizer *t);
+/* vs__cuts_of() - where texts may be cut into words (bpe_cuts.c), made when it is first asked for; borrowed from the
+ * tokenizer.  NULL: nowhere, or memory was short.  vs__cuts_between(): whether between the characters u and v. */
+const vs__cuts *vs__cuts_of(const vs_tokenizer *t);
+bool vs__cuts_between(const vs__cuts *c, const vs_tokenizer *t, uint32_t u, uint32_t v);
+void vs__cuts_free(vs__cuts *c);
 void vs__byte_pieces(const vs__vocab *v, int32_t id[256]); /* <0x00> … <0xFF>; -1 where there is none */
 
 /* ---- patterns (pattern.c) ---- */

@@ -97,6 +97,11 @@ int32_t vs__vocab_find(const vs__vocab *v, const char *s, size_t n) {
     return (int32_t)find(v, s, n, hash(s, n))->id1 - 1;
 }
 
+int32_t vs__model_find(const vs__vocab *v, const char *s, size_t n) {
+    int32_t id = vs__vocab_find(v, s, n);
+    return id >= 0 && (v->piece[id].flags & VS__PIECE_OUTSIDE) ? -1 : id;
+}
+
 void vs__vocab_free(vs__vocab *v) {
     vs_free(v->piece);
     vs_free(v->slot);

@@ -140,6 +140,7 @@ def main():
     a.add_argument("--lib", default="build/release/libvecscope.so")
     a.add_argument("--size", type=int, default=8000)
     a.add_argument("--random", type=int, default=10000)
+    a.add_argument("--seed", type=int, default=3)
     a.add_argument("--save", default="")
     a.add_argument("--only", default="")
     o = a.parse_args()
@@ -157,7 +158,7 @@ def main():
         with tempfile.TemporaryDirectory() as d:
             write(os.path.join(d, "v.gguf"), k)
             if peer: peer.open(os.path.join(d, "v.gguf"))
-        r = random.Random(3)
+        r = random.Random(o.seed)
         strings = ["".join(r.choice(chars) for _ in range(r.choice([1, 3, 8, 20, 40]))) for _ in range(o.random)]
         row = []
         for corpus, texts in (("text", [text] + text.splitlines(keepends=True)[:2000]), ("multilingual", sample.splitlines()), ("random", strings)):

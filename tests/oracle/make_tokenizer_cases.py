@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """What the reference tokenizers make of odd texts -> tests/data/tokenizers/NAME.json
 
-usage: make_tokenizer_cases.py FIXTURES OUT [--gemma GGUF] [--minilm DIR] [--layouts]
+usage: make_tokenizer_cases.py FIXTURES OUT [--gemma GGUF] [--minilm DIR] [--layouts] [--parts]
 (needs the Python packages tokenizers and transformers; for the real models, whose cases go to OUT/real, also gguf; for the
-layouts of real checkpoints, which go to OUT/layouts and with --layouts are all that is made, sentencepiece)
+layouts of real checkpoints, which go to OUT/layouts and with --layouts are all that is made, sentencepiece; with --parts OUT/parts.json
+is all, pipelines of every part with every setting)
 
 FIXTURES holds NAME/tokenizer.json; those that the test data has already are named by their path, others and the
 pipelines made here (for parts that no fixture uses) are written out whole.
@@ -244,6 +245,37 @@ def patterns():
             yield {"re": re, "text": text, "spans": [bytes_of(text, at) for _, at in pre.pre_tokenize_str(text)]}
 
 
+def parts(count=80):
+    """Pipelines of compare_tokenizer_parts.py, over small models that they share; "ids" null: the reference fails."""
+    from compare_tokenizer_parts import Maker, ambiguous, models as train, strings
+    from compare_tokenizers import assigned
+    from tokenizer_variants import BYTES
+    lines = open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "multilingual.txt"), encoding="utf-8").read().splitlines(keepends=True)
+    models, chars, out = train(430, lines[:4] + ["The swan, the blue water. don't 12345 東京\n"] * 3), assigned(), []
+    for seed in range(10 * count):
+        if len(out) == count: break
+        maker = Maker(random.Random(seed), models)
+        j = maker.pipeline()
+        try:
+            tk = Tokenizer.from_str(json.dumps(j))
+            if ambiguous(tk, j): continue
+            if sum(p["type"] in ("TemplateProcessing", "RobertaProcessing", "BertProcessing") for p in (j["post_processor"] or {}).get("processors", ())) > 1: continue
+            cases = []
+            for text in strings(maker.r, chars, 5):
+                try: ids = tk.encode(text).ids
+                except Exception: ids = None
+                cases.append({"text": text, "ids": ids, "decoded": tk.decode(ids or []), "full": tk.decode(ids or [], skip_special_tokens=False)})
+        except Exception: continue
+        except BaseException: continue  # a panic of theirs
+        model, base = j.pop("model"), models[maker.base]
+        vocab = model.pop("vocab")
+        change = {k: v for k, v in model.items() if k != "merges" and v != base.get(k)}
+        more = [p for p in (vocab if isinstance(vocab, dict) else [p for p, _ in vocab])][len(base["vocab"]):]
+        j["added_tokens"] = [[a["content"], a["id"], "".join(k[0] for k in ("special", "normalized", "lstrip", "rstrip") if a[k]) + "w" * a["single_word"]] for a in j["added_tokens"]]
+        out.append({"base": maker.base, "change": change, "typed": "type" in model, "unk": "<unk>" in more, "bytes": BYTES[-1] in more, "pipeline": {k: v for k, v in j.items() if v}, "cases": cases})
+    return {"models": models, "pipelines": out}
+
+
 def write(out, name, j):
     os.makedirs(os.path.dirname(os.path.join(out, name)), exist_ok=True)
     with open(os.path.join(out, name + ".json"), "w") as f: json.dump(j, f, ensure_ascii=True, separators=(",", ":"))
@@ -253,8 +285,10 @@ def main():
     a = argparse.ArgumentParser()
     for name in ("fixtures", "out", "--gemma", "--minilm"): a.add_argument(name)
     a.add_argument("--layouts", action="store_true")
+    a.add_argument("--parts", action="store_true")
     o = a.parse_args()
     fixtures, out = o.fixtures, o.out
+    if o.parts: return write(out, "parts", parts())
     for name, tk, keys in vocabularies(): write(out, "layouts/gguf_" + name, {"gguf": keys, **without_mark(cases_of(tk, name, 150), keys)})
     for name, tk in layouts(): write(out, "layouts/" + name, {"tokenizer": json.loads(tk.to_str()), **cases_of(tk, name, 100)})
     write(out, "layouts_patterns", list(patterns()))
