@@ -10,6 +10,7 @@
  *
  * The vectors are those of the model as it is, whatever edits are in force while they are computed. */
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,17 +227,23 @@ static vs_status from_expression(const parse *p, span rest) {
     VS_TRY(vs_session_eval(p->err, p->s, rest.s, rest.n, &v));
     float *copy = vs_arena_alloc(p->arena, v.dim, sizeof *copy);
     if (copy) memcpy(copy, v.vec, v.dim * sizeof *copy);
+    if (v.notes.len) p->e->notes = vs_arena_strndup(p->arena, v.notes.s, v.notes.len);
+    bool ok = copy && (p->e->notes || !v.notes.len);
     p->e->edit.vec = copy;
     p->e->edit.width = v.dim;
     vs_value_free(&v);
-    return copy ? VS_OK : no_memory(p->err);
+    return ok ? VS_OK : no_memory(p->err);
 }
 
 static vs_status vector_of(const parse *p, span rest) {
     span left = rest, first = next_word(&left), second = left;
     if (!rest.n) return vs_fail(p->err, VS_E_SYNTAX, "the edit wants a vector after its site");
-    if (is(first, "from") && left.n && *left.s == '"') return from_text(p, left);
-    if (is(first, "mean") && is(next_word(&second), "of") && second.n) return mean_of(p, second);
+    bool from = is(first, "from"), mean = is(first, "mean") && is(next_word(&second), "of");
+    if (from && (!left.n || *left.s != '"'))
+        return vs_fail(p->err, VS_E_SYNTAX, "from wants \"TEXT\"[pos] in quotes, not \"%.*s\"", (int)left.n, left.s);
+    if (mean && !second.n) return vs_fail(p->err, VS_E_SYNTAX, "mean of wants a FILE of texts, or \"FILE\"[pos]");
+    if (from) return from_text(p, left);
+    if (mean) return mean_of(p, second);
     return from_expression(p, rest);
 }
 
@@ -244,6 +251,8 @@ static vs_status vector_of(const parse *p, span rest) {
 
 static vs_status pos_of(const parse *p, span t, const char **out) {
     *out = NULL; /* all */
+    t = trimmed(t);
+    if (!t.n) return vs_fail(p->err, VS_E_SYNTAX, "[ ] wants a position: a number, A..B, a word of the text, or * for all");
     if (is(t, "mean") || is(t, "*")) return VS_OK;
     *out = vs_arena_strndup(p->arena, t.s, t.n);
     return *out ? VS_OK : no_memory(p->err);
@@ -267,11 +276,14 @@ static vs_status zero_of(const parse *p, span rest) {
 
 static vs_status scale_of(const parse *p, span rest) {
     char number[64], *stop;
-    while (rest.n && (*rest.s == '*' || isspace((unsigned char)*rest.s))) rest.s++, rest.n--;
+    if (rest.n && *rest.s == '*') rest = trimmed((span){rest.s + 1, rest.n - 1});
+    bool minus = rest.n > 3 && !memcmp(rest.s, "−", 3);
+    if (minus) rest.s += 2, rest.n -= 2; /* its last byte makes room for a - */
     snprintf(number, sizeof number, "%.*s", (int)(rest.n < 63 ? rest.n : 63), rest.s);
+    if (minus) number[0] = '-';
     p->e->edit.factor = strtof(number, &stop);
-    if (stop != number && !*stop) return VS_OK;
-    return vs_fail(p->err, VS_E_SYNTAX, "scale wants SITE * NUMBER: scale 1.mlp_out * 0.5");
+    if (stop == number || *stop || !rest.n) return vs_fail(p->err, VS_E_SYNTAX, "scale wants SITE * NUMBER: scale 1.mlp_out * 0.5");
+    return isfinite(p->e->edit.factor) ? VS_OK : vs_fail(p->err, VS_E_RANGE, "scale wants a number that f32 can hold, not %s", number);
 }
 
 /* cut L.attn[.hN] FROM -> TO */
@@ -279,6 +291,8 @@ static vs_status cut_of(const parse *p, span rest) {
     span from = next_word(&rest), arrow = next_word(&rest), to = next_word(&rest);
     if (!(is(arrow, "->") || is(arrow, "→")) || !to.n || rest.n)
         return vs_fail(p->err, VS_E_SYNTAX, "cut wants SITE FROM -> TO: cut 1.attn -1 -> -3");
+    if (p->e->at)
+        return vs_fail(p->err, VS_E_SYNTAX, "cut says its positions behind the site: cut 1.attn -1 -> -3, not [%s]", p->e->at);
     VS_TRY(pos_of(p, from, &p->e->at));
     return pos_of(p, to, &p->e->keys);
 }
@@ -398,6 +412,12 @@ const char *vs_session_edit_text(vs_session *s, size_t i) {
     size_t at;
     vs__edit_set **e = find(s, i, &at);
     return e ? (*e)->spec[at].text : NULL;
+}
+
+const char *vs_session_edit_notes(vs_session *s, size_t i) {
+    size_t at;
+    vs__edit_set **e = find(s, i, &at);
+    return e ? (*e)->spec[at].notes : NULL;
 }
 
 bool vs_session_effect(vs_session *s, size_t i, vs_edit_effect *out) {

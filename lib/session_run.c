@@ -44,7 +44,7 @@ static vs_status number_at(vs_err *err, const char *s, size_t n, size_t T, size_
     long at = v < 0 ? v + (long)T : v;
     if (*end || end == buf) return vs_fail(err, VS_E_SYNTAX, "[%s] is no position", buf);
     if (at < 0 || (size_t)at >= T)
-        return vs_fail(err, VS_E_RANGE, "position %ld: the text has %zu tokens, 0..%zu", v, T, T - 1);
+        return vs_fail(err, VS_E_RANGE, "position %s: the text has %zu tokens, 0..%zu", buf, T, T - 1);
     *out = (size_t)at;
     return VS_OK;
 }
@@ -55,6 +55,16 @@ static bool all_digits(const char *s, size_t n) {
     for (; i < n; i++)
         if (!isdigit((unsigned char)s[i])) return false;
     return true;
+}
+
+/* Whether it was meant as numbers. */
+static bool numeric(const char *s, size_t n) {
+    size_t digits = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!strchr("+-. 0123456789", s[i])) return false;
+        digits += isdigit((unsigned char)s[i]) != 0;
+    }
+    return digits > 0;
 }
 
 bool vs__tokens_over(const vs_model *m, int stack, const vs_tokens *t, size_t begin, size_t end, size_t *from, size_t *to) {
@@ -106,6 +116,8 @@ vs_status vs_position_find(vs_err *err, const vs_model *m, int stack, const char
     bool found = vs__word_in(text, pos, n, nth, &begin, &end);
     if (!found && nth && vs__word_in(text, pos, n, 1, &begin, &end))
         return vs_fail(err, VS_E_UNKNOWN, "[%.*s#%d]: \"%.200s\" has that word less often", (int)n, pos, nth, text);
+    if (!found && !quoted && numeric(pos, n))
+        return vs_fail(err, VS_E_SYNTAX, "[%.*s] is no position: want a number, A..B, or a word of the text", (int)n, pos);
     if (!found || !vs__tokens_over(m, stack, t, begin, end, from, to))
         return vs_fail(err, VS_E_UNKNOWN, "[%.*s] is no word of \"%.200s\"", (int)n, pos, text);
     return VS_OK;
@@ -195,8 +207,9 @@ static vs_status place_edit(vs_err *err, const vs__last *x, const vs__edit_spec 
     int stack = vs_site_reads(e->edit.site), keys = e->edit.site.cross ? 0 : stack;
     size_t own = x->of[stack].own;
     *out = e->edit;
-    VS_TRY(place(err, x->m, stack, &x->of[stack], e->at, &out->at));
-    VS_TRY(place(err, x->m, keys, &x->of[keys], e->keys, &out->keys));
+    vs_status st = place(err, x->m, stack, &x->of[stack], e->at, &out->at);
+    if (st == VS_OK) st = place(err, x->m, keys, &x->of[keys], e->keys, &out->keys);
+    if (st != VS_OK) return vs_fail_in(err, "%s", e->text);
     if (!out->per_row) return VS_OK;
     size_t n = out->at.all ? own : (size_t)(out->at.to - out->at.from) + 1;
     if (n != e->rows)

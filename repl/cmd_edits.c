@@ -34,6 +34,7 @@ static vs_status say_effects(vs_err *err, vs_session *s, vs_out *o) {
         if (st == VS_OK) vs_out_cell_real(o, kl[i]);
     }
     vs_out_end(o);
+    for (size_t i = 0; i < n; i++) vs_out_notes(o, vs_session_edit_notes(s, i));
     if (st == VS_OK && n > 1) {
         vs_out_real(o, VS_COL_JSON_ONLY | VS_COL_NO_CSV, "edits_kl", together, 6);
         vs_out_note(o, "  all together: KL %.6f", together);
@@ -87,7 +88,7 @@ const vs_cmd vs_cmd_with = {
         "  from \"TEXT\" to \"TEXT\"[POS]   the same of two stacks, where the decoder reads the second\n"
         "  mean of FILE        its mean over all positions of a file's texts, one a line; \"FILE\"[POS]: over those\n"
         "Of two stacks, SITE is the decoder's unless encoder. stands in front; POS counts in the text that its stack reads,\n"
-        "and behind the -> of a cut in cross-attention (3.xattn) in the encoder's.\n"
+        "and in the encoder's for the keys and values of cross-attention (3.xattn.k) and behind the -> of a cut there.\n"
         "Afterwards it says what each edit did in the last pass: the positions hit, the length of the change, and the KL\n"
         "divergence of the prediction from that of the model as it is (in nats, of the edit alone; set effects off spares "
         "it).\n"

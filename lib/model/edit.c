@@ -100,12 +100,14 @@ static vs_status apply(vs_err *err, const vs_exec *x, const vs_node *n, const vs
     const vs_rows *r = vs__set_of(x, n->out);
     double sum = 0;
     bool before = false; /* its positions lie in the cached rows: it was done when they were made */
+    bool there = false;  /* a text has such positions */
     for (size_t seq = 0; seq < r->n_seqs; seq++) {
         if (!meant_for(e, r, seq)) continue;
         view v = view_of(x, n->out, out, seq);
         size_t from, to;
         if (!resolve(e->at, vs__positions(x, r, seq), &from, &to)) continue;
-        before |= from < x->prior[e->site.stack];
+        there = true;
+        before |= from < x->prior[r->stack];
         for (size_t pos = from < v.first ? v.first : from; pos < to && pos < v.first + v.count; pos++) {
             const float *vec;
             VS_TRY(vector_for(err, x, e, &v, vs__positions(x, r, e->text ? seq : 0), pos - from, &vec));
@@ -120,7 +122,7 @@ static vs_status apply(vs_err *err, const vs_exec *x, const vs_node *n, const vs
         }
     }
     effect->change = sqrt(sum);
-    return effect->hits || before ? VS_OK : hits_nothing(err, x, e, "no text has such a position");
+    return effect->hits || before ? VS_OK : hits_nothing(err, x, e, there ? "this pass computes it at other positions alone" : "no text has such a position");
 }
 
 vs_status vs__forward_edit(vs_err *err, const vs_exec *x, const vs_node *n) {
@@ -177,7 +179,7 @@ vs_status vs__forward_cut(vs_err *err, const vs_exec *x, const vs_node *n) {
         size_t S = v.width, from, to, k0, k1;
         size_t h0 = e->site.head < 0 ? 0 : (size_t)e->site.head, h1 = e->site.head < 0 ? v.heads : h0 + 1;
         if (!resolve(e->at, vs__positions(x, r, seq), &from, &to) || !resolve(e->keys, S, &k0, &k1)) continue;
-        before |= from < x->prior[e->site.stack];
+        before |= from < x->prior[r->stack];
         for (size_t pos = from < v.first ? v.first : from; pos < to; pos++) {
             size_t lo, hi;
             vs__visible(n, pos, S, &lo, &hi);
