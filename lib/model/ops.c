@@ -474,16 +474,22 @@ vs_status vs__forward_same(vs_err *err, const vs_exec *x, const vs_node *n) {
     return VS_OK;
 }
 
-/* y + sum over heads of (edited - own); a head left as it was adds nothing, to the last bit. */
+/* What the heads of a row add where an edit left all of them as they were is y, to the last bit; else it is their sum and
+ * the bias.  (y plus the difference would leave y's rounding where little is left: a norm may come next that makes it big.) */
 vs_status vs__forward_delta(vs_err *err, const vs_exec *x, const vs_node *n) {
     const vs_slot *heads = slot_of(x, n->in[1]);
-    const float *is = vs__slot(x, n->in[1]), *was = vs__slot(x, n->in[2]);
+    const float *is = vs__slot(x, n->in[1]), *was = vs__slot(x, n->in[2]), *bias = n->b ? n->b->vec : NULL;
+    size_t d = heads->width, each = row_width(heads);
     float *y = vs__slot(x, n->out);
     (void)err;
     start_from(x, n);
-    for (size_t r = 0; r < heads->rows; r++)
-        for (size_t i = 0; i < row_width(heads); i++, is++, was++)
-            if (*is != *was) y[r * heads->width + i % heads->width] += *is - *was;
+    for (size_t r = 0; r < heads->rows; r++, is += each, was += each, y += d) {
+        size_t same = 0;
+        while (same < each && is[same] == was[same]) same++;
+        if (same == each) continue;
+        for (size_t i = 0; i < d; i++) y[i] = bias ? bias[i] : 0;
+        for (size_t i = 0; i < each; i++) y[i % d] += is[i];
+    }
     return VS_OK;
 }
 

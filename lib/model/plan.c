@@ -291,8 +291,8 @@ static const struct heads_roles {
     {VS_ROLE_XWQ, VS_ROLE_XBQ, VS_ROLE_XWK, VS_ROLE_XBK, VS_ROLE_XWV, VS_ROLE_XBV, VS_ROLE_XWO, VS_ROLE_XBO},
 };
 
-/* The output map of the heads; edits of what single heads add come back as a difference, so that an edit by a head's own
- * value changes nothing at all. */
+/* The output map of the heads.  Where an edit changes what single heads add, they are added up instead; by its own value it
+ * changes nothing at all. */
 static int output_map(builder *b, int z) {
     const struct heads_roles *r = &heads_roles[b->cross];
     size_t d = b->si->d;
@@ -305,7 +305,10 @@ static int output_map(builder *b, int z) {
     int heads = emit(b, n, shape), after = heads;
     if (b->rq->reverse) after = emit(b, node(VS_OP_SAME, heads, VS_NONE, VS_NONE), shape);
     after = mark1(b, after, VS_SITE_RESULT);
-    return heads == after ? y : emit(b, node(VS_OP_DELTA, y, after, heads), shape_of(b, y));
+    if (heads == after) return y;
+    n = node(VS_OP_DELTA, y, after, heads);
+    n.b = optional(b, r->bo);
+    return emit(b, n, shape_of(b, y));
 }
 
 static int rotated(builder *b, int x, vs_site_kind site) {
