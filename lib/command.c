@@ -231,9 +231,13 @@ static vs_status positionals(vs_err *err, const vs_cmd *c, const vs_words_of *w,
     return VS_OK;
 }
 
-/* How deep in braces s[n] ends, from *depth on; those inside "…" do not count. */
+/* How deep in braces s[n] ends, from *depth on; those inside "…" do not count, nor does \" end it. */
 static void count_braces(const char *s, size_t n, int *depth, bool *quote) {
     for (size_t i = 0; i < n; i++) {
+        if (*quote && s[i] == '\\' && i + 1 < n && (s[i + 1] == '"' || s[i + 1] == '\\')) {
+            i++;
+            continue;
+        }
         if (s[i] == '"') *quote = !*quote;
         if (!*quote) *depth += (s[i] == '{') - (s[i] == '}');
     }

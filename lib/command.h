@@ -205,7 +205,9 @@ typedef vs_status vs_text_fn(vs_err *err, vs_session *s, const vs_args *a, const
                              vs_out *o);
 vs_status vs_each_text(vs_err *err, vs_session *s, const vs_args *a, vs_text_fn *fn, vs_out *o) VS_MUST_CHECK;
 
-/* vs_say_notes() - what the look-up of a value had to say (`mean(new, york): …`): one note a line. */
+/* vs_out_notes() - lines, a note each; NULL: none.
+ * vs_say_notes() - what the look-up of a value had to say (`mean(new, york): …`). */
+void vs_out_notes(vs_out *o, const char *lines);
 void vs_say_notes(vs_out *o, const vs_value *v);
 
 /* vs_query() - what a bare expression and `near` do: its nearest neighbours as {"query","space","results"} (with "metric"

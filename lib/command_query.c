@@ -7,14 +7,14 @@
 
 #include "command_impl.h"
 
-void vs_say_notes(vs_out *o, const vs_value *v) {
-    const char *p = v->notes.len ? v->notes.s : "";
-    while (*p) {
+void vs_out_notes(vs_out *o, const char *lines) {
+    for (const char *p = lines ? lines : ""; *p;) {
         size_t n = strcspn(p, "\n");
         if (n) vs_out_note(o, "  %.*s", (int)n, p);
         p += n + (p[n] == '\n');
     }
 }
+void vs_say_notes(vs_out *o, const vs_value *v) { vs_out_notes(o, v->notes.len ? v->notes.s : ""); }
 
 /* ---- neighbours ---- */
 

@@ -154,10 +154,12 @@ vs_status vs_session_decoder_input(vs_err *err, vs_session *s, const char *targe
 vs_status vs_session_push_edits(vs_err *err, vs_session *s, const char *text, size_t n) VS_MUST_CHECK;
 void vs_session_pop_edits(vs_session *s);
 /* Those of the current model: how many; edit i as typed, the oldest first (NULL: there is none); all, "; " between, ""
- * when none.  Texts are borrowed until the edits change. */
+ * when none; what the look-up of edit i's vector had to say (`mean(new, york): …`), a line each, NULL: nothing.  Texts are
+ * borrowed until the edits change. */
 size_t vs_session_edit_count(const vs_session *s);
 const char *vs_session_edit_text(vs_session *s, size_t i);
 const char *vs_session_edits_text(vs_session *s);
+const char *vs_session_edit_notes(vs_session *s, size_t i);
 /* vs_session_drop_edit() - take edit i away.  VS_OK | VS_E_RANGE. */
 vs_status vs_session_drop_edit(vs_err *err, vs_session *s, size_t i) VS_MUST_CHECK;
 /* vs_session_edits_hash() - of the vectors that the edits carry, 0 where none does: their text may name ($v) or compute

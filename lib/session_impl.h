@@ -23,6 +23,7 @@ typedef struct vs__edit_spec {
     vs_edit edit;
     const char *at, *keys; /* position texts, NULL: all */
     const char *text;      /* as typed */
+    const char *notes;     /* of the expression that its vector was, a line each; NULL: none */
     size_t rows;           /* of edit.vec, where it has one for each position */
     vs_edit_effect effect; /* in the last pass, if one ran */
     bool ran;

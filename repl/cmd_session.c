@@ -15,7 +15,7 @@ bool vs_quit_asked(void) { return quit_asked; }
 static void say_notes(const vs_space *sp, vs_out *o) {
     const char *notes = vs_space_notes(sp);
     if (*notes) vs_out_text(o, VS_COL_JSON_ONLY, "notes", notes);
-    for (const char *s = notes, *end; (end = strchr(s, '\n')); s = end + 1) vs_out_note(o, "  %.*s", (int)(end - s), s);
+    vs_out_notes(o, notes);
 }
 
 /* A model or words?  A catalogued or existing thing says so itself; for a path, a model is tried first. */

@@ -221,6 +221,7 @@ static void lines_run_as_they_should(void **state) {
         {"none; none", "none;<1>none;<1>"},
         {"none\n\n  # a comment; none\n  none", "none;<1>none;<1>"},
         {"with {a; \"}\" b} words x", "{a; \"}\" b}words[x];<2>"},
+        {"with {a \"}\\\"\" b} words x", "{a \"}\\\"\" b}words[x];<2>"},
         {"time words \"a  b\"", "words[a  b];<2>"},
         {"time with {e} none", "{e}none;<3>"},
         {"", ""},
