@@ -113,6 +113,9 @@ vs_status vs__run(vs_err *err, vs_model *m, const vs_request *rq, vs_pass *old, 
 /* vs__site_view() - the numbers of a site that lie at `data` as its slot's do, as vs_pass_site() shows them. */
 vs_status vs__site_view(vs_err *err, const vs_pass *p, vs_site s, int slot, const float *data, size_t seq, vs_tensor *out) VS_MUST_CHECK;
 
+/* vs__heads_left() - whether an edit left what the heads of a row add as it was: DELTA and its way back. */
+bool vs__heads_left(const vs_slot *heads, const float *is, const float *was);
+
 /* vs__attend_open() - the pattern of an ATTEND node into p, [heads, T, S] of each text, and where s is not NULL the scores
  * of what each query sees; of a query that the node does not compute nothing is written.  The bits of SCORES and SOFTMAX. */
 vs_status vs__attend_open(vs_err *err, const vs_exec *x, const vs_node *n, float *s, float *p) VS_MUST_CHECK;

@@ -247,17 +247,24 @@ vs_status vs__backward_heads(vs_err *err, const vs_back *b, const vs_node *n, co
     return VS_OK;
 }
 
-/* y + sum over heads of (edited - own). */
+/* A row that an edit changed is the sum of its heads and the bias; any other is y + sum over heads of (edited - own), which
+ * is y. */
 vs_status vs__backward_delta(vs_err *err, const vs_back *b, const vs_node *n, const float *dy, float *const dx[3]) {
     (void)err;
     const vs_slot *heads = slot_of(b, n->in[1]);
-    size_t d = heads->width;
-    copy(dx[0], dy, slot_of(b, n->out)->size);
-    for (int k = 1; k < 3; k++)
-        for (size_t i = 0; dx[k] && i < heads->rows * heads->heads; i++) {
-            copy(dx[k] + i * d, dy + i / heads->heads * d, d);
-            if (k == 2) vs_scale_by(dx[k] + i * d, -1, d);
-        }
+    size_t d = heads->width, each = row_width(heads);
+    float *db = vs__weight_sum(b->weights, n->b);
+    for (size_t r = 0; r < heads->rows; r++, dy += d) {
+        bool left = vs__heads_left(heads, vs__slot(&b->x, n->in[1]) + r * each, vs__slot(&b->x, n->in[2]) + r * each);
+        const float factor[3] = {left, 1, left ? -1 : 0};
+        for (int k = 0; k < 3; k++)
+            for (size_t h = 0; dx[k] && h < (k ? heads->heads : 1); h++) {
+                float *to = dx[k] + (k ? r * each + h * d : r * d);
+                copy(to, dy, d);
+                if (factor[k] != 1) vs_scale_by(to, factor[k], d);
+            }
+        if (db && !left) vs_axpy(1, dy, db, d);
+    }
     return VS_OK;
 }
 

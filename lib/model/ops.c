@@ -474,6 +474,12 @@ vs_status vs__forward_same(vs_err *err, const vs_exec *x, const vs_node *n) {
     return VS_OK;
 }
 
+bool vs__heads_left(const vs_slot *heads, const float *is, const float *was) {
+    size_t n = row_width(heads), same = 0;
+    while (same < n && is[same] == was[same]) same++;
+    return same == n;
+}
+
 /* What the heads of a row add where an edit left all of them as they were is y, to the last bit; else it is their sum and
  * the bias.  (y plus the difference would leave y's rounding where little is left: a norm may come next that makes it big.) */
 vs_status vs__forward_delta(vs_err *err, const vs_exec *x, const vs_node *n) {
@@ -484,9 +490,7 @@ vs_status vs__forward_delta(vs_err *err, const vs_exec *x, const vs_node *n) {
     (void)err;
     start_from(x, n);
     for (size_t r = 0; r < heads->rows; r++, is += each, was += each, y += d) {
-        size_t same = 0;
-        while (same < each && is[same] == was[same]) same++;
-        if (same == each) continue;
+        if (vs__heads_left(heads, is, was)) continue;
         for (size_t i = 0; i < d; i++) y[i] = bias ? bias[i] : 0;
         for (size_t i = 0; i < each; i++) y[i % d] += is[i];
     }

@@ -73,7 +73,7 @@ static void edges(rig *r, int k) { put(r, k, (vs_slot){.kind = VS_ROWS_EDGES, .h
 /* A weight [n, cols] of a role; a vector where n is 0. */
 static void weigh(rig *r, int which, vs_role role, size_t n, size_t cols) {
     static size_t used;
-    if (which == 0) used = 0;
+    if (which == 0 || !r->w[0]) used = 0;
     vs_weight *w = &r->m.stack[0].w[role];
     size_t shape[2] = {n ? n : cols, cols}, count = (n ? n : 1) * cols;
     float *data = r->weights + used;
@@ -187,7 +187,7 @@ static void mix(rig *r) { edges(r, 0), rows(r, 1, KV, DH), rows(r, OUT, H, DH); 
 static void mix_whole(rig *r) { mix(r), r->n.causal = true, r->n.whole = true; }
 static void heads(rig *r) { weigh(r, 0, VS_ROLE_HEAD_W, D, H * DH), rows(r, 0, H, DH), rows(r, OUT, H, D); }
 static void same(rig *r) { rows(r, 0, H, D), rows(r, OUT, H, D); }
-static void delta(rig *r) { rows(r, 0, 1, D), rows(r, 1, H, D), rows(r, 2, H, D), rows(r, OUT, 1, D); }
+static void delta(rig *r) { weigh(r, 1, VS_ROLE_HEAD_B, 0, D), rows(r, 0, 1, D), rows(r, 1, H, D), rows(r, 2, H, D), rows(r, OUT, 1, D); }
 static void mul(rig *r) { add(r); }
 static void pick(rig *r) {
     rows(r, 0, 1, D);
