@@ -92,7 +92,8 @@ const vs_cmd vs_cmd_with = {
         "Afterwards it says what each edit did in the last pass: the positions hit, the length of the change, and the KL\n"
         "divergence of the prediction from that of the model as it is (in nats, of the edit alone; set effects off spares "
         "it).\n"
-        "An edit that hits nothing is an error.",
+        "An edit that hits nothing is an error.  While a text is continued, numbers and words are places of what was given,\n"
+        "-1 is the last token at each step, and every position means new ones too.",
     .style = VS_ARGS_BLOCK,
     .min_args = 1,
     .examples = with_examples,
@@ -132,6 +133,7 @@ static vs_status run_edits(vs_err *err, vs_session *s, const vs_args *a, vs_out 
     const char *rest = text ? behind(text, &n) : NULL;
     if (text && verb == 0) VS_TRY(vs_session_push_edits(err, s, rest, n));
     if (text && verb == 1) VS_TRY(drop(err, s, rest, n));
+    if (text && verb == 2 && n) return vs_fail(err, VS_E_USAGE, "edits clear takes every edit away; for one: edits drop %.*s", (int)n, rest);
     while (text && verb == 2 && vs_session_edit_count(s)) VS_TRY(vs_session_drop_edit(err, s, 0));
     if (!vs_session_edit_count(s)) vs_out_note(o, "no edit is in force");
     return say_effects(err, s, o);
