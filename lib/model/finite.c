@@ -3,10 +3,14 @@
  * A model opens without its matrices being read, so a file with a NaN in one is found here: by a sum over what the
  * pass keeps.  Only where that fails are the weights read, for a message that names the one at fault. */
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
+#include "../base/parallel.h"
 #include "../tensor/kernels.h"
 #include "exec.h"
+
+enum { SEARCHED = 1 << 14 }; /* numbers that are worth another thread */
 
 /* The first number of x[n] that is not finite, n where all are.  Sums of finite numbers may overflow: then one looks. */
 static size_t first_bad(const float *x, size_t n) {
@@ -14,6 +18,19 @@ static size_t first_bad(const float *x, size_t n) {
     size_t i = 0;
     while (i < n && isfinite(x[i])) i++;
     return i;
+}
+
+/* Numbers that threads look through together, and how many of them are whole before the first that is not finite. */
+typedef struct search {
+    const float *x;
+    atomic_size_t good;
+} search;
+
+static void search_span(void *arg, size_t from, size_t to, int worker) {
+    search *s = arg;
+    size_t at = from + first_bad(s->x + from, to - from), good = atomic_load(&s->good);
+    (void)worker;
+    while (at < to && at < good && !atomic_compare_exchange_weak(&s->good, &good, at)) {}
 }
 
 static const char *kind_of(float x) { return isnan(x) ? "not a number" : "infinite"; }
@@ -70,7 +87,9 @@ vs_status vs__pass_finite(vs_err *err, const vs_pass *p) {
         const vs_slot *s = &p->plan->slot[i];
         if (!s->kept || s->kind == VS_ROWS_EDGES) continue; /* attention itself refuses scores that are no numbers */
         const float *x = p->mem + s->offset;
-        size_t at = first_bad(x, s->size), row = s->heads * s->width;
+        search all = {x, s->size};
+        vs_parallel_for(s->size, SEARCHED, search_span, &all);
+        size_t at = atomic_load(&all.good), row = s->heads * s->width;
         if (at < s->size)
             return vs_fail(err, VS_E_NUMERIC, "%s: number %zu of row %zu of the result is %s", p->m->info.path, at % row,
                            at / row, kind_of(x[at]));

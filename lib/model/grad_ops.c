@@ -167,19 +167,12 @@ vs_status vs__backward_norm(vs_err *err, const vs_back *b, const vs_node *n, con
     return VS_OK;
 }
 
-/* dx = dy W.  A transposed view of W is read as what it is, W^T in rows: then this is the product of a forward pass. */
-static vs_status through(vs_err *err, const float *dy, size_t rows, const vs_tensor *w, size_t to, size_t from, float *dx) {
-    if (vs_tensor_in_rows(w)) return vs_outer(err, dy, rows, to, 1, w, to, from, dx, from, false);
-    vs_tensor turned = {w->data, w->dtype, 2, {from, to}, {w->stride[1], w->stride[0]}};
-    return vs_matmul(err, dy, rows, to, to, &turned, NULL, dx, from, from);
-}
-
 /* y = x W^T + b: dx = dy W, dW += dy^T x, db += sum of dy. */
 vs_status vs__backward_linear(vs_err *err, const vs_back *b, const vs_node *n, const float *dy, float *const dx[3]) {
     const vs_slot *in = slot_of(b, n->in[0]), *out = slot_of(b, n->out);
     size_t rows = in->rows, from = row_width(in), to = row_width(out), shape[2] = {rows, from};
     float *dw = vs__weight_sum(b->weights, n->w), *db = vs__weight_sum(b->weights, n->b);
-    if (dx[0]) VS_TRY(through(err, dy, rows, &n->w->t, to, from, dx[0]));
+    if (dx[0]) VS_TRY(vs_outer(err, dy, rows, to, 1, &n->w->t, to, from, dx[0], from, false));
     if (dw) {
         vs_tensor x;
         VS_TRY(vs_tensor_over(err, vs__slot(&b->x, n->in[0]), VS_F32, 2, shape, &x, NULL));

@@ -1,11 +1,9 @@
 /* kernels.c - see kernels.h.  Hands each call to the instruction set in use, and large products to all threads. */
 #include "kernels.h"
 
-#include "../base/alloc.h"
 #include "../base/parallel.h"
 #include "kernels_table.h"
-
-#include <stdatomic.h>
+#include "outer.h"
 
 /* Below so many multiply-adds a team of threads costs more than it saves. */
 static const double worth_a_team = 50e3;
@@ -17,7 +15,7 @@ typedef struct product {
     const float *x, *b;
     size_t rows, in, ldx, ldy;
     const vs_tensor *w;
-    float *y, *packed, *panels; /* x as vs_matmul_t's kernel reads it, scratch for each thread */
+    float *y;
 } product;
 
 static size_t grain_of(size_t rows, size_t in, size_t out, size_t grain) {
@@ -43,7 +41,7 @@ vs_status vs_matmul(vs_err *err, const float *x, size_t rows, size_t in, size_t 
         vs_tensor in_out = {w->data, w->dtype, 2, {in, out}, {w->stride[1], w->stride[0]}};
         return vs_matmul_t(err, x, rows, in, ldx, &in_out, b, y, out, ldy);
     }
-    product p = {x, b, rows, in, ldx, ldy, w, y, NULL, NULL};
+    product p = {.x = x, .b = b, .rows = rows, .in = in, .ldx = ldx, .ldy = ldy, .w = w, .y = y};
     vs_parallel_for(out, grain_of(rows, in, out, 12), product_span, &p);
     return VS_OK;
 }
@@ -53,62 +51,9 @@ void vs_matmul_span(const float *x, size_t rows, size_t in, size_t ldx, const vs
     size_t run = w->shape[w->ndim - 2]; /* rows at one stride */
     for (size_t o = o0, end; o < o1; o = end) {
         end = run - o % run < o1 - o ? o + run - o % run : o1;
-        vs__weights part = {vs_tensor_row(w, o), w->stride[w->ndim - 2], w->dtype};
+        vs__weights part = {.p = vs_tensor_row(w, o), .stride = w->stride[w->ndim - 2], .dtype = w->dtype};
         vs__kernels_in_use()->matmul(x, rows, in, ldx, part, b ? b + o : NULL, y + (o - o0), end - o, ldy);
     }
-}
-
-static void product_t_span(void *arg, size_t o0, size_t o1, int worker) {
-    const product *p = arg;
-    size_t bytes = vs_dtype_of(p->w->dtype)->block_bytes;
-    vs__weights part = {(const unsigned char *)p->w->data + o0 * bytes, p->w->stride[0], p->w->dtype};
-    vs__kernels_in_use()->matmul_t(p->x, p->rows, p->in, p->packed, part, p->b ? p->b + o0 : NULL, p->y + o0, o1 - o0, p->ldy,
-                                   p->panels + (size_t)worker * VS__T_PANEL(p->in));
-}
-
-static void pack_span(void *arg, size_t r0, size_t r1, int worker) {
-    const product *p = arg;
-    (void)worker;
-    for (size_t r = r0; r < r1; r += VS__T_ROWS) {
-        size_t block = r / VS__T_BLOCK * VS__T_BLOCK, depth = (p->in + 15) / 16;
-        size_t rows = p->rows - block < VS__T_BLOCK ? p->rows - block : VS__T_BLOCK;
-        vs__kernels_in_use()->pack_t(p->x + r * p->ldx, r1 - r < VS__T_ROWS ? r1 - r : VS__T_ROWS, p->in, p->ldx,
-                                     p->packed + VS__T_PACKED(block, p->in) + (r - block) * depth, VS__T_PACKED(rows, p->in) / 16);
-    }
-}
-
-/* What a product by columns works in stays for the next: fresh pages take longer to fill in than they are used.  Two at
- * once have one each, and the later one is given back. */
-typedef struct t_work {
-    size_t floats;
-    _Alignas(64) float at[];
-} t_work;
-static _Atomic(t_work *) spare_work;
-
-static t_work *work_for(size_t floats) {
-    t_work *w = atomic_exchange(&spare_work, NULL);
-    if (w && w->floats >= floats && w->floats / 64 <= floats) return w;
-    vs_free(w);
-    size_t bytes;
-    if (!vs_mul(floats, sizeof *w->at, &bytes) || !vs_add(bytes, sizeof *w, &bytes)) return NULL;
-    if ((w = vs_alloc_wide(bytes, 1))) w->floats = floats;
-    return w;
-}
-
-/* vs_matmul_t() for several rows. */
-static vs_status product_t(vs_err *err, product *p, size_t out) {
-    size_t packed, panels, tiles = (p->rows - 1) / VS__T_ROWS + 1, depth = (p->in + 15) / 16;
-    t_work *work = NULL;
-    if (vs_mul(tiles * VS__T_ROWS, depth * 16, &packed) && vs_mul((size_t)vs_threads() * VS__T_COLS, depth * 16, &panels) &&
-        vs_add(packed, panels, &panels))
-        work = work_for(panels);
-    if (!work) return vs_fail(err, VS_E_NOMEM, "no memory for a copy of %zu rows of %zu", p->rows, p->in);
-    p->packed = work->at;
-    p->panels = work->at + packed;
-    vs_parallel_for(p->rows, grain_of(p->rows, p->in, p->rows, VS__T_ROWS), pack_span, p);
-    vs_parallel_for(out, grain_of(p->rows, p->in, out, VS__T_COLS), product_t_span, p);
-    vs_free(atomic_exchange(&spare_work, work));
-    return VS_OK;
 }
 
 vs_status vs_matmul_t(vs_err *err, const float *x, size_t rows, size_t in, size_t ldx, const vs_tensor *w,
@@ -117,10 +62,7 @@ vs_status vs_matmul_t(vs_err *err, const float *x, size_t rows, size_t in, size_
     const vs_dtype_info *info = vs_dtype_of(w->dtype);
     if (info->block > 1 || !vs_tensor_in_rows(w))
         return vs_fail(err, VS_E_UNSUPPORTED, "product with transposed weights of type %s", info->name);
-    product p = {x, b, rows, in, ldx, ldy, w, y, NULL, NULL};
-    if (rows > 1) return product_t(err, &p, out);
-    vs_parallel_for(out, grain_of(rows, in, out, VS__T_COLS), product_t_span, &p);
-    return VS_OK;
+    return vs__outer_from(err, x, rows, ldx, 1, w, in, out, b, 0, y, ldy);
 }
 
 float vs_dot(const float *x, const float *y, size_t n) { return vs__kernels_in_use()->dot(x, y, n); }

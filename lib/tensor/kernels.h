@@ -5,7 +5,9 @@
  * The same bits, always.  A sum over n elements is taken in this order and no other:
  * element i goes, by a fused multiply-add, into virtual lane i mod 16; the lanes are
  * then added as a fixed tree (l, l+8), (l, l+4), (l, l+2), (l, l+1).  Where n is no multiple
- * of 16 the last sixteen are filled up with +0.  So an output
+ * of 16 the last sixteen are filled up with +0.  A product by weights whose outputs lie
+ * side by side (vs_matmul_t) has one chain for each output instead: its bias, then a
+ * fused multiply-add for each element, i ascending.  So an output
  * element depends on its own inputs, their number and their layout alone: not on the
  * rows computed beside it, the number of threads, or the instruction set.
  * exp, tanh, erf are our own polynomials, for the same reason.
@@ -25,14 +27,14 @@ void vs_widen(vs_dtype t, const void *src, float *dst, size_t n);
 
 /* vs_matmul() - y = x W^T + b, on all threads.
  *   x [rows, in] f32, row stride ldx elements     w [out, in], any type and view: the product reads it where it lies
- *   b [out] f32 or NULL (added last)              y [rows, out] f32, row stride ldy; must not overlap x
+ *   b [out] f32 or NULL (added last; by a transposed view first)   y [rows, out] f32, row stride ldy; must not overlap x
  * VS_OK | VS_E_SHAPE (w is not [out, in]).  O(rows in out).  A stride ldx of a multiple of 1024 elements costs up to a
  * third of the speed of a batch (its rows meet in the same cache sets). */
 vs_status vs_matmul(vs_err *err, const float *x, size_t rows, size_t in, size_t ldx, const vs_tensor *w, const float *b,
                     float *y, size_t out, size_t ldy) VS_MUST_CHECK;
 
 /* vs_matmul_t() - y = x W + b for w [in, out] of plain numbers; what vs_matmul() does with a transposed view (GPT-2's
- * Conv1D).  The bits of vs_matmul() over the transposed copy.  VS_OK | VS_E_SHAPE | VS_E_UNSUPPORTED (blocks) | VS_E_NOMEM. */
+ * Conv1D), in the order of chains.  VS_OK | VS_E_SHAPE | VS_E_UNSUPPORTED (blocks). */
 vs_status vs_matmul_t(vs_err *err, const float *x, size_t rows, size_t in, size_t ldx, const vs_tensor *w,
                       const float *b, float *y, size_t out, size_t ldy) VS_MUST_CHECK;
 

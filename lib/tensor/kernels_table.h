@@ -9,25 +9,23 @@ typedef struct vs__weights {
     const unsigned char *p;
     size_t stride;
     vs_dtype dtype;
+    bool turned; /* what lies in rows are the columns; plain numbers only */
 } vs__weights;
 
-/* matmul_t reads x as [rows / VS__T_BLOCK][16][VS__T_BLOCK / VS__T_ROWS][depth][VS__T_ROWS], depth = in / 16 rounded up:
- * what makes partial sum l of a block of rows lies in one piece, zeros where x has nothing.  A last block has fewer tiles.
- * VS__T_PACKED: floats of that. */
-enum { VS__T_ROWS = 6, VS__T_BLOCK = 12, VS__T_COLS = 64 };
-#define VS__T_PANEL(in) (VS__T_COLS * (((in) + 15) / 16 * 16))
-#define VS__T_PACKED(rows, in) (((rows) + VS__T_ROWS - 1) / VS__T_ROWS * VS__T_ROWS * (((in) + 15) / 16 * 16))
+/* A of vs__kernels.outer as its tiles read it, made once for all threads: [k / VS__OUTER_DEPTH][whole / VS__OUTER_ROWS][n][VS__OUTER_ROWS],
+ * n VS__OUTER_DEPTH but for the last; zeros in rows that a last tile lacks.  Products of at most VS__OUTER_FEW rows read A as it is. */
+enum { VS__OUTER_FEW = 96, VS__OUTER_ROWS = 6, VS__OUTER_DEPTH = 128 };
+enum { VS__PACKED = 1 << 21 }; /* numbers that are packed at once: few enough to come back from a cache */
+typedef struct vs__packed {
+    float *at;         /* [k, whole] in all; NULL: not made */
+    size_t whole, row; /* rows, a multiple of VS__OUTER_ROWS; which one A begins with, another */
+} vs__packed;
 
 typedef struct vs__kernels {
     const char *name;
     void (*widen)(vs_dtype t, const void *src, float *dst, size_t n);
     void (*matmul)(const float *x, size_t rows, size_t in, size_t ldx, vs__weights w, const float *b, float *y,
                    size_t outs, size_t ldy);
-    /* w [in, outs]; packed: [VS__T_PACKED(rows, in)], x by pack_t; not read where rows is 1 */
-    void (*matmul_t)(const float *x, size_t rows, size_t in, const float *packed, vs__weights w, const float *b, float *y,
-                     size_t outs, size_t ldy, float *panel);
-    /* a tile of up to VS__T_ROWS rows; `lane` floats lie between the parts of its partial sums */
-    void (*pack_t)(const float *x, size_t rows, size_t in, size_t ldx, float *packed, size_t lane);
     float (*dot)(const float *x, const float *y, size_t n);
     float (*sum)(const float *x, size_t n);
     float (*sum_squares)(const float *x, size_t n);
@@ -49,9 +47,11 @@ typedef struct vs__kernels {
     void (*sums_above)(const float *x, const float *m, size_t ld, const uint32_t *row, size_t rows, size_t n,
                        const float *floor, bool *above);
     void (*fold_max)(const float *x, size_t n, size_t s, float *out);
-    /* b: columns [col, col + n) of its rows; c points at the first of them */
-    void (*outer)(const float *a, size_t m, size_t rs, size_t ks, vs__weights b, size_t k, size_t col, size_t n, float *c,
-                  size_t ldc, bool more);
+    /* b: columns [col, col + n) of its rows; c points at the first of them.  Row r goes on from from[r ldfrom], c itself
+     * perhaps; NULL: from zero */
+    void (*outer_pack)(const float *a, size_t m, size_t rs, size_t ks, size_t k, vs__packed to);
+    void (*outer)(const float *a, vs__packed packed, size_t m, size_t rs, size_t ks, vs__weights b, size_t k, size_t col, size_t n,
+                  const float *from, size_t ldfrom, float *c, size_t ldc);
     void (*pull_pairs)(const vs_pull *p, size_t pairs, float *x, float *y, size_t n, float rate);
     void (*add_rows)(const float *x, size_t rows, size_t ldx, size_t n, float *y);
     void (*layer_norm_back)(const float *x, const float *g, float eps, const float *dy, float *dx, float stats[2], size_t n);

@@ -9,10 +9,10 @@
 #include "kernels.h"
 
 /* vs_outer() - C = A B, or C += A B where `more`: each element one chain of fused multiply-adds in the order of k.
- *   A [m, k] f32: element (i, j) at a[i rs + j ks]     b [k, n], any type, also a view of rows, read where it lies
+ *   A [m, k] f32: element (i, j) at a[i rs + j ks]     b [k, n], any type, also a view of rows, or of columns, read where it lies
  *   C [m, n] f32, row stride ldc; must not overlap the others
  * On all threads.  y = x W^T has dx = dy W: A = dy, b = W; and dW += dy^T x: A = dy with rs 1 and ks its row stride, b = x.
- * VS_OK | VS_E_SHAPE (b is not [k, n], or a transposed view).  O(m n k). */
+ * VS_OK | VS_E_SHAPE (b is not [k, n]) | VS_E_UNSUPPORTED (blocks in columns).  O(m n k). */
 vs_status vs_outer(vs_err *err, const float *a, size_t m, size_t rs, size_t ks, const vs_tensor *b, size_t k, size_t n,
                    float *c, size_t ldc, bool more) VS_MUST_CHECK;
 

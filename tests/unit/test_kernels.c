@@ -156,28 +156,54 @@ static void product_of_one_row_is_that_of_a_batch(void **state) {
     }
 }
 
-/* Against vs_dot() too, element by element: blocks of rows and groups of outputs, whole and in part. */
-static void turned_product_has_the_bits_of_the_copy(void **state) {
+/* Blocks of rows and groups of outputs, whole and in part, element by element. */
+static void product_has_the_bits_of_dots(void **state) {
     use(state);
-    static const size_t ins[] = {1, 15, 16, 100, 768}, many[] = {1, 2, 4, 7, 12, 13, 25, 110}, outs[] = {43, 64, 200};
-    for (size_t i = 0; i < 5 * 8 * 3; i++) {
-        size_t in = ins[i % 5], rows = many[i / 5 % 8], out = outs[i / 40], shape[2] = {out, in}, turned[2] = {in, out};
-        float *x = malloc(rows * in * sizeof *x), *w = malloc(out * in * sizeof *w), *t = malloc(out * in * sizeof *t);
-        float *b = malloc(out * sizeof *b), *y = malloc(rows * out * sizeof *y), *z = malloc(rows * out * sizeof *z);
-        vs_tensor wt, tt;
-        assert_true(x && w && t && b && y && z);
+    static const size_t ins[] = {1, 15, 16, 100, 768}, many[] = {1, 4, 13, 110}, outs[] = {43, 200};
+    for (size_t i = 0; i < 5 * 4 * 2; i++) {
+        size_t in = ins[i % 5], rows = many[i / 5 % 4], out = outs[i / 20], shape[2] = {out, in};
+        float *x = malloc(rows * in * sizeof *x), *w = malloc(out * in * sizeof *w);
+        float *b = malloc(out * sizeof *b), *y = malloc(rows * out * sizeof *y);
+        vs_tensor t;
+        assert_true(x && w && b && y);
         case_floats(x, rows * in), case_floats(w, out * in), case_floats(b, out);
-        for (size_t k = 0; k < out * in; k++) t[k % in * out + k / in] = w[k];
-        assert_int_equal(vs_tensor_over(NULL, w, VS_F32, 2, shape, &wt, NULL), VS_OK);
-        assert_int_equal(vs_tensor_over(NULL, t, VS_F32, 2, turned, &tt, NULL), VS_OK);
-        assert_int_equal(vs_matmul(NULL, x, rows, in, in, &wt, b, y, out, out), VS_OK);
-        assert_int_equal(vs_matmul_t(NULL, x, rows, in, in, &tt, b, z, out, out), VS_OK);
-        assert_memory_equal(y, z, rows * out * sizeof *y);
+        assert_int_equal(vs_tensor_over(NULL, w, VS_F32, 2, shape, &t, NULL), VS_OK);
+        assert_int_equal(vs_matmul(NULL, x, rows, in, in, &t, b, y, out, out), VS_OK);
         for (size_t k = 0; k < rows * out; k++) {
             float want = vs_dot(x + k / out * in, w + k % out * in, in) + b[k % out];
             assert_memory_equal(y + k, &want, sizeof want);
         }
-        free(x), free(w), free(t), free(b), free(y), free(z);
+        free(x), free(w), free(b), free(y);
+    }
+}
+
+/* Weights [in, out]: chains, for each number of rows that is taken side by side, for blocks of them, and for panels. */
+static void turned_product_has_the_bits_of_chains(void **state) {
+    use(state);
+    static const size_t many[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 25, 96, 97, 110, 540};
+    static const struct { size_t in, out; vs_dtype type; } size[] = {{1, 43, VS_F32}, {33, 200, VS_F32}, {300, 70, VS_F32}, {140, 131, VS_F16}};
+    for (size_t i = 0; i < 4 * sizeof many / sizeof *many; i++) {
+        size_t rows = many[i / 4], in = size[i % 4].in, out = size[i % 4].out, shape[2] = {in, out};
+        float *x = malloc(rows * in * sizeof *x), *w = malloc(in * out * sizeof *w), *b = malloc(out * sizeof *b);
+        float *y = malloc(rows * out * sizeof *y);
+        unsigned char *stored = malloc(in * out * sizeof *w);
+        vs_tensor t;
+        assert_true(x && w && b && y && stored);
+        case_floats(x, rows * in), case_floats(b, out), case_weights(size[i % 4].type, stored, in * out);
+        vs_widen(size[i % 4].type, stored, w, in * out);
+        assert_int_equal(vs_tensor_over(NULL, stored, size[i % 4].type, 2, shape, &t, NULL), VS_OK);
+        assert_int_equal(vs_matmul_t(NULL, x, rows, in, in, &t, b, y, out, out), VS_OK);
+        for (size_t k = 0; k < rows * out; k++) {
+            float want = b[k % out];
+            for (size_t j = 0; j < in; j++) want = fmaf(x[k / out * in + j], w[j * out + k % out], want);
+            assert_memory_equal(y + k, &want, sizeof want);
+        }
+        vs_tensor view = {stored, size[i % 4].type, 2, {out, in}, {t.stride[1], t.stride[0]}};
+        float *z = malloc(rows * out * sizeof *z);
+        assert_non_null(z);
+        assert_int_equal(vs_matmul(NULL, x, rows, in, in, &view, b, z, out, out), VS_OK);
+        assert_memory_equal(y, z, rows * out * sizeof *z);
+        free(x), free(w), free(b), free(y), free(z), free(stored);
     }
 }
 
@@ -586,7 +612,8 @@ int main(void) {
         FOR_ISA(sums_in_the_order_of_the_header),
         FOR_ISA(product_is_near_double),
         FOR_ISA(product_of_one_row_is_that_of_a_batch),
-        FOR_ISA(turned_product_has_the_bits_of_the_copy),
+        FOR_ISA(product_has_the_bits_of_dots),
+        FOR_ISA(turned_product_has_the_bits_of_chains),
         FOR_ISA(product_refuses_wrong_shapes),
         FOR_ISA(product_over_nothing_is_the_bias),
         FOR_ISA(widen_is_the_reference),

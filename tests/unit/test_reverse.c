@@ -12,6 +12,7 @@
 #include "tensor/reverse.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static void use(void **state) {
     if (vs_isa_set(NULL, *state) == VS_E_UNSUPPORTED) {
@@ -89,6 +90,48 @@ static void outer_over_a_view(void **state) {
     assert_memory_equal(c, before, M * N * sizeof *c);
 }
 
+/* What lies in columns has the bits of its copy in rows. */
+static void outer_over_columns(void **state) {
+    use(state);
+    static const size_t sizes[][3] = {{5, 300, 70}, {100, 131, 65}, {97, 7, 3}, {14, 1, 200}};
+    for (size_t i = 0; i < 2 * sizeof sizes / sizeof *sizes; i++) {
+        vs_dtype type = i % 2 ? VS_F16 : VS_F32;
+        size_t m = sizes[i / 2][0], k = sizes[i / 2][1], n = sizes[i / 2][2], shape[2] = {n, k}, copied[2] = {k, n};
+        vs_tensor rows, copy;
+        case_floats(a, m * k), case_weights(type, b, k * n);
+        assert_int_equal(vs_tensor_over(NULL, b, type, 2, shape, &rows, NULL), VS_OK);
+        for (size_t j = 0; j < n; j++) {
+            assert_int_equal(vs_tensor_row_f32(NULL, &rows, j, before), VS_OK);
+            for (size_t q = 0; q < k; q++) wide[q * n + j] = before[q];
+        }
+        vs_tensor columns = {b, type, 2, {k, n}, {rows.stride[1], rows.stride[0]}};
+        assert_int_equal(vs_tensor_over(NULL, wide, VS_F32, 2, copied, &copy, NULL), VS_OK);
+        assert_int_equal(vs_outer(NULL, a, m, k, 1, &columns, k, n, c, n, false), VS_OK);
+        assert_int_equal(vs_outer(NULL, a, m, k, 1, &copy, k, n, before, n, false), VS_OK);
+        assert_memory_equal(c, before, m * n * sizeof *c);
+    }
+}
+
+/* A larger A than is packed at once: in pieces of k, in pieces of rows. */
+static void outer_in_pieces(void **state) {
+    use(state);
+    for (int tall = 0; tall < 2; tall++) {
+        size_t m = tall ? 5000 : 600, k = tall ? 600 : 5000, n = 5, shape[2] = {k, n};
+        float *x = malloc(m * k * sizeof *x), *y = malloc(m * n * sizeof *y);
+        vs_tensor w;
+        assert_true(x && y);
+        case_floats(x, m * k), case_floats(wide, k * n);
+        assert_int_equal(vs_tensor_over(NULL, wide, VS_F32, 2, shape, &w, NULL), VS_OK);
+        assert_int_equal(vs_outer(NULL, x, m, k, 1, &w, k, n, y, n, false), VS_OK);
+        for (size_t i = 0; i < m * n; i++) {
+            float s = 0;
+            for (size_t q = 0; q < k; q++) s = fmaf(x[i / n * k + q], wide[q * n + i % n], s);
+            assert_true(y[i] == s);
+        }
+        free(x), free(y);
+    }
+}
+
 static void outer_refuses_wrong_shapes(void **state) {
     use(state);
     vs_err err = {0};
@@ -100,8 +143,8 @@ static void outer_refuses_wrong_shapes(void **state) {
     assert_non_null(strstr(err.msg, "[8, 32]"));
     assert_int_equal(vs_outer(&err, a, 2, 8, 1, &w, 8, 31, c, 32, false), VS_E_SHAPE);
     memset(c, 1, sizeof c);
-    vs_tensor turned = {b, VS_F32, 2, {8, 32}, {4, 32}}, none = {b, VS_F32, 2, {0, 32}, {128, 4}};
-    assert_int_equal(vs_outer(&err, a, 2, 8, 1, &turned, 8, 32, c, 32, false), VS_E_SHAPE);
+    vs_tensor turned = {b, VS_F32, 2, {8, 32}, {8, 32}}, none = {b, VS_F32, 2, {0, 32}, {128, 4}};
+    assert_int_equal(vs_outer(&err, a, 2, 8, 1, &turned, 8, 32, c, 32, false), VS_E_UNSUPPORTED);
     assert_int_equal(vs_outer(&err, a, 2, 0, 1, &none, 0, 32, c, 32, false), VS_OK);
     for (size_t i = 0; i < 64; i++) assert_true(c[i] == 0); /* a sum of nothing */
 }
@@ -330,6 +373,8 @@ int main(void) {
     static const struct CMUnitTest of_each_isa[] = {
         FOR_ISA(outer_is_near_double), FOR_ISA(outer_in_the_order_of_the_header), FOR_ISA(outer_refuses_wrong_shapes),
         FOR_ISA(outer_over_a_view),
+        FOR_ISA(outer_over_columns),
+        FOR_ISA(outer_in_pieces),
         FOR_ISA(norms_back),           FOR_ISA(gains_back),                       FOR_ISA(softmax_back),
         FOR_ISA(slopes_are_near_libm), FOR_ISA(slopes_at_the_edges),              FOR_ISA(rope_back_undoes_rope),
         FOR_ISA(pairs_take_their_step),

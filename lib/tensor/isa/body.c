@@ -328,7 +328,7 @@ static void widen(vs_dtype t, const void *src, float *dst, size_t n) {
 
 #include "backward.h"
 #include "outer.h"
-#include "product_t.h"
+#include "few.h"
 #include "pull.h"
 
 #define TABLE_(name) vs__kernels_##name
@@ -339,8 +339,6 @@ const vs__kernels TABLE(ISA_NAME) = {
     .name = TEXT(ISA_NAME),
     .widen = widen,
     .matmul = matmul,
-    .matmul_t = matmul_t,
-    .pack_t = pack_t,
     .dot = dot,
     .sum = sum,
     .sum_squares = sum_squares,
@@ -360,6 +358,7 @@ const vs__kernels TABLE(ISA_NAME) = {
     .scan_codes = scan_codes,
     .sums_above = sums_above,
     .fold_max = fold_max,
+    .outer_pack = outer_pack,
     .outer = outer,
     .pull_pairs = pull_pairs,
     .add_rows = add_rows,

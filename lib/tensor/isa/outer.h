@@ -1,175 +1,209 @@
-/* outer.h - C += A B in the order of reverse.h, for one instruction set; included by body.c.
+/* outer.h - C = F + A B in the order of reverse.h, for one instruction set; included by body.c.
  *
  * Each element of C is one chain of fused multiply-adds, k ascending, so the pieces in which k is walked and what is
- * done side by side change no bit: a tile of C is loaded, goes on, and is stored again. */
+ * done side by side change no bit: a tile of C is loaded, goes on, and is stored again.
+ *
+ * Many rows: a panel of B is copied into the first-level cache, rows of A and of C that it meets lie in the second
+ * (Goto and van de Geijn 2008, section 4).  Few rows: B is read once, where it lies, so reading it is all that counts. */
 
 #if defined(VS_ISA_avx512)
-enum { O_ROWS = 6, O_VECTORS = 4 };
+enum { O_ROWS = 6, O_VECTORS = 4, O_BLOCK = 516 };
 #elif defined(VS_ISA_avx2)
-enum { O_ROWS = 6, O_VECTORS = 2 };
+enum { O_ROWS = 6, O_VECTORS = 2, O_BLOCK = 258 };
 #elif defined(VS_ISA_neon)
-enum { O_ROWS = 6, O_VECTORS = 4 };
+enum { O_ROWS = 6, O_VECTORS = 4, O_BLOCK = 258 };
 #else
-enum { O_ROWS = 2, O_VECTORS = 1 };
+enum { O_ROWS = 2, O_VECTORS = 1, O_BLOCK = 258 };
 #endif
 enum {
     O_WIDTH = O_VECTORS * PASS, /* columns of a tile; O_COLS is a multiple */
     O_COLS = 64,                /* columns whose panel of B is made at once */
-    O_DEPTH = 128,              /* elements of k walked at once: a tile's part of B stays in the first-level cache */
-    O_BLOCK = 384,              /* rows of C that share a panel of B */
-    O_PAD = 16,                 /* keeps rows of packed A out of each other's cache sets */
+    O_GROUP = 192,              /* columns that a block of A serves while it is near */
+    O_DEPTH = VS__OUTER_DEPTH,  /* elements of k walked at once: a tile's part of B stays in the first-level cache */
     O_LINE = 64                 /* bytes that are fetched ahead at once */
 };
 
+_Static_assert(VS__OUTER_ROWS % O_ROWS == 0, "kernels_table.h");
+
 typedef struct outer_scratch {
-    _Alignas(64) float a[O_BLOCK * (O_DEPTH + O_PAD)];
+    _Alignas(64) float a[O_BLOCK * O_DEPTH];
     _Alignas(64) float b[O_COLS * O_DEPTH]; /* [O_COLS / O_WIDTH][O_DEPTH][O_WIDTH] */
+    _Alignas(64) float c[O_BLOCK * O_GROUP];
     _Alignas(64) float wide[512];           /* blocks of a quantised type */
 } outer_scratch;
 
-/* s += A B for R rows times O_WIDTH columns: element (r, k) of A at a[r rs + k ks], row k of B at b[k O_WIDTH]. */
-INLINE void chains(const size_t R, const float *a, size_t rs, size_t ks, const float *b, size_t n, vpass s[O_ROWS][O_VECTORS]) {
-    for (size_t k = 0; k < n; k++, a += ks, b += O_WIDTH) {
+/* What the product works on: as vs__kernels.outer has it. */
+typedef struct outer_job {
+    const float *a;
+    vs__packed packed;
+    size_t m, rs, ks, depth, col;
+    vs__weights b;
+    const float *from;
+    size_t ldfrom;
+    float *c;
+    size_t n, ldc;
+} outer_job;
+
+typedef vpass outer_sums[O_ROWS][O_VECTORS];
+
+/* O_ROWS rows of C times O_WIDTH columns go on over n elements; a: [n][O_ROWS], b: [n][O_WIDTH]. */
+INLINE void outer_chain(const float *a, const float *b, size_t n, outer_sums s) {
+    for (size_t k = 0; k < n; k++, a += O_ROWS, b += O_WIDTH) {
         vpass row[O_VECTORS];
         UNROLLED (v, O_VECTORS) row[v] = p_load(b + v * PASS);
-        UNROLLED (r, R) {
-            vpass ar = p_set(a[r * rs]);
+        __builtin_prefetch(a + O_ROWS * n, 0, 3);
+        UNROLLED (r, O_ROWS) {
+            vpass ar = p_set(a[r]);
             UNROLLED (v, O_VECTORS) s[r][v] = p_fma(ar, row[v], s[r][v]);
         }
     }
 }
 
-/* R rows of C times O_WIDTH columns, as chains() has them. */
-INLINE void outer_tile_of(const size_t R, const float *a, size_t rs, size_t ks, const float *b, size_t n, float *c,
-                          size_t ldc, bool more) {
-    vpass s[O_ROWS][O_VECTORS];
-    UNROLLED (r, R)
-        UNROLLED (v, O_VECTORS) s[r][v] = more ? p_load(c + r * ldc + v * PASS) : p_set(0);
-    UNROLLED (r, R) /* the next tile's C lies below */
-        for (size_t v = 0; v < O_WIDTH; v += O_LINE / sizeof *c) __builtin_prefetch(c + (R + r) * ldc + v, 1);
-    chains(R, a, rs, ks, b, n, s);
-    UNROLLED (r, R)
-        UNROLLED (v, O_VECTORS) p_store(c + r * ldc + v * PASS, s[r][v]);
-}
-
-static void outer_tile(size_t rows, const float *a, size_t rs, size_t ks, const float *b, size_t n, float *c, size_t ldc,
-                       bool more) {
-    switch (rows) {
-    case O_ROWS: outer_tile_of(O_ROWS, a, rs, ks, b, n, c, ldc, more); break;
-#if !defined(VS_ISA_scalar)
-    case 4: outer_tile_of(4, a, rs, ks, b, n, c, ldc, more); break;
-    case 2: outer_tile_of(2, a, rs, ks, b, n, c, ldc, more); break;
-#endif
-    default: outer_tile_of(1, a, rs, ks, b, n, c, ldc, more); break;
-    }
-}
-
-/* The same where fewer than O_WIDTH columns of C are there. */
-static void outer_edge(size_t rows, const float *a, size_t rs, size_t ks, const float *b, size_t n, float *c, size_t ldc,
-                       size_t cols, bool more) {
-    float t[O_ROWS * O_WIDTH] = {0};
-    for (size_t r = 0; more && r < rows; r++) memcpy(t + r * O_WIDTH, c + r * ldc, cols * sizeof *t);
-    outer_tile(rows, a, rs, ks, b, n, t, O_WIDTH, more);
-    for (size_t r = 0; r < rows; r++) memcpy(c + r * ldc, t + r * O_WIDTH, cols * sizeof *t);
-}
-
-static size_t outer_rows(size_t rows) {
-    if (rows >= O_ROWS) return O_ROWS;
-    return O_ROWS > 2 && rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
+INLINE void outer_tile(const float *a, const float *b, size_t n, float *c, bool more) {
+    outer_sums s;
+    UNROLLED (r, O_ROWS)
+        UNROLLED (v, O_VECTORS) s[r][v] = more ? p_load(c + r * O_GROUP + v * PASS) : p_set(0);
+    outer_chain(a, b, n, s);
+    UNROLLED (r, O_ROWS)
+        UNROLLED (v, O_VECTORS) p_store(c + r * O_GROUP + v * PASS, s[r][v]);
 }
 
 /* Columns [col, col + cols) of row k of B as f32. */
-static const float *outer_row(outer_scratch *s, vs__weights b, size_t k, size_t col, size_t cols) {
+static const float *outer_row(float *wide, vs__weights b, size_t k, size_t col, size_t cols) {
     const vs_dtype_info *info = vs_dtype_of(b.dtype);
     const unsigned char *p = b.p + k * b.stride + col / info->block * info->block_bytes;
     if (b.dtype == VS_F32 && (uintptr_t)p % sizeof(float) == 0) return (const float *)(const void *)p;
     size_t whole = info->block > 1 ? (cols + col % info->block + info->block - 1) / info->block * info->block : cols;
-    widen(b.dtype, p, s->wide, whole);
-    return s->wide + col % info->block;
+    widen(b.dtype, p, wide, whole);
+    return wide + col % info->block;
 }
 
-/* Panels of n rows of B from row k0, columns [col, col + cols), filled up with zeros. */
-static void outer_panel(outer_scratch *s, vs__weights b, size_t k0, size_t n, size_t col, size_t cols) {
-    for (size_t k = 0; k < n; k++) {
-        const float *row = outer_row(s, b, k0 + k, col, cols);
+/* The panel of n rows of B from row k, columns [col, col + cols), filled up with zeros. */
+static void outer_panel(outer_scratch *s, vs__weights b, size_t k, size_t n, size_t col, size_t cols) {
+    for (float *to = s->b, *end = to + n * O_WIDTH; to < end; to += O_WIDTH, k++) {
+        const float *row = outer_row(s->wide, b, k, col, cols);
         for (size_t j = 0; j < O_COLS; j += O_WIDTH) {
-            float *to = s->b + j * O_DEPTH + k * O_WIDTH;
+            float *t = to + j * O_DEPTH;
             if (j + O_WIDTH <= cols) {
-                UNROLLED (v, O_VECTORS) p_store(to + v * PASS, p_load(row + j + v * PASS));
+                UNROLLED (v, O_VECTORS) p_store(t + v * PASS, p_load(row + j + v * PASS));
             } else {
                 size_t some = j < cols ? cols - j : 0;
-                memset(to, 0, O_WIDTH * sizeof *to);
-                memcpy(to, row + j, some * sizeof *to);
+                memset(t, 0, O_WIDTH * sizeof *t);
+                memcpy(t, row + j, some * sizeof *t);
             }
         }
     }
 }
 
-/* A block of A, [rows, n] from a, as tiles read it: its rows where their elements stand side by side, else the columns of
- * each O_ROWS rows.  Tiles of rows from r begin at outer_at(). */
-static void outer_pack(outer_scratch *s, const float *a, size_t rs, size_t ks, size_t rows, size_t n) {
-    if (ks == 1) {
-        for (size_t r = 0; r < rows; r++) memcpy(s->a + r * (O_DEPTH + O_PAD), a + r * rs, n * sizeof *a);
-        return;
-    }
-    for (size_t r = 0; r < rows; r += O_ROWS) {
-        size_t some = rows - r < O_ROWS ? rows - r : O_ROWS;
-        for (size_t k = 0; k < n; k++) {
-            float *to = s->a + r * O_DEPTH + k * O_ROWS;
-            const float *from = a + r * rs + k * ks;
-            if (some == O_ROWS)
-                UNROLLED (i, O_ROWS) to[i] = from[i * rs];
-            else
-                for (size_t i = 0; i < some; i++) to[i] = from[i * rs];
-        }
+/* Four numbers; four rows of four, turned: columns `step` apart. */
+typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
+INLINE void turn_four(const float *const row[4], size_t at, float *to, size_t step) {
+    four a, b, c, d;
+    memcpy(&a, row[0] + at, sizeof a), memcpy(&b, row[1] + at, sizeof b), memcpy(&c, row[2] + at, sizeof c), memcpy(&d, row[3] + at, sizeof d);
+    four ab0 = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    four cd0 = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    four r[4] = {__builtin_shufflevector(ab0, cd0, 0, 1, 4, 5), __builtin_shufflevector(ab0, cd0, 2, 3, 6, 7),
+                 __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5), __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7)};
+    UNROLLED (i, 4) memcpy(to + i * step, &r[i], sizeof r[i]);
+}
+
+/* The same where columns of B lie in rows. */
+static void outer_panel_turned(outer_scratch *s, vs__weights b, size_t k, size_t n, size_t col, size_t cols) {
+    static const float none[O_DEPTH] = {0};
+    vs__weights columns = {b.p, b.stride, b.dtype, false};
+    for (size_t j = 0; j < O_COLS; j += 4) {
+        const float *row[4];
+        float *to = s->b + j / O_WIDTH * O_WIDTH * O_DEPTH + j % O_WIDTH;
+        UNROLLED (i, 4) row[i] = j + i < cols ? outer_row(s->wide + i * O_DEPTH, columns, col + j + i, k, n) : none;
+        size_t at = 0;
+        for (; at + 4 <= n; at += 4, to += 4 * O_WIDTH) turn_four(row, at, to, O_WIDTH);
+        for (; at < n; at++, to += O_WIDTH) UNROLLED (i, 4) to[i] = row[i][at];
     }
 }
-static const float *outer_at(const outer_scratch *s, size_t ks, size_t r) {
-    return s->a + (ks == 1 ? r * (O_DEPTH + O_PAD) : r / O_ROWS * O_ROWS * O_DEPTH + r % O_ROWS);
+
+/* m rows of A, [m, depth], into their place of `to`. */
+static void outer_pack(const float *a, size_t m, size_t rs, size_t ks, size_t depth, vs__packed to) {
+    for (size_t k0 = 0; k0 < depth; k0 += O_DEPTH) {
+        size_t n = depth - k0 < O_DEPTH ? depth - k0 : O_DEPTH;
+        float *t = to.at + k0 * to.whole + to.row * n;
+        for (size_t r = 0; r < m; r += O_ROWS) {
+            size_t some = m - r < O_ROWS ? m - r : O_ROWS;
+            const float *from = a + r * rs + k0 * ks;
+            if (some == O_ROWS)
+                for (size_t k = 0; k < n; k++, from += ks, t += O_ROWS) UNROLLED (i, O_ROWS) t[i] = from[i * rs];
+            else
+                for (size_t k = 0; k < n; k++, from += ks, t += O_ROWS)
+                    for (size_t i = 0; i < O_ROWS; i++) t[i] = i < some ? from[i * rs] : 0;
+        }
+    }
 }
 
 /* Rows [k, k + n) of what the next panel is made of, fetched ahead while this one is used. */
 static void outer_ahead(vs__weights b, size_t k, size_t n, size_t col, size_t cols) {
     const vs_dtype_info *info = vs_dtype_of(b.dtype);
     size_t from = col / info->block * info->block_bytes, to = (col + cols + info->block - 1) / info->block * info->block_bytes;
+    if (b.turned) return; /* long pieces, which come of themselves */
     for (; n--; k++)
         for (size_t i = from; i < to; i += O_LINE) __builtin_prefetch(b.p + k * b.stride + i, 0, 2);
 }
 
-/* A panel of B against a block of A, into rows of C; meanwhile the panel at (next_k, next_col) is fetched. */
-static void outer_panel_times(const outer_scratch *s, size_t rows, size_t ks, size_t n, size_t cols, float *c, size_t ldc, bool more,
-                              vs__weights b, size_t next_k, size_t next_n, size_t next_col, size_t next_cols) {
-    size_t a_rs = ks == 1 ? O_DEPTH + O_PAD : 1, a_ks = ks == 1 ? 1 : O_ROWS, at = 0;
-    size_t tiles = (rows + O_ROWS - 1) / O_ROWS * ((cols + O_WIDTH - 1) / O_WIDTH), share = (next_n + tiles - 1) / tiles;
-    for (size_t j = 0; j < cols; j += O_WIDTH)
-        for (size_t r = 0, done; r < rows; r += done) {
-            size_t some = at + share < next_n ? share : next_n - at;
-            outer_ahead(b, next_k + at, some, next_col, next_cols);
-            at += some;
-            done = outer_rows(rows - r);
-            if (j + O_WIDTH <= cols)
-                outer_tile(done, outer_at(s, ks, r), a_rs, a_ks, s->b + j * O_DEPTH, n, c + r * ldc + j, ldc, more);
-            else
-                outer_edge(done, outer_at(s, ks, r), a_rs, a_ks, s->b + j * O_DEPTH, n, c + r * ldc + j, ldc, cols - j, more);
-        }
+/* Where a panel of B begins: row k, column j of C's; `rows` of it (0: there is none). */
+typedef struct outer_place {
+    size_t k, j, rows;
+} outer_place;
+
+/* A block of A against the panel of `cols` columns and n rows of B; meanwhile the next one is fetched. */
+static void outer_panel_times(const outer_scratch *s, const outer_job *o, const float *a, size_t rows, size_t n, float *c, size_t cols, bool more, outer_place next) {
+    size_t tiles = (rows - 1) / O_ROWS + 1, share = (next.rows + tiles - 1) / tiles;
+    size_t cols_next = o->n - next.j < O_COLS ? o->n - next.j : O_COLS;
+    for (size_t r = 0; r < rows; r += O_ROWS) {
+        size_t some = share < next.rows ? share : next.rows;
+        outer_ahead(o->b, next.k, some, o->col + next.j, cols_next);
+        next.k += some, next.rows -= some;
+        for (size_t i = 0; i < cols; i += O_WIDTH)
+            outer_tile(a + r * n, s->b + i * O_DEPTH, n, c + r * O_GROUP + i, more);
+    }
 }
 
-static void outer(const float *a, size_t m, size_t rs, size_t ks, vs__weights b, size_t depth, size_t col, size_t n,
-                  float *c, size_t ldc, bool more) {
-    outer_scratch s;
-    for (size_t m0 = 0; m0 < m; m0 += O_BLOCK) {
-        size_t rows = m - m0 < O_BLOCK ? m - m0 : O_BLOCK, k0 = 0;
-        do { /* once even where depth is 0 */
-            size_t some = depth - k0 < O_DEPTH ? depth - k0 : O_DEPTH;
-            outer_pack(&s, a + m0 * rs + k0 * ks, rs, ks, rows, some);
-            for (size_t j = 0; j < n; j += O_COLS) {
-                size_t cols = n - j < O_COLS ? n - j : O_COLS, next_j = j + O_COLS < n ? j + O_COLS : 0, next_k = next_j ? k0 : k0 + O_DEPTH;
-                size_t next_n = next_k >= depth ? 0 : depth - next_k < O_DEPTH ? depth - next_k : O_DEPTH;
-                outer_panel(&s, b, k0, some, col + j, cols);
-                outer_panel_times(&s, rows, ks, some, cols, c + m0 * ldc + j, ldc, more || k0, b, next_k, next_n, col + next_j,
-                                  n - next_j < O_COLS ? n - next_j : O_COLS);
+static size_t outer_whole(size_t rows) { return (rows + O_ROWS - 1) / O_ROWS * O_ROWS; }
+static size_t outer_depth(const outer_job *o, size_t k) { return o->depth - k < O_DEPTH ? o->depth - k : O_DEPTH; }
+
+/* n numbers to another place, as library functions do it for more than these. */
+INLINE void copy_row(float *to, const float *from, size_t n) {
+    size_t i = 0;
+    for (; i + 64 <= n; i += 64) UNROLLED (v, 64 / PASS) p_store(to + i + v * PASS, p_load(from + i + v * PASS));
+    for (; i + PASS <= n; i += PASS) p_store(to + i, p_load(from + i));
+    for (; i < n; i++) to[i] = from[i];
+}
+
+/* Rows [m0, m0 + rows) of C, columns [g, g + cols). */
+static void outer_group(outer_scratch *s, const outer_job *o, size_t m0, size_t rows, size_t g, size_t cols) {
+    for (size_t r = 0; r < rows && o->from; r++) copy_row(s->c + r * O_GROUP, o->from + (m0 + r) * o->ldfrom + g, cols);
+    size_t k = 0;
+    do { /* once even where depth is 0 */
+        size_t n = outer_depth(o, k);
+        const float *a = o->packed.at ? o->packed.at + k * o->packed.whole + (o->packed.row + m0) * n : s->a;
+        if (!o->packed.at) outer_pack(o->a + m0 * o->rs + k * o->ks, rows, o->rs, o->ks, n, (vs__packed){s->a, outer_whole(rows), 0});
+        for (size_t j = 0; j < cols; j += O_COLS) {
+            size_t some = cols - j < O_COLS ? cols - j : O_COLS;
+            outer_place next = {k, g + j + O_COLS, n};
+            if (some == cols - j) {
+                next.k = k + n < o->depth ? k + n : 0;
+                next.j = next.k || m0 + rows < o->m ? g : g + cols;
+                next.rows = next.j < o->n ? outer_depth(o, next.k) : 0;
             }
-            k0 += O_DEPTH;
-        } while (k0 < depth);
-    }
+            (o->b.turned ? outer_panel_turned : outer_panel)(s, o->b, k, n, o->col + g + j, some);
+            outer_panel_times(s, o, a, rows, n, s->c + j, some, o->from || k, next);
+        }
+        k += n;
+    } while (k < o->depth);
+    for (size_t r = 0; r < rows; r++) copy_row(o->c + (m0 + r) * o->ldc + g, s->c + r * O_GROUP, cols);
+}
+
+static void outer_many(const outer_job *o) {
+    outer_scratch s;
+    size_t blocks = (o->m + O_BLOCK - 1) / O_BLOCK, block = outer_whole((o->m - 1) / blocks + 1); /* of one size */
+    for (size_t g = 0; g < o->n; g += O_GROUP)
+        for (size_t m0 = 0; m0 < o->m; m0 += block)
+            outer_group(&s, o, m0, o->m - m0 < block ? o->m - m0 : block, g, o->n - g < O_GROUP ? o->n - g : O_GROUP);
 }

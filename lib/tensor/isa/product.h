@@ -234,7 +234,7 @@ static void matmul(const float *x, size_t rows, size_t in, size_t ldx, vs__weigh
         size_t some_outs = outs - g < GROUP ? outs - g : GROUP;
         for (size_t r = 0; r < rows; r += BLOCK) {
             size_t some = rows - r < BLOCK ? rows - r : BLOCK;
-            vs__weights at = {w.p + g * w.stride, w.stride, w.dtype};
+            vs__weights at = {.p = w.p + g * w.stride, .stride = w.stride, .dtype = w.dtype};
             for (size_t o = 0; o < some_outs; o += TILE_OUTS, at.p += TILE_OUTS * w.stride)
                 product_block(&c, x + r * ldx, some, in, ldx, at, c.done + o, some_outs - o < TILE_OUTS ? some_outs - o : TILE_OUTS, GROUP);
             write_rows(c.done, GROUP, some, some_outs, b ? b + g : NULL, y + r * ldy + g, ldy);
