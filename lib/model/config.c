@@ -187,6 +187,7 @@ static vs_status read_number(vs_err *err, const vs_config *c, const vs_hp_row *r
     const char *const *keys = c->gguf ? row->gguf : row->hub;
     size_t n_keys = c->gguf ? sizeof row->gguf / sizeof *row->gguf : sizeof row->hub / sizeof *row->hub;
     const char *words = vs__hp_rows[row->hp].words;
+    bool listed = false; /* a list says it, layer by layer */
     for (size_t i = 0; i < n_keys && keys[i]; i++) {
         if (strchr(keys[i], '=')) {
             if (is_word(c, keys[i], out)) return VS_OK;
@@ -198,7 +199,8 @@ static vs_status read_number(vs_err *err, const vs_config *c, const vs_hp_row *r
             *out = 0;
             return VS_OK;
         }
-        if (f.kind == FACT_NONE || (f.kind == FACT_LIST && row->hp == VS_HP_WINDOW_PATTERN)) continue;
+        if (f.kind == FACT_LIST && row->hp == VS_HP_WINDOW_PATTERN) listed = true;
+        if (f.kind == FACT_NONE || listed) continue;
         const char *want = f.kind == (kind == VS__HP_FLAG ? FACT_FLAG : FACT_NUMBER) ? wrong_number(kind, f.num)
                            : kind == VS__HP_FLAG                                     ? "true or false"
                                                                                  : "a number";
@@ -212,6 +214,7 @@ static vs_status read_number(vs_err *err, const vs_config *c, const vs_hp_row *r
         return VS_OK;
     }
     *out = c->gguf ? row->gguf_fallback : row->hub_fallback;
+    if (*out == VS_HP_NEEDED && listed) *out = 0;
     if (*out != VS_HP_NEEDED) return VS_OK;
     char key[KEY_MAX];
     return vs_fail(err, VS_E_FORMAT, "%s: no %s (%s)", c->where, vs__fill(keys[0], c->arch->gguf_name, key, sizeof key),
@@ -291,6 +294,16 @@ static fact window_list(const vs_config *c) {
     return key ? find(c, key) : (fact){0};
 }
 
+static vs_status layer_type(vs_err *err, const vs_config *c, size_t l, const fact *f, bool *windowed) {
+    *windowed = text_is(f, "sliding_attention") || text_is(f, "local") || (f->kind == FACT_FLAG && f->num == 1);
+    if (*windowed || text_is(f, "full_attention") || text_is(f, "global") || f->kind == FACT_FLAG) return VS_OK;
+    return vs_fail(err, VS_E_UNSUPPORTED, "%s: layer %zu is neither \"sliding_attention\" nor \"full_attention\"", c->where, l);
+}
+
+static vs_status wrong_count(vs_err *err, const vs_config *c, size_t n, size_t L) {
+    return vs_fail(err, VS_E_FORMAT, "%s: the list of layer types has %zu entries, the model %zu layers", c->where, n, L);
+}
+
 vs_status vs__config_windowed(vs_err *err, const vs_config *c, size_t L, double pattern, double from, bool *windowed) {
     fact list = window_list(c);
     if (list.kind != FACT_LIST && list.kind != FACT_NONE && !(c->gguf && list.kind == FACT_NUMBER))
@@ -300,16 +313,16 @@ vs_status vs__config_windowed(vs_err *err, const vs_config *c, size_t L, double 
         for (size_t l = 0; l < L; l++) windowed[l] = (double)l >= from && (!every || (l + 1) % every != 0);
         return VS_OK;
     }
-    if (list.n != L)
-        return vs_fail(err, VS_E_FORMAT, "%s: the list of layer types has %zu entries, the model %zu layers", c->where,
-                       list.n, L);
-    for (size_t l = 0; l < L; l++) {
-        fact f = fact_at(&list, l);
-        if (text_is(&f, "sliding_attention") || (f.kind == FACT_FLAG && f.num == 1)) windowed[l] = true;
-        else if (text_is(&f, "full_attention") || f.kind == FACT_FLAG) windowed[l] = false;
-        else
-            return vs_fail(err, VS_E_UNSUPPORTED, "%s: layer %zu is neither \"sliding_attention\" nor \"full_attention\"",
-                           c->where, l);
+    size_t l = 0;
+    for (size_t i = 0; i < list.n; i++) {
+        fact entry = fact_at(&list, i), types = {.kind = FACT_NONE}, times = types;
+        if (entry.kind == FACT_LIST && entry.n == 2 && entry.json) types = fact_at(&entry, 0), times = fact_at(&entry, 1);
+        bool group = types.kind == FACT_LIST && types.n && times.kind == FACT_NUMBER; /* GPT-Neo: types, how many times */
+        for (size_t k = 0; group ? (double)k < times.num * (double)types.n : k < 1; k++, l++) {
+            if (l == L) return wrong_count(err, c, group ? l + 1 : list.n, L);
+            fact type = group ? fact_at(&types, k % types.n) : entry;
+            VS_TRY(layer_type(err, c, l, &type, &windowed[l]));
+        }
     }
-    return VS_OK;
+    return l == L ? VS_OK : wrong_count(err, c, l, L);
 }

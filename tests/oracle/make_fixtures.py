@@ -140,6 +140,9 @@ FIRST = {
 NEWER = {
     "mistral": (T.MistralForCausalLM, T.MistralConfig, "spm", 352, dict(GROUPED, **S_ENDS, sliding_window=6, rope_parameters=dict(
         rope_type="default", rope_theta=1e6))),
+    "gpt_neo": (T.GPTNeoForCausalLM, T.GPTNeoConfig, "letters", 112, dict(
+        hidden_size=20, num_layers=3, num_heads=4, intermediate_size=44, max_position_embeddings=48, attention_types=[[["local"], 1], [["global", "local"], 1]],
+        window_size=6, **ENDS)),
     "qwen3": (T.Qwen3ForCausalLM, T.Qwen3Config, "bpe", 288, dict(GROUPED, **ENDS, head_dim=10, tie_word_embeddings=True)),
     "gemma2": (T.Gemma2ForCausalLM, T.Gemma2Config, "spm", 352, dict(GROUPED, **S_ENDS, pad_token_id=0, head_dim=8, query_pre_attn_scalar=20, sliding_window=6,
                attn_logit_softcapping=1.5, final_logit_softcapping=2.5)),
@@ -210,6 +213,7 @@ def transformer_parts(stack):
 # (the stack whose logits are edited, the encoder of two)
 PARTS = {
     "gpt2": (Parts("transformer.h", "attn", "attn.c_proj", "mlp.c_proj"),),
+    "gpt_neo": (Parts("transformer.h", "attn.attention", "attn.attention.out_proj", "mlp.c_proj"),),
     "neox": (Parts("gpt_neox.layers", "attention", "attention.dense", "mlp.dense_4h_to_h"),),
     "phi": (Parts("model.layers", "self_attn", "self_attn.dense", "mlp.fc2"),),
     "gemma2": (GEMMA_PARTS,), "gemma3": (GEMMA_PARTS,),
