@@ -71,7 +71,8 @@ const vs_cmd vs_cmd_near = {
         "\"the river bank\"@6[bank] is the stream entering block 6 at that word, @6.mlp_out[bank] what its MLP adds.\n"
         "+ - * / count between blanks only, so mother-in-law is a word.  unit(x) mean(x, y, …) project(x, y) reject(x, y) pc(i)\n"
         "cluster(x, k) give vectors; norm(x) dot(x, y) cos(x, y) dist(x, y) give numbers.\n"
-        "neuron(12,345,in|gate|out) and head(5,1,q|k|v|o|ov|qk,x) are of the model's weights, sql(\"select vec …\") is a row of the store,\n"
+        "neuron(12,345,in|gate|out) and head(5,1,q|k|v|o|ov|qk,x) are of the model's weights (of two stacks also encoder.2, and of a\n"
+        "head 5.xattn, in place of the layer), sql(\"select vec …\") is a row of the store,\n"
         "map(x, SPACE) what a map makes of x, file(\"a.npy\") a file's; MODEL: in front of a text or a weight says whose it is.\n"
         "Operands are left out of the answer, as word2vec and gensim do; --keep shows them, --both shows both ways.\n"
         "A row's frequency rank is its place in the space, counted from 1: word vectors stand in that order.",

@@ -161,7 +161,10 @@ static vs_status words_of(vs_err *err, vs_session *s, const vs_args *a, contexts
     *by_words = sp && !strcmp(vs_space_place(sp), "words");
     if (in && !sp) return vs_fail(err, VS_E_UNKNOWN, "no space is called %s; spaces lists them", in);
     if (!in && (vs_session_model(NULL, s, &m) != VS_OK || vs_model_info_of(m)->stack[0].d != c->d)) return VS_OK;
-    if (!in && vs_model_info_of(m)->n_stacks > 1) in = "W_E"; /* no unembedding reads the stream of such an encoder */
+    vs_site site;
+    const char *place = vs_space_place(c->space);
+    bool read = vs_model_info_of(m)->n_stacks < 2 || (vs_site_parse_in(NULL, m, 0, place, strlen(place), &site) == VS_OK && site.stack);
+    if (!in && !read) in = "W_E"; /* no unembedding reads the stream of an encoder beside a decoder */
     size_t d = *by_words ? vs_space_dim(sp) : c->d;
     float *away = vs_alloc(x->k * d, sizeof *away);
     vs_hit hit[2 * WORDS];

@@ -194,8 +194,9 @@ vs_status vs_session_run_grown(vs_err *err, vs_session *s, const vs_text_input *
                                vs_pass **out) VS_MUST_CHECK;
 bool vs_session_edits_fixed(const vs_session *s);
 /* vs_session_run_packed() - one pass over as many of the n >= 1 texts as go together, their rows one after another: about a
- * thousand rows; under edits, which have positions of their own in each text, the first text alone.
- *   rq as for vs_session_run(); of two stacks the encoder runs   *taken: how many   starts [n + 1] out: the first row of each
+ * thousand rows; under edits, which have positions of their own in each text, and where a decoder beside an encoder is looked at,
+ * the first text alone.
+ *   rq as for vs_session_run(); of two stacks the encoder runs, and the decoder where a site of it is kept   *taken: how many   starts [n + 1] out: the first row of each
  *   of them, starts[*taken] their end
  * The bits are those of a pass a text. */
 vs_status vs_session_run_packed(vs_err *err, vs_session *s, const vs_text_input *in, size_t n, vs_request *rq, size_t *taken,
@@ -230,7 +231,8 @@ typedef struct vs_word_texts_count {
 
 /* vs_session_occurrences() - each occurrence of the words, in the order of the corpus: where it is, and the vectors that the
  * current model has there under the edits in force: at a decoder's last piece of the word, the mean of an encoder's pieces.
- *   site [n]: of the stack that reads texts, a vector a position   vec[i]: the one at site i, borrowed during the call
+ *   site [n]: of one stack, a vector a position; a decoder beside an encoder reads the text too, behind its start token (as Lewis
+ *   et al. 2020, section 3.1 have it for classifying)   vec[i]: the one at site i, borrowed during the call
  * VS_OK | VS_E_UNKNOWN (no such file) | VS_E_FORMAT (its line) | VS_E_STOPPED | errors of a pass, or what fn says.  Texts run
  * packed, up to the last block that a site needs. */
 typedef vs_status vs_occurrence_fn(vs_err *err, void *arg, const vs_context *c, const float *const *vec);

@@ -31,6 +31,7 @@ typedef struct reader {
     const vs_word_texts *c;
     const vs_site *site;
     size_t n_sites, stop_layer, context;
+    bool decoder; /* beside an encoder, and it reads the text too, behind its start token */
     float **vec; /* [n_sites], each of its width; allocated at the first pass */
     vs_occurrence_fn *fn;
     void *arg;
@@ -205,10 +206,13 @@ static vs_status take(vs_err *err, reader *r, char *text, const char *label, siz
     VS_TRY(find_words(err, r, text, n));
     if (r->n_hits > h->from && vs_session_tokenize(err, r->s, text, n, &in->tokens) != VS_OK)
         return vs_fail_in(err, "%s, line %zu", r->c->path, line);
-    bool fits = in->tokens.n <= r->context;
+    if (r->n_hits > h->from && r->decoder) VS_TRY(vs_session_decoder_input(err, r->s, text, n, true, in));
+    int reads = vs_site_reads(r->site[0]);
+    const vs_tokens *t = reads ? &in->decoder : &in->tokens;
+    bool fits = in->tokens.n <= r->context && in->decoder.n <= r->context;
     for (size_t k = h->from; fits && k < r->n_hits; k++) {
         hit *at = &r->hits[k];
-        if (vs__tokens_over(r->m, 0, &in->tokens, at->begin, at->end, &at->first, &at->last)) r->hits[kept++] = *at;
+        if (vs__tokens_over(r->m, reads, t, at->begin, at->end, &at->first, &at->last)) r->hits[kept++] = *at;
     }
     r->count->too_long += !fits;
     r->n_hits = h->to = kept;
@@ -294,6 +298,7 @@ vs_status vs_session_occurrences(vs_err *err, vs_session *s, const vs_word_texts
     *r->count = (vs_word_texts_count){0};
     r->context = vs_model_info_of(m)->context ? vs_model_info_of(m)->context : SIZE_MAX;
     for (size_t i = 0; i < n; i++) {
+        r->decoder |= site[i].stack;
         size_t layers = vs__layers_for(&site[i]);
         if (!layers) r->stop_layer = SIZE_MAX;
         if (layers > r->stop_layer) r->stop_layer = layers;
@@ -401,8 +406,8 @@ vs_status vs_session_make_space(vs_err *err, vs_session *s, const char *name, co
     vs_site at;
     char place[96];
     VS_TRY(vs_session_model(err, s, &m));
-    VS_TRY(vs__site_of(err, m, site, &at));
-    if (at.stack || vs_site_shape(at.kind)[0] != 'T')
+    VS_TRY(vs__site_of(err, m, 0, site, &at)); /* of two stacks, the encoder unless it is named */
+    if (vs_site_shape(at.kind)[0] != 'T')
         return vs_fail(err, VS_E_SHAPE, "%s: wanted a vector for each token of the text that is read", site);
     maker to = {.w = NULL};
     VS_TRY(describe(err, s, m, at, name, c, &to));

@@ -77,8 +77,8 @@ vs_status vs__rows_mean(vs_err *err, const vs_tensor *t, size_t from, size_t to,
     return VS_OK;
 }
 
-vs_status vs__site_of(vs_err *err, const vs_model *m, const char *name, vs_site *out) {
-    VS_TRY(vs_site_parse_in(err, m, 0, name, strlen(name), out)); /* of two stacks, the one that reads the text */
+vs_status vs__site_of(vs_err *err, const vs_model *m, int stack, const char *name, vs_site *out) {
+    VS_TRY(vs_site_parse_in(err, m, stack, name, strlen(name), out));
     if (vs_site_shape(out->kind)[0] == 'H')
         return vs_fail(err, VS_E_SHAPE, "%s is a matrix for each head, not a vector for each position; dump keeps it", name);
     return VS_OK;
@@ -88,7 +88,7 @@ static vs_status resolve_site(vs_err *err, vs_session *s, const vs_addr *a, vs_v
     vs_model *m;
     vs_site site;
     VS_TRY(vs_session_model(err, s, &m));
-    VS_TRY(vs__site_of(err, m, a->site, &site));
+    VS_TRY(vs__site_of(err, m, a->target != NULL, a->site, &site)); /* of two stacks, the one that reads what was said last */
     const vs_model_info *in = vs_model_info_of(m);
     int reads = vs_site_reads(site);
     const char *pos = a->pos ? a->pos : in->stack[reads].causal ? "-1" : "mean";
@@ -99,11 +99,11 @@ static vs_status resolve_site(vs_err *err, vs_session *s, const vs_addr *a, vs_v
     vs_request rq = {.keep = &site, .n_keep = 1}; /* under edits the whole pass: each of them is to hit */
     if (!vs_session_edit_count(s)) rq.stop_layer = vs__layers_for(&site);
     vs_status st = x.text ? vs_session_tokenize(err, s, x.text, a->text_len, &x.tokens) : no_memory(err);
-    if (st == VS_OK) st = vs_session_decoder_input(err, s, NULL, 0, true, &x);
+    if (st == VS_OK) st = vs_session_decoder_input(err, s, a->target, a->target_len, true, &x);
+    if (!site.stack) x.given = false; /* the encoder alone */
     if (st == VS_OK && site.kind == VS_SITE_LOGITS) rq.logits = VS_LOGITS_ALL;
     if (st == VS_OK)
-        st = vs_position_find(err, m, reads, reads ? NULL : x.text, reads ? &x.decoder : &x.tokens, pos,
-                              strlen(pos), &from, &to);
+        st = vs_position_find(err, m, reads, reads ? x.target : x.text, reads ? &x.decoder : &x.tokens, pos, strlen(pos), &from, &to);
     if (st == VS_OK) st = vs_session_run(err, s, &x, &rq, &pass);
     if (st == VS_OK) st = vs_pass_site(err, pass, site, 0, &t);
     if (st == VS_OK && t.shape[0] == 1) from = to = 0; /* pooled: one row */

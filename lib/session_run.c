@@ -396,10 +396,12 @@ vs_status vs_session_run_packed(vs_err *err, vs_session *s, const vs_text_input 
     vs_model *m;
     VS_TRY(vs_session_model(err, s, &m));
     size_t k = 0, rows = 0;
+    bool alone = vs_session_edit_count(s) > 0;
+    for (size_t i = 0; i < rq->n_keep; i++) alone |= rq->keep[i].stack > 0;
     do {
         starts[k] = rows;
         rows += in[k++].tokens.n;
-    } while (k < n && !vs_session_edit_count(s) && rows + in[k].tokens.n <= ROWS_TOGETHER);
+    } while (k < n && !alone && rows + in[k].tokens.n <= ROWS_TOGETHER);
     starts[k] = rows;
     *taken = k;
     if (k == 1) return vs_session_run(err, s, in, rq, out);

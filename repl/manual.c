@@ -34,11 +34,17 @@ static const char *const places[][2] = {
     {"\"the river bank\"@6[bank]", "the residual stream entering block 6 at that word (its last piece in a decoder, "
                                    "the mean of its pieces in an encoder); [-1], [2], [a..b], [bank#1], [mean] too"},
     {"\"the river bank\"@6.mlp_out[bank]", "any hook point of a pass (sites lists them)"},
-    {"neuron(12,345)", "what an MLP neuron writes; neuron(12,345,in) what it reads, and with gate in place of in, what its gate reads"},
+    {"\"the bank\" -> \"la rive\"@6[rive]", "of two stacks: the encoder reads the first text, the decoder the second behind its start "
+                                          "token, and the place is the decoder's (@encoder.6: the encoder's); without -> the "
+                                          "encoder's, and @decoder.6 sees the start token alone"},
+    {"neuron(12,345)", "what an MLP neuron writes; neuron(12,345,in) what it reads, and with gate in place of in, what its gate reads. "
+                       "Of two stacks neuron(encoder.2,345), and without a stack the decoder's"},
     {"head(5,1,ov,EXPR)", "a vector through a map of head 1 of block 5: its weights alone, no bias, norm or rotation; q k v to "
                           "the head's width, o back from it; ov = o(v(x)), what it writes where it looks at x; qk, what a "
                           "query x looks for: its dot product with another vector is their score, unscaled.  Attention "
-                          "reads the stream after its norm, \"the king\"@5.attn.norm[-1].  Of two stacks the decoder's"},
+                          "reads the stream after its norm, \"the king\"@5.attn.norm[-1].  Of two stacks head(encoder.2,1,ov,EXPR), "
+                          "head(5.xattn,1,ov,EXPR) of the decoder's attention to the encoder (q takes the decoder's stream, k and v "
+                          "the encoder's output), and without a stack the decoder's own"},
     {"file(\"a.npy\"), file(\"a.safetensors:name\")", "a vector from a file"},
     {"$royal", "a vector you named"},
     {"unit(x) mean(a, b) project(x, y) reject(x, y) pc(1)", "functions; + - * / count between blanks only"}};

@@ -62,11 +62,13 @@ size_t vs_model_window(const vs_model *m, int stack, size_t layer);
  * where the model has none.  As stored: borrowed, maybe quantised.  Where UNEMBED is tied this is the embedding. */
 const vs_tensor *vs_model_weight(const vs_model *m, vs_role role, int stack, int layer);
 
-/* In two stacks, these mean the last (the decoder).
+/* In two stacks, these mean the last (the decoder); those _in another, by its number.
  * vs_model_row() - row `row` of a role's tensor as f32 into out [cols]; a norm's gain comes as it is applied (Gemma: 1+g).
  * vs_model_column() - column `col` likewise into out [rows]: what a neuron writes is column n of W_DOWN. */
 vs_status vs_model_row(vs_err *err, const vs_model *m, vs_role role, int layer, size_t row, float *out) VS_MUST_CHECK;
 vs_status vs_model_column(vs_err *err, const vs_model *m, vs_role role, int layer, size_t col, float *out) VS_MUST_CHECK;
+vs_status vs_model_row_in(vs_err *err, const vs_model *m, vs_role role, int stack, int layer, size_t row, float *out) VS_MUST_CHECK;
+vs_status vs_model_column_in(vs_err *err, const vs_model *m, vs_role role, int stack, int layer, size_t col, float *out) VS_MUST_CHECK;
 
 /* vs_model_final_norm() - the decoder's final norm of rows x [n,d] into y (may be x); a copy where the model has none. */
 vs_status vs_model_final_norm(vs_err *err, const vs_model *m, const float *x, size_t n, float *y) VS_MUST_CHECK;

@@ -33,18 +33,19 @@ size_t vs_model_window(const vs_model *m, int stack, size_t layer) {
     return stack >= 0 && stack < m->info.n_stacks && layer < m->stack[stack].L ? m->stack[stack].layer[layer].window : 0;
 }
 
-static vs_status need(vs_err *err, const vs_model *m, vs_role role, int layer, const vs_weight **out) {
-    *out = weight(m, role, m->info.n_stacks - 1, layer);
+static vs_status need(vs_err *err, const vs_model *m, vs_role role, int stack, int layer, const vs_weight **out) {
+    *out = weight(m, role, stack, layer);
     if (*out) return VS_OK;
-    size_t L = m->stack[m->info.n_stacks - 1].L;
+    if (stack < 0 || stack >= m->info.n_stacks) return vs_fail(err, VS_E_RANGE, "%s has no stack %d", m->info.name, stack);
+    size_t L = m->stack[stack].L;
     if ((unsigned)role < VS_ROLE_COUNT && per_layer[role] && (layer < 0 || (size_t)layer >= L))
         return vs_fail(err, VS_E_RANGE, "%s has layers 0 to %zu, not %d", m->info.name, L - 1, layer);
     return vs_fail(err, VS_E_UNSUPPORTED, "%s has no %s", m->info.name, vs_role_words(role));
 }
 
-vs_status vs_model_row(vs_err *err, const vs_model *m, vs_role role, int layer, size_t row, float *out) {
+vs_status vs_model_row_in(vs_err *err, const vs_model *m, vs_role role, int stack, int layer, size_t row, float *out) {
     const vs_weight *w;
-    VS_TRY(need(err, m, role, layer, &w));
+    VS_TRY(need(err, m, role, stack, layer, &w));
     if (row >= vs_tensor_rows(&w->t))
         return vs_fail(err, VS_E_RANGE, "%s: row %zu of %zu (%s)", role_names[role], row, vs_tensor_rows(&w->t),
                        vs_role_words(role));
@@ -54,10 +55,18 @@ vs_status vs_model_row(vs_err *err, const vs_model *m, vs_role role, int layer, 
     return VS_OK;
 }
 
-/* A column crosses every row: of a quantised row only the block that holds it is widened. */
+vs_status vs_model_row(vs_err *err, const vs_model *m, vs_role role, int layer, size_t row, float *out) {
+    return vs_model_row_in(err, m, role, m->info.n_stacks - 1, layer, row, out);
+}
+
 vs_status vs_model_column(vs_err *err, const vs_model *m, vs_role role, int layer, size_t col, float *out) {
+    return vs_model_column_in(err, m, role, m->info.n_stacks - 1, layer, col, out);
+}
+
+/* A column crosses every row: of a quantised row only the block that holds it is widened. */
+vs_status vs_model_column_in(vs_err *err, const vs_model *m, vs_role role, int stack, int layer, size_t col, float *out) {
     const vs_weight *w;
-    VS_TRY(need(err, m, role, layer, &w));
+    VS_TRY(need(err, m, role, stack, layer, &w));
     const vs_tensor *t = &w->t;
     if (col >= vs_tensor_cols(t))
         return vs_fail(err, VS_E_RANGE, "%s: column %zu of %zu (%s)", role_names[role], col, vs_tensor_cols(t),

@@ -105,7 +105,24 @@ static vs_status site(eval *e, vs_arena *arena, vs_addr *a) {
     return a->pos ? VS_OK : no_memory(e);
 }
 
-/* "text", "text"@site[pos], at the place of its quote; from: where the address begins, with its space. */
+/* -> "target" behind a quoted text; then its site is to follow. */
+static vs_status target(eval *e, vs_arena *arena, vs_addr *a) {
+    vs__lex *x = &e->x, ahead = *x;
+    size_t len, end;
+    vs__skip_blanks(&ahead);
+    if (vs__op_at(&ahead, ahead.at, &len) != VS__ARROW) return VS_OK;
+    ahead.at += len;
+    vs__skip_blanks(&ahead);
+    if (ahead.at >= x->n || x->s[ahead.at] != '"') return want(e, ahead.at, "what the decoder reads is wanted after ->, in \"…\"");
+    if (!(end = vs__quote_end(x->s, x->n, ahead.at))) return want(e, ahead.at, "the \" is never closed");
+    if (end >= x->n || x->s[end] != '@') return want(e, end, "a site is wanted, as in \"text\" -> \"target\"@decoder.6[word]");
+    a->target = unquoted(arena, x->s + ahead.at, end - ahead.at, &a->target_len);
+    x->at = end;
+    return a->target ? VS_OK : no_memory(e);
+}
+
+/* "text", "text"@site[pos], "text" -> "target"@site[pos], at the place of its quote; from: where the address begins, with its
+ * space. */
 static vs_status quoted(eval *e, size_t from, vs__operand *out) {
     vs__lex *x = &e->x;
     size_t start = x->at, end = vs__quote_end(x->s, x->n, start);
@@ -116,7 +133,8 @@ static vs_status quoted(eval *e, size_t from, vs__operand *out) {
     if (start > from) a.space = vs_arena_strndup(&arena, x->s + from, start - 1 - from);
     x->at = end;
     vs_status s = a.text && (a.space || start == from) ? VS_OK : no_memory(e);
-    if (s == VS_OK && end < x->n && x->s[end] == '@') s = site(e, &arena, &a);
+    if (s == VS_OK) s = target(e, &arena, &a);
+    if (s == VS_OK && x->at < x->n && x->s[x->at] == '@') s = site(e, &arena, &a);
     if (s == VS_OK && x->at == end && end < x->n && x->s[end] == '[')
         s = want(e, end, "a site is wanted before [, as in \"text\"@6[word]");
     if (s == VS_OK) s = resolve(e, &a, out);

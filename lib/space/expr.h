@@ -4,10 +4,11 @@
  *   term    := factor (('*' | '/') factor)*
  *   factor  := number | ('-' | '−') factor | '(' expr ')' | function '(' expr, … ')' | address
  *   address := key | "text" | space:key | space:"text" | "text"@site[pos] | model:"text"@site[pos] | $name
+ *              | "text" -> "target"@site[pos], or with → and a model: in front: the decoder beside an encoder reads the target
  *              | call '(' argument, … ')' | model:call '(' argument, … ')'
  *
  * What makes a mark an operator, so that words may hold any mark:
- *   - + - * / stand alone between blanks; U+2212 (−) always; -> and → alone are reserved.  At an operand's place a lone
+ *   - + - * / stand alone between blanks; U+2212 (−) always; -> and → alone stand between two quoted texts only.  At an operand's place a lone
  *     + - * / is a key where an operator, a closing mark or the end follows (`- + +`), a lone - else negates.
  *   - A text that is wholly a key (the resolver is asked) is that key: a whole expression, an argument, what stands
  *     between two operators (a lone " only where it cannot open a quoted text).  So `new york` is a key where the space has it; else several words in a row are one address,
@@ -34,6 +35,8 @@ typedef struct vs_addr {
     size_t text_len;
     bool quoted;
     const char *site;    /* "6", "3.attn.z.h5" of @…; NULL */
+    const char *target;  /* what stands behind -> in front of the @: what the decoder reads; NULL: nothing does */
+    size_t target_len;
     const char *pos;     /* what stands between [ and ], as written; NULL: none */
     const char *const *args; /* of a call, blanks around them taken off; one that is wholly "quoted" without its quotes */
     const char *const *written; /* the same with their quotes: what is an expression itself */

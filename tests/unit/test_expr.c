@@ -70,6 +70,7 @@ static vs_status toy_resolve(vs_err *err, void *self, const vs_addr *a, vs_value
     vs_buf_printf(&b, "%s%s %s|%s|%s|%s", kinds[a->kind], a->quoted ? "\"" : "", a->space ? a->space : "-", a->text,
                   a->site ? a->site : "-", a->pos ? a->pos : "-");
     for (size_t i = 0; i < a->n_args; i++) vs_buf_printf(&b, "|%s", a->args[i]);
+    if (a->target) vs_buf_printf(&b, " > %s", a->target);
     vs_buf_printf(&b, " @%zu", a->at);
     snprintf(seen, sizeof seen, "%s", b.s ? b.s : "");
     vs_buf_free(&b);
@@ -251,6 +252,9 @@ static const struct {
     {"\"a\"@6" M "\"b\"@7", "site\" -|b|7|- @8"},
     {"glove:\"text\"@6[x y]", "site\" glove|text|6|x y @0"},
     {"\"\"@0", "site\" -||0|- @0"},
+    {"\"text\" -> \"target\"@6[x]", "site\" -|text|6|x > target @0"},
+    {"\"a\"@6 - \"b\"  \xe2\x86\x92 \"\\\"c\\\"\"@decoder.1[-1]", "site\" -|b|decoder.1|-1 > \"c\" @8"},
+    {"unit(t5:\"text\" -> \"\"@3.attn.z.h5)", "site\" t5|text|3.attn.z.h5|- >  @5"},
     {"$royal", "name -|royal|-|- @0"},
     {"$royal_2 * 2", "name -|royal_2|-|- @0"},
     {"unit($größe)", "name -|größe|-|- @5"},
@@ -298,6 +302,14 @@ static const struct {
     {"(queen", VS_E_SYNTAX, "at byte 0, before (queen: the ( is never closed"},
     {"unit(queen", VS_E_SYNTAX, "at byte 4, before (queen: the ( is never closed"},
     {"neuron(1,2", VS_E_SYNTAX, "never closed"},
+    {"\"a\" -> \"b\"", VS_E_SYNTAX, "at byte 10, the end: a site is wanted, as in \"text\" -> \"target\"@decoder.6[word]"},
+    {"\"a\" -> \"b", VS_E_SYNTAX, "at byte 7, before \"b: the \" is never closed"},
+    {"\"a\" -> b@6", VS_E_SYNTAX, "at byte 7, before b@6: what the decoder reads is wanted after ->"},
+    {"\"a\" ->", VS_E_SYNTAX, "what the decoder reads is wanted"},
+    {"\"a\" -> \"b\" @6", VS_E_SYNTAX, "a site is wanted"},
+    {"\"a\"@6 -> \"b\"@6", VS_E_SYNTAX, "is none here"},
+    {"\"a\" -> \"b\"@6 -> \"c\"@6", VS_E_SYNTAX, "is none here"},
+    {"(\"a\" -> )", VS_E_SYNTAX, "what the decoder reads is wanted"},
     {"pc( )", VS_E_SYNTAX, "principal component"},
     {"neuron(1,)", VS_E_SYNTAX, "wanted"},
     {"unit()", VS_E_SYNTAX, "at byte 5"},
