@@ -149,6 +149,12 @@ static vs_status away_by_words(vs_err *err, const vs_space *in, const contexts *
     return st;
 }
 
+/* Whether a place is in an encoder beside a decoder. */
+static bool of_encoder(const vs_model *m, const char *place) {
+    vs_site site;
+    return vs_model_info_of(m)->n_stacks > 1 && (vs_site_parse_in(NULL, m, 0, place, strlen(place), &site) != VS_OK || !site.stack);
+}
+
 /* The n nearest keys of each sense, commas between, into word[k] of the arena; *where: the space they are of.  Without a space
  * that can answer there are none: *where is NULL. */
 static vs_status words_of(vs_err *err, vs_session *s, const vs_args *a, contexts *c, const vs_senses *x, const char **word,
@@ -161,10 +167,7 @@ static vs_status words_of(vs_err *err, vs_session *s, const vs_args *a, contexts
     *by_words = sp && !strcmp(vs_space_place(sp), "words");
     if (in && !sp) return vs_fail(err, VS_E_UNKNOWN, "no space is called %s; spaces lists them", in);
     if (!in && (vs_session_model(NULL, s, &m) != VS_OK || vs_model_info_of(m)->stack[0].d != c->d)) return VS_OK;
-    vs_site site;
-    const char *place = vs_space_place(c->space);
-    bool read = vs_model_info_of(m)->n_stacks < 2 || (vs_site_parse_in(NULL, m, 0, place, strlen(place), &site) == VS_OK && site.stack);
-    if (!in && !read) in = "W_E"; /* no unembedding reads the stream of an encoder beside a decoder */
+    if (!in && of_encoder(m, vs_space_place(c->space))) in = "W_E"; /* no unembedding reads that stream */
     size_t d = *by_words ? vs_space_dim(sp) : c->d;
     float *away = vs_alloc(x->k * d, sizeof *away);
     vs_hit hit[2 * WORDS];

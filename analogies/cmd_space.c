@@ -165,6 +165,7 @@ const vs_cmd vs_cmd_space = {
         "stream entering block 6 for bank@6, what an MLP adds for bank@6.mlp_out (sites lists them); of a word in pieces a\n"
         "decoder's last, the mean of an encoder's.  A word in small letters is met in any case, Bank only as it is written.\n"
         "A row's key is its text with the word in [ ]; text, position, layer and label are columns of SQL's occurrences.\n"
+        "Of two stacks the encoder reads, and for bank@decoder.2 the decoder too, each text behind its start token.\n"
         "It is one transaction: stopped or killed, the store is as it was.  near EXPR --in bank@6 looks there, senses\n"
         "bank@6 tells its senses apart, bank@6:\"…\" is a row by its key.  drop gives the disk back.",
     .style = VS_ARGS_WORDS,

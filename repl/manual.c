@@ -37,7 +37,7 @@ static const char *const places[][2] = {
     {"\"the bank\" -> \"la rive\"@6[rive]", "of two stacks: the encoder reads the first text, the decoder the second behind its start "
                                           "token, and the place is the decoder's (@encoder.6: the encoder's); without -> the "
                                           "encoder's, and @decoder.6 sees the start token alone"},
-    {"neuron(12,345)", "what an MLP neuron writes; neuron(12,345,in) what it reads, and with gate in place of in, what its gate reads. "
+    {"neuron(12,345)", "what an MLP neuron writes; neuron(12,345,in) what it reads, and with gate in place of in, what its gate reads.  "
                        "Of two stacks neuron(encoder.2,345), and without a stack the decoder's"},
     {"head(5,1,ov,EXPR)", "a vector through a map of head 1 of block 5: its weights alone, no bias, norm or rotation; q k v to "
                           "the head's width, o back from it; ov = o(v(x)), what it writes where it looks at x; qk, what a "
