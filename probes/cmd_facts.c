@@ -12,6 +12,7 @@
 static const vs_opt opts[] = {{"answer", 0, VS_OPT_TEXT, "TEXT",
                                "the answer to follow, with its leading blank (the prediction)", NULL, VS_COMPLETE_NONE},
                               {"neurons", 0, VS_OPT_INT, "N", "how many neurons to name", "8", VS_COMPLETE_NONE},
+                              {"behind", 0, VS_OPT_TEXT, "TEXT", "with --file: what stands behind each prompt (T5's blank: <extra_id_0>)", NULL, VS_COMPLETE_NONE},
                               {"limit", 0, VS_OPT_INT, "N", "with --file: the first N facts", NULL, VS_COMPLETE_NONE},
                               {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
@@ -20,16 +21,34 @@ static const vs_opt opts[] = {{"answer", 0, VS_OPT_TEXT, "TEXT",
 static void layer_table(const vs_fact *f, vs_out *o) {
     static const vs_col cols[] = {{"layer", VS_COL_INT, 0, 0, NULL},
                                   {"attn", VS_COL_REAL, 2, 0, "attention adds"},
+                                  {"cross", VS_COL_REAL, 2, 0, "encoder adds"}, /* of two stacks */
                                   {"mlp", VS_COL_REAL, 2, 0, "MLP adds"},
                                   {"rank", VS_COL_INT, 0, 0, "rank after"},
                                   {"silenced", VS_COL_PROB, 4, 0, "prob, MLP silent"}};
-    vs_out_table(o, "layers", cols, 5);
+    vs_col own[6];
+    size_t n = 0;
+    for (size_t i = 0; i < 6; i++)
+        if (i != 2 || f->two) own[n++] = cols[i];
+    vs_out_table(o, "layers", own, n);
     for (size_t l = 0; l < f->L; l++) {
         vs_out_cell_int(o, (int64_t)l);
         vs_out_cell_real(o, (double)f->layer[l].attn);
+        if (f->two) vs_out_cell_real(o, (double)f->layer[l].cross);
         vs_out_cell_real(o, (double)f->layer[l].mlp);
         vs_out_cell_int(o, (int64_t)f->layer[l].rank);
         vs_out_cell_real(o, (double)f->layer[l].silenced);
+    }
+    vs_out_end(o);
+}
+
+/* What the encoder's blocks are worth to the answer. */
+static void encoder_table(const vs_fact *f, vs_out *o) {
+    static const vs_col cols[] = {{"layer", VS_COL_INT, 0, 0, NULL}, {"silenced", VS_COL_PROB, 4, 0, "prob, MLP silent"}};
+    vs_out_heading(o, "The encoder's blocks");
+    vs_out_table(o, "encoder", cols, 2);
+    for (size_t l = 0; l < f->encoder_L; l++) {
+        vs_out_cell_int(o, (int64_t)l);
+        vs_out_cell_real(o, (double)f->encoder[l]);
     }
     vs_out_end(o);
 }
@@ -69,6 +88,7 @@ static void show(const vs_fact *f, const char *answer, vs_out *o) {
                 off <= 1e-3 * fmax(1, fabs((double)f->logit))
                     ? "they agree"
                     : "THEY DIFFER, so the shares are not the whole story (a logit cap, or an edit in force)");
+    if (f->two) encoder_table(f, o);
     vs_out_heading(o, "The neurons that matter most");
     neuron_table(f, o);
 }
@@ -80,8 +100,7 @@ static vs_status one_fact(vs_err *err, vs_session *s, const vs_args *a, const vs
     size_t tokens = 1;
     if (vs_has(a, "answer")) VS_TRY(vs_answer_token(err, "facts", tok, vs_text(a, "answer"), &answer, &tokens));
     VS_TRY(vs_args_texts(err, s, a, &t));
-    vs_status st =
-        vs_fact_find(err, s, t.item[0].text, &t.item[0].tokens, answer, n > 0 ? (size_t)n : 0, vs_out_progress(o), &f);
+    vs_status st = vs_fact_find(err, s, &t.item[0], answer, n > 0 ? (size_t)n : 0, vs_out_progress(o), &f);
     if (st == VS_OK) {
         vs_buf word = {0};
         vs_buf_puts(&word, "");
@@ -154,12 +173,25 @@ static void show_tally(vs_out *o, const tally *t, const reference *r) {
     if (r) vs_out_text(o, VS_COL_NO_TTY, "reference", r->source);
 }
 
+/* What a prompt of a file has the model read: what stands behind it and what its decoder reads are the command's. */
+static vs_status read_prompt(vs_err *err, vs_session *s, const vs_args *a, const char *prompt, vs_text_input *in) {
+    const char *behind = vs_text(a, "behind"), *target = vs_text(a, "target");
+    vs_buf text = {0};
+    vs_buf_puts(&text, prompt);
+    if (behind) vs_buf_printf(&text, " %s", behind);
+    in->text = text.failed ? NULL : vs_strdup(text.s);
+    vs_buf_free(&text);
+    if (!in->text) return vs_fail(err, VS_E_NOMEM, "no memory for a prompt");
+    VS_TRY(vs_session_tokenize(err, s, in->text, strlen(in->text), &in->tokens));
+    return vs_session_decoder_input(err, s, target, target ? strlen(target) : 0, true, in);
+}
+
 /* The rank of the attribute's first token after the prompt, among all tokens. */
-static vs_status score_one(vs_err *err, vs_session *s, const vs_tokenizer *tok, size_t V, const char *prompt,
+static vs_status score_one(vs_err *err, vs_session *s, const vs_args *a, const vs_tokenizer *tok, size_t V, const char *prompt,
                            const char *attribute, size_t *rank, double *prob) {
     vs_buf answer = {0};
     size_t tokens;
-    vs_tokens t;
+    vs_text_input in = {0};
     vs_pass *p = NULL;
     int64_t id = 0;
     vs_request rq = {.logits = VS_LOGITS_LAST};
@@ -168,8 +200,8 @@ static vs_status score_one(vs_err *err, vs_session *s, const vs_tokenizer *tok, 
                                  : vs_answer_token(err, "facts", tok, answer.s, &id, &tokens);
     vs_buf_free(&answer);
     VS_TRY(st);
-    VS_TRY(vs_session_tokenize(err, s, prompt, strlen(prompt), &t));
-    st = vs_session_run_text(err, s, prompt, &t, &rq, &p);
+    st = read_prompt(err, s, a, prompt, &in);
+    if (st == VS_OK) st = vs_session_run(err, s, &in, &rq, &p);
     if (st == VS_OK) {
         const float *logits = vs_pass_logits(p, NULL);
         *rank = 1;
@@ -177,7 +209,7 @@ static vs_status score_one(vs_err *err, vs_session *s, const vs_tokenizer *tok, 
         *prob = exp((double)logits[id] - (double)vs_log_sum_exp(logits, V));
     }
     vs_pass_free(p);
-    vs_tokens_free(&t);
+    vs_text_input_free(&in);
     return st;
 }
 
@@ -193,7 +225,7 @@ static vs_status keep_result(vs_err *err, vs_store *store, json_t *fact, size_t 
     return st;
 }
 
-static vs_status score_all(vs_err *err, vs_session *s, const vs_tokenizer *tok, size_t V, json_t *list, size_t n,
+static vs_status score_all(vs_err *err, vs_session *s, const vs_args *a, const vs_tokenizer *tok, size_t V, json_t *list, size_t n,
                            const char *path, vs_out *o, tally *sum) {
     vs_store *store;
     VS_TRY(vs_session_store(err, s, &store));
@@ -208,7 +240,7 @@ static vs_status score_all(vs_err *err, vs_session *s, const vs_tokenizer *tok, 
         if (!prompt || !attribute)
             st = vs_fail(err, VS_E_FORMAT, "%s, fact %zu: wanted \"prompt\" and \"attribute\" as texts", path, i);
         else
-            st = score_one(err, s, tok, V, prompt, attribute, &rank, &prob);
+            st = score_one(err, s, a, tok, V, prompt, attribute, &rank, &prob);
         if (st == VS_OK) st = keep_result(err, store, fact, rank, prob);
         sum->n++;
         sum->at_1 += rank == 1;
@@ -242,7 +274,7 @@ static vs_status file_of_facts(vs_err *err, vs_session *s, const vs_args *a, vs_
     size_t n = json_array_size(list);
     if (vs_has(a, "limit") && vs_int(a, "limit") >= 0 && (size_t)vs_int(a, "limit") < n) n = (size_t)vs_int(a, "limit");
     tally sum = {.fingerprint = 0xCBF29CE484222325u};
-    vs_status st = n ? score_all(err, s, tok, vs_model_info_of(m)->V, list, n, path, o, &sum)
+    vs_status st = n ? score_all(err, s, a, tok, vs_model_info_of(m)->V, list, n, path, o, &sum)
                      : vs_fail(err, VS_E_FORMAT, "%s: wanted an array of facts with prompt and attribute", path);
     json_decref(list);
     if (st != VS_OK) return st;
@@ -254,9 +286,6 @@ static vs_status run_facts(vs_err *err, vs_session *s, const vs_args *a, vs_out 
     vs_model *m;
     const vs_tokenizer *tok;
     VS_TRY(vs_session_model(err, s, &m));
-    if (vs_model_info_of(m)->n_stacks > 1)
-        return vs_fail(err, VS_E_UNSUPPORTED, "facts: %s has an encoder too, and its cross-attention takes part in every logit; this "
-                       "probe wants a decoder alone", vs_model_info_of(m)->name);
     VS_TRY(vs_model_tokenizer(err, m, &tok));
     return vs_has(a, "file") ? file_of_facts(err, s, a, m, tok, o) : one_fact(err, s, a, tok, o);
 }
@@ -265,15 +294,20 @@ static const char *const examples[] = {"facts \"Michael Jordan plays the sport o
 const vs_cmd vs_cmd_facts = {
     .name = "facts",
     .group = "facts",
-    .synopsis = "TEXT [--answer TEXT] | --file F",
+    .synopsis = "TEXT [--answer TEXT] [--target TEXT] | --file F [--behind TEXT]",
     .summary = "where the MLPs add what the model knows",
     .details = "For each block: what its attention and its MLP add to the answer's logit (with the final norm's scale "
                "held), the rank\n"
                "of the answer in the stream after it, and the answer's probability when that MLP is silenced, as with "
                "{zero L.mlp_out}.\n"
                "Then the neurons that matter most, with the words their value vectors write towards.\n"
+               "Of two stacks the answer is the decoder's next token after its start token and --target, and what it reads of the\n"
+               "encoder has a share of its own; the encoder's MLPs are silenced too.  T5 fills blanks, so the decoder is asked what the\n"
+               "blank is: facts \"The capital of France is <extra_id_0>.\" --target \"<extra_id_0>\" --answer Paris.  Where norms follow\n"
+               "each sum (BART, Marian) parts have no shares: they do not add up.\n"
                "--file scores a set of facts in ROME's format: P@1 and P@10 of the first token, beside those of\n"
-               "transformers where they are known; each result is kept in the store.",
+               "transformers where they are known; each result is kept in the store.  --target and --behind \"<extra_id_0>\" are for\n"
+               "two stacks: what is put behind each prompt, and what the decoder reads.",
     .style = VS_ARGS_TEXT,
     .min_args = 1,
     .opts = opts,

@@ -23,7 +23,7 @@ vs_status vs_direct_open(vs_err *err, const vs_model *m, const float *stream, vs
     if (!x->gain) return vs_fail(err, VS_E_NOMEM, "no memory for a norm's gain");
     const vs_tensor *g = vs_model_weight(m, VS_ROLE_FINAL_NORM, stack, 0);
     x->centred = g && !k->rms;
-    x->scale = 1;
+    x->scale = 1; /* until the norm's is known */
     vs_status s = VS_OK;
     if (g)
         s = vs_model_row(err, m, VS_ROLE_FINAL_NORM, 0, 0, x->gain);
@@ -51,6 +51,7 @@ vs_status vs_direct_open(vs_err *err, const vs_model *m, const float *stream, vs
         vs_free(b);
     }
     vs_free(y);
+    x->scale *= in->head_scale;
     if (s != VS_OK) vs_direct_close(x);
     return s;
 }

@@ -13,7 +13,7 @@ typedef struct vs_direct {
     const vs_model *m;
     size_t d, V;
     bool centred; /* a layer norm: the mean is taken away first */
-    float scale;  /* the final norm's, held at its value for `stream` */
+    float scale;  /* the final norm's, held at its value for `stream`, and the head's own */
     float *gain;  /* [d] the final norm's gain */
     const vs_tensor *W_U;
 } vs_direct;

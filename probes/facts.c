@@ -6,22 +6,22 @@
 #include <string.h>
 
 /* The sites of one block that the attribution needs, in this order. */
-enum { STREAM, ATTN, MLP, NEURONS, RAW, KINDS };
+enum { STREAM, ATTN, MLP, NEURONS, CROSS, RAW, KINDS };
 static const vs_site_kind kinds[KINDS] = {VS_SITE_RESID_PRE, VS_SITE_ATTN_OUT, VS_SITE_MLP_OUT, VS_SITE_MLP_POST,
-                                          VS_SITE_MLP_RAW};
+                                          VS_SITE_ATTN_OUT, VS_SITE_MLP_RAW};
 
 /* What the parts of the work share. */
 typedef struct work {
     vs_session *s;
     vs_model *m;
     const vs_tokenizer *tok;
-    const char *text;
-    const vs_tokens *tokens;
+    const vs_text_input *in;
     const vs_progress *progress;
     vs_pass *pass;
-    vs_site *site; /* [L * kinds + 1], by site_at */
-    size_t per_layer, n_sites, L, d, f, V, last;
-    bool branch; /* the MLP's output is normed before it is added */
+    vs_site *site; /* [L + 1, KINDS] by block and kind; those that there are not are its stream again */
+    size_t L, d, f, V, last;
+    uint8_t stack;
+    bool branch, cross; /* the MLP's output is normed before it is added; the blocks read an encoder */
     vs_direct direct;
     float *dir; /* [d] */
     vs_fact *out;
@@ -30,7 +30,7 @@ typedef struct work {
 static vs_status row_of(vs_err *err, const work *w, size_t layer, int kind, const float **row) {
     vs_tensor t;
     if (kind == RAW && !w->branch) kind = MLP;
-    VS_TRY(vs_pass_site(err, w->pass, w->site[layer * w->per_layer + (size_t)kind], 0, &t));
+    VS_TRY(vs_pass_site(err, w->pass, w->site[layer * KINDS + (size_t)kind], 0, &t));
     *row = vs_tensor_row(&t, w->last);
     return VS_OK;
 }
@@ -38,17 +38,18 @@ static vs_status row_of(vs_err *err, const work *w, size_t layer, int kind, cons
 static vs_status no_memory(vs_err *err) { return vs_fail(err, VS_E_NOMEM, "no memory to take a fact apart"); }
 
 static vs_status run_clean(vs_err *err, work *w) {
-    uint8_t stack = (uint8_t)(vs_model_info_of(w->m)->n_stacks - 1);
-    w->branch = vs_model_weight(w->m, VS_ROLE_MLP_BRANCH, stack, 0) != NULL;
-    w->per_layer = w->branch ? KINDS : KINDS - 1;
-    w->n_sites = w->L * w->per_layer + 1;
-    w->site = vs_alloc(w->n_sites, sizeof *w->site);
+    size_t n = (w->L + 1) * KINDS;
+    w->branch = vs_model_weight(w->m, VS_ROLE_MLP_BRANCH, w->stack, 0) != NULL;
+    w->site = vs_alloc(n, sizeof *w->site);
     if (!w->site) return no_memory(err);
-    for (size_t i = 0; i < w->n_sites; i++)
-        w->site[i] = (vs_site){
-            .kind = kinds[i % w->per_layer], .layer = (int16_t)(i / w->per_layer), .head = -1, .stack = stack};
-    vs_request rq = {.keep = w->site, .n_keep = w->n_sites, .logits = VS_LOGITS_LAST};
-    return vs_session_run_text(err, w->s, w->text, w->tokens, &rq, &w->pass);
+    for (size_t i = 0; i < n; i++) {
+        size_t kind = i % KINDS;
+        bool there = i / KINDS < w->L && (kind != CROSS || w->cross) && (kind != RAW || w->branch);
+        w->site[i] = (vs_site){.kind = kinds[there ? kind : STREAM], .layer = (int16_t)(i / KINDS), .head = -1, .stack = w->stack,
+                               .cross = there && kind == CROSS};
+    }
+    vs_request rq = {.keep = w->site, .n_keep = n, .logits = VS_LOGITS_LAST};
+    return vs_session_run(err, w->s, w->in, &rq, &w->pass);
 }
 
 static size_t rank_in(const float *logits, size_t V, size_t t) {
@@ -67,7 +68,7 @@ static void read_logits(work *w, int64_t answer) {
     f->rank = rank_in(logits, w->V, f->answer);
 }
 
-/* The share of each part: the embedding, each block's attention, each block's MLP. */
+/* The share of each part: the embedding, each block's attention, what it reads of an encoder, its MLP. */
 static vs_status shares(vs_err *err, work *w) {
     const float *row;
     vs_fact *f = w->out;
@@ -80,9 +81,11 @@ static vs_status shares(vs_err *err, work *w) {
     for (size_t l = 0; l < w->L; l++) {
         VS_TRY(row_of(err, w, l, ATTN, &row));
         f->layer[l].attn = vs_dot(w->dir, row, w->d);
+        VS_TRY(row_of(err, w, l, CROSS, &row));
+        f->layer[l].cross = w->cross ? vs_dot(w->dir, row, w->d) : 0;
         VS_TRY(row_of(err, w, l, MLP, &row));
         f->layer[l].mlp = vs_dot(w->dir, row, w->d);
-        f->sum += (double)f->layer[l].attn + (double)f->layer[l].mlp;
+        f->sum += (double)f->layer[l].attn + (double)f->layer[l].cross + (double)f->layer[l].mlp;
     }
     return VS_OK;
 }
@@ -104,23 +107,30 @@ static vs_status ranks(vs_err *err, work *w) {
     return st;
 }
 
-/* The answer's probability with one MLP silenced after another. */
+/* The answer's probability with an MLP silenced. */
+static vs_status silence_one(vs_err *err, work *w, vs_site site, float *prob) {
+    char edit[64], name[48];
+    vs_pass *p = NULL;
+    vs_request rq = {.logits = VS_LOGITS_LAST};
+    snprintf(edit, sizeof edit, "zero %s", vs_site_name(w->m, site, true, name, sizeof name));
+    VS_TRY(vs_session_push_edits(err, w->s, edit, strlen(edit)));
+    vs_status st = vs_session_run(err, w->s, w->in, &rq, &p);
+    vs_session_pop_edits(w->s);
+    VS_TRY(st);
+    const float *logits = vs_pass_logits(p, NULL);
+    *prob = expf(logits[w->out->answer] - vs_log_sum_exp(logits, w->V));
+    vs_pass_free(p);
+    return VS_OK;
+}
+
+/* One MLP after another, the encoder's first. */
 static vs_status silence(vs_err *err, work *w) {
-    for (size_t l = 0; l < w->L; l++) {
-        char edit[64];
-        vs_pass *p = NULL;
-        vs_request rq = {.logits = VS_LOGITS_LAST};
-        vs_site site = w->site[l * w->per_layer + MLP];
-        char name[48];
-        snprintf(edit, sizeof edit, "zero %s", vs_site_name(w->m, site, true, name, sizeof name));
-        VS_TRY(vs_session_push_edits(err, w->s, edit, strlen(edit)));
-        vs_status st = vs_session_run_text(err, w->s, w->text, w->tokens, &rq, &p);
-        vs_session_pop_edits(w->s);
-        VS_TRY(st);
-        const float *logits = vs_pass_logits(p, NULL);
-        w->out->layer[l].silenced = expf(logits[w->out->answer] - vs_log_sum_exp(logits, w->V));
-        vs_pass_free(p);
-        vs_tick(w->progress, "silencing each MLP", l + 1, w->L);
+    size_t before = w->out->encoder_L, all = before + w->L;
+    for (size_t i = 0; i < all; i++) {
+        bool encoder = i < before;
+        vs_site site = {.kind = VS_SITE_MLP_OUT, .layer = (int16_t)(encoder ? i : i - before), .head = -1, .stack = encoder ? 0 : w->stack};
+        VS_TRY(silence_one(err, w, site, encoder ? &w->out->encoder[i] : &w->out->layer[i - before].silenced));
+        vs_tick(w->progress, "silencing each MLP", i + 1, all);
     }
     return VS_OK;
 }
@@ -137,8 +147,7 @@ static void keep_best(vs_fact *f, size_t cap, vs_fact_neuron n) {
 
 /* One block's neurons: share n = activation n * (column n of W_down, through the branch norm) · dir. */
 static vs_status neurons_of(vs_err *err, work *w, size_t layer, size_t cap, float *into, float *mul) {
-    int stack = vs_model_info_of(w->m)->n_stacks - 1;
-    const vs_tensor *down = vs_model_weight(w->m, VS_ROLE_W_DOWN, stack, (int)layer);
+    const vs_tensor *down = vs_model_weight(w->m, VS_ROLE_W_DOWN, w->stack, (int)layer);
     const float *act, *raw;
     VS_TRY(row_of(err, w, layer, NEURONS, &act));
     VS_TRY(row_of(err, w, layer, RAW, &raw));
@@ -191,15 +200,18 @@ static vs_status neurons(vs_err *err, work *w, size_t cap) {
     return st;
 }
 
-vs_status vs_fact_find(vs_err *err, vs_session *s, const char *text, const vs_tokens *tokens, int64_t answer,
-                       size_t n_neurons, const vs_progress *p, vs_fact *out) {
+vs_status vs_fact_find(vs_err *err, vs_session *s, const vs_text_input *read, int64_t answer, size_t n_neurons, const vs_progress *p,
+                       vs_fact *out) {
     *out = (vs_fact){0};
-    work w = {.s = s, .text = text, .tokens = tokens, .progress = p, .out = out, .last = tokens->n - 1};
+    work w = {.s = s, .in = read, .progress = p, .out = out, .last = vs_text_grows(read)->n - 1};
     VS_TRY(vs_session_model(err, s, &w.m));
     VS_TRY(vs_model_tokenizer(err, w.m, &w.tok));
     const vs_model_info *in = vs_model_info_of(w.m);
     const vs_stack_info *k = &in->stack[in->n_stacks - 1];
+    w.stack = (uint8_t)(in->n_stacks - 1);
+    w.cross = out->two = k->cross;
     w.L = out->L = k->L;
+    out->encoder_L = k->cross ? in->stack[0].L : 0;
     w.d = k->d;
     w.f = k->f;
     w.V = in->V;
@@ -208,8 +220,9 @@ vs_status vs_fact_find(vs_err *err, vs_session *s, const char *text, const vs_to
     if (!in->has_logits || in->masked)
         return vs_fail(err, VS_E_UNSUPPORTED, "facts wants a decoder; %s is an encoder", in->name);
     out->layer = vs_zalloc(w.L, sizeof *out->layer);
+    out->encoder = vs_zalloc(out->encoder_L, sizeof *out->encoder);
     w.dir = vs_alloc(w.d, sizeof *w.dir);
-    vs_status st = out->layer && w.dir ? run_clean(err, &w) : no_memory(err);
+    vs_status st = out->layer && out->encoder && w.dir ? run_clean(err, &w) : no_memory(err);
     if (st == VS_OK) read_logits(&w, answer);
     if (st == VS_OK) st = shares(err, &w);
     if (st == VS_OK) st = ranks(err, &w);
@@ -226,6 +239,7 @@ vs_status vs_fact_find(vs_err *err, vs_session *s, const char *text, const vs_to
 void vs_fact_free(vs_fact *f) {
     for (size_t i = 0; i < f->n_neurons; i++) vs_buf_free(&f->neuron[i].words);
     vs_free(f->layer);
+    vs_free(f->encoder);
     vs_free(f->neuron);
     *f = (vs_fact){0};
 }

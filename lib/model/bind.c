@@ -587,6 +587,7 @@ static void fill_info(vs_model *m) {
     info->masked = info->has_logits && m->arch->masked_head;
     info->has_nsp = m->has[VS_PART_NSP];
     info->embed_scale = m->stack[0].embed_scale;
+    info->head_scale = m->stack[m->arch->n_stacks - 1].head_scale;
     info->logit_cap = (float)m->hp[VS_HP_LOGIT_CAP];
     info->start = info->n_stacks > 1 ? (int32_t)m->hp[VS_HP_START] : -1;
     if (m->stack[0].pos_after_pad) info->context -= m->stack[0].pos_offset;

@@ -38,6 +38,7 @@ typedef struct vs_model_info {
     bool masked;                /* that head fills masks rather than continues */
     bool has_nsp;
     float embed_scale;          /* 1, or sqrt(d) */
+    float head_scale;           /* what the unembedding reads is times this: 1, or 1 / sqrt(d) */
     float logit_cap;            /* 0: none */
     int32_t start;              /* two stacks: the token that the decoder begins with, else -1 */
     int32_t forced_first, forced_last; /* tokens that the files want first and last in generated text; -1: none */
