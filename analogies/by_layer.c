@@ -10,18 +10,21 @@ void vs_by_layer_free(vs_by_layer *y) {
     *y = (vs_by_layer){0};
 }
 
-vs_status vs_by_layer_new(vs_err *err, vs_session *s, vs_by_layer *y) {
+vs_status vs_by_layer_new(vs_err *err, vs_session *s, const char *stack, vs_by_layer *y) {
     *y = (vs_by_layer){.s = s};
     VS_TRY(vs_session_model(err, s, &y->m));
     const vs_model_info *in = vs_model_info_of(y->m);
     size_t shape[VS_MAX_DIMS] = {0};
-    y->L = in->stack[0].L;
+    if (stack && in->n_stacks < 2) return vs_fail(err, VS_E_USAGE, "%s has one stack, so --stack has no choice", in->name);
+    y->stack = stack && !strcmp(stack, "decoder");
+    y->L = in->stack[y->stack].L;
     y->rows = y->L + 2;
-    y->d = in->stack[0].d;
+    y->d = in->stack[y->stack].d;
     y->site = vs_zalloc(y->rows, sizeof *y->site);
     if (!y->site) return vs_fail(err, VS_E_NOMEM, "no memory for %zu layers", y->rows);
     y->site[0] = (vs_site){.kind = VS_SITE_EMBED, .layer = -1, .head = -1};
     for (size_t l = 0; l <= y->L; l++) y->site[l + 1] = (vs_site){.kind = VS_SITE_RESID_PRE, .layer = (int16_t)l, .head = -1};
+    for (size_t r = 0; r < y->rows; r++) y->site[r].stack = (uint8_t)y->stack;
     vs_site_dims(y->m, y->site[0], 1, 1, shape);
     y->embed = shape[1];
     y->stride = y->embed > y->d ? y->embed : y->d;
@@ -36,13 +39,15 @@ const char *vs_by_layer_name(size_t row, char buf[VS_LAYER_NAME]) {
 }
 
 vs_status vs_by_layer_of(vs_err *err, const vs_by_layer *y, const char *text, const char *at, float *x, size_t *token) {
-    vs_tokens t = {0};
+    vs_text_input in = {.text = vs_strndup(text, strlen(text))};
     vs_pass *pass = NULL;
     size_t from = 0, to = 0;
     vs_request rq = {.keep = y->site, .n_keep = y->rows};
-    vs_status st = vs_session_tokenize(err, y->s, text, strlen(text), &t);
-    if (st == VS_OK) st = vs_position_find(err, y->m, 0, text, &t, at, strlen(at), &from, &to);
-    if (st == VS_OK) st = vs_session_run_text(err, y->s, text, &t, &rq, &pass);
+    vs_status st = in.text ? vs_session_tokenize(err, y->s, text, strlen(text), &in.tokens) : vs_fail(err, VS_E_NOMEM, "no memory for a text");
+    if (st == VS_OK && y->stack) st = vs_session_decoder_input(err, y->s, text, strlen(text), true, &in);
+    const vs_tokens *t = y->stack ? &in.decoder : &in.tokens;
+    if (st == VS_OK) st = vs_position_find(err, y->m, y->stack, text, t, at, strlen(at), &from, &to);
+    if (st == VS_OK) st = vs_session_run(err, y->s, &in, &rq, &pass);
     for (size_t r = 0; st == VS_OK && r < y->rows; r++) {
         vs_tensor v;
         float *out = x + r * y->stride;
@@ -55,7 +60,7 @@ vs_status vs_by_layer_of(vs_err *err, const vs_by_layer *y, const char *text, co
     }
     *token = to;
     vs_pass_free(pass);
-    vs_tokens_free(&t);
+    vs_text_input_free(&in);
     return st;
 }
 

@@ -4,18 +4,23 @@
 
 #include "../lib/command.h"
 
-/* What is looked at of the current model; of two stacks, of the one that reads texts.  Row 0 is the word's row of the embedding
+/* What is looked at of the current model; of two stacks, of the one that reads texts, or (--stack) of the decoder, which then reads
+ * each text too, behind its start token.  Row 0 is the word's row of the embedding
  * table, row l + 1 the stream entering block l, the last row leaves the last block. */
 typedef struct vs_by_layer {
     vs_session *s;
     vs_model *m;
+    int stack;
     size_t L, rows;  /* rows = L + 2 */
     size_t d, embed; /* widths of the stream, and of row 0 */
     size_t stride;   /* the wider of them: a word's vectors are [rows, stride] */
     vs_site *site;   /* [rows] */
 } vs_by_layer;
-/* vs_by_layer_new() - VS_OK | VS_E_STATE (no model is open) | VS_E_NOMEM. */
-vs_status vs_by_layer_new(vs_err *err, vs_session *s, vs_by_layer *out) VS_MUST_CHECK;
+#define VS_BY_LAYER_OPT                                                                                                            \
+    {"stack", 0, VS_OPT_TEXT, "encoder|decoder", "of two stacks: which; the decoder reads each TEXT too", NULL, VS_COMPLETE_CHOICE}
+/* vs_by_layer_new() - stack: "decoder", "encoder", NULL: without a choice.  VS_OK | VS_E_STATE (no model is open) | VS_E_USAGE (a
+ * choice in a model of one stack) | VS_E_NOMEM. */
+vs_status vs_by_layer_new(vs_err *err, vs_session *s, const char *stack, vs_by_layer *out) VS_MUST_CHECK;
 void vs_by_layer_free(vs_by_layer *y); /* leaves it zeroed */
 
 /* vs_by_layer_of() - the vectors of [at] in a text, under the edits in force: the mean of its tokens, of which *token is the last.

@@ -11,6 +11,7 @@ static const vs_opt opts[] = {
     {"layers", 0, VS_OPT_FLAG, NULL, "TEXTs instead: the word of --at in each, layer by layer", NULL,
      VS_COMPLETE_NONE},
     {"at", 0, VS_OPT_TEXT, "POS", "the position: a word of both texts, or a number", NULL, VS_COMPLETE_NONE},
+    VS_BY_LAYER_OPT,
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
 /* Why a cosine is negative is worth a sentence where the same words stand the other way round. */
@@ -136,7 +137,7 @@ static vs_status by_layer(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     while (z.n < MOST_TEXTS && vs_arg_word(a, z.n)) z.text[z.n] = vs_arg_word(a, z.n), z.n++;
     if (z.n < 2 || !at || vs_arg_word(a, z.n))
         return vs_fail(err, VS_E_USAGE, "compare --layers wants quoted texts, 2 to %d, and --at WORD", (int)MOST_TEXTS);
-    vs_status st = vs_by_layer_new(err, s, &z.y);
+    vs_status st = vs_by_layer_new(err, s, vs_text(a, "stack"), &z.y);
     if (st == VS_OK && !(z.x = vs_alloc(z.n * z.y.rows, z.y.stride * sizeof *z.x)))
         st = vs_fail(err, VS_E_NOMEM, "no memory for %zu texts", z.n);
     for (size_t i = 0; st == VS_OK && i < z.n; i++)
@@ -156,7 +157,9 @@ static vs_status by_layer(vs_err *err, vs_session *s, const vs_args *a, vs_out *
 }
 
 static vs_status run_compare(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
-    return vs_has(a, "layers") ? by_layer(err, s, a, o) : two_vectors(err, s, a, o);
+    if (vs_has(a, "layers")) return by_layer(err, s, a, o);
+    if (vs_has(a, "stack")) return vs_fail(err, VS_E_USAGE, "compare: --stack goes with --layers; a vector names its stack itself: @decoder.3");
+    return two_vectors(err, s, a, o);
 }
 static const char *const examples[] = {
     "compare queen - king, woman - man", "compare queen - king, man - woman",
@@ -169,7 +172,8 @@ const vs_cmd vs_cmd_compare = {.name = "compare",
                                           "point the same way, queen - king and man - woman\n"
                                           "the opposite way.  With --layers the same word is followed through two "
                                           "texts or more: one vector in the table, several after attention.\n"
-                                          "rest: the cosine without the three coordinates in which both are largest.",
+                                          "rest: the cosine without the three coordinates in which both are largest.\n"
+                                          "Of two stacks these are the encoder's; with --stack decoder the decoder's, which reads each text too.",
                                .style = VS_ARGS_EXPRS,
                                .min_args = 1,
                                .opts = opts,

@@ -12,6 +12,7 @@ static const vs_opt opts[] = {
     {"labels", 0, VS_OPT_FLAG, NULL, "each line of FILE is LABEL, a tab, TEXT", NULL, VS_COMPLETE_NONE},
     {"k", 'k', VS_OPT_INT, "K", "how many near words a layer", "3", VS_COMPLETE_NONE},
     {"in", 0, VS_OPT_TEXT, "SPACE", "where they are looked up", NULL, VS_COMPLETE_SPACE},
+    VS_BY_LAYER_OPT,
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
 
 enum { MOST_NEAR = 20 };
@@ -30,8 +31,8 @@ static void path_free(path *p) {
     vs_free(p->other);
 }
 
-static vs_status path_new(vs_err *err, vs_session *s, path *p) {
-    VS_TRY(vs_by_layer_new(err, s, &p->y));
+static vs_status path_new(vs_err *err, vs_session *s, const char *stack, path *p) {
+    VS_TRY(vs_by_layer_new(err, s, stack, &p->y));
     p->x = vs_zalloc(p->y.rows, p->y.stride * sizeof *p->x);
     p->other = vs_zalloc(p->y.rows, p->y.stride * sizeof *p->other);
     return p->x && p->other ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for %zu layers", p->y.rows);
@@ -126,7 +127,7 @@ static vs_status table(vs_err *err, const path *p, const char *in, size_t k, vs_
         if (k) vs_out_cell_text(o, b.s ? b.s : "");
     }
     vs_out_end(o);
-    bool normed = where && !strcmp(vs_space_place(where), "W_U") && !vs_model_info_of(y->m)->stack[0].post_norm;
+    bool normed = where && !strcmp(vs_space_place(where), "W_U") && !vs_model_info_of(y->m)->stack[y->stack].post_norm;
     if (st == VS_OK && where) vs_out_note(o, "  near: in %s%s", vs_space_name(where), normed ? ", through the final norm" : "");
     static const char *const line[KINDS] = {"embedding", "layer before", "others", "rest"};
     if (st == VS_OK) st = vs_by_layer_draw(err, y, "cosine", line, cosines_shown, values, o);
@@ -152,7 +153,7 @@ static vs_status run_drift(vs_err *err, vs_session *s, const vs_args *a, vs_out 
     if (k < 0 || k > MOST_NEAR) return vs_fail(err, VS_E_USAGE, "drift: -k wants 0 to %d near words", (int)MOST_NEAR);
     path p = {.text = text};
     size_t token = 0;
-    vs_status st = path_new(err, s, &p);
+    vs_status st = path_new(err, s, vs_text(a, "stack"), &p);
     if (st == VS_OK) st = vs_by_layer_of(err, &p.y, text, at, p.x, &token);
     if (st == VS_OK) st = others(err, a, at, &p, o);
     if (st == VS_OK) {
@@ -164,7 +165,7 @@ static vs_status run_drift(vs_err *err, vs_session *s, const vs_args *a, vs_out 
                     p.n_others ? "," : "");
         if (p.n_others) vs_out_note(o, "and with the mean of %zu other%s of the word", p.n_others, p.n_others == 1 ? " context" : " contexts");
         const char *in = vs_text(a, "in");
-        if (!in && vs_model_info_of(p.y.m)->n_stacks > 1) in = "W_E"; /* no unembedding reads the stream of such an encoder */
+        if (!in && p.y.stack + 1 < vs_model_info_of(p.y.m)->n_stacks) in = "W_E"; /* no unembedding reads the stream of such an encoder */
         bool near = k && answers(&p, in);
         if (k && !near) vs_out_note(o, "no table of %zu numbers is open to name what it is near; --in SPACE says where", p.y.d);
         if (p.n_others) vs_out_note(o, "(rest: the same without the three largest coordinates, which some models have far larger than all others)");
@@ -184,7 +185,8 @@ const vs_cmd vs_cmd_drift = {
     .details = "Each layer's vector of the word beside the row of the table it began as (of a model with positions the row alone), beside\n"
                "itself a layer before, and beside the mean of the same word in other contexts: further TEXTs, or the lines of --corpus;\n"
                "rest: that without the three coordinates in which both are largest.\n"
-               "Near words are looked up as near does: the stream in W_U through the final norm, a model without that in W_E.",
+               "Near words are looked up as near does: the stream in W_U through the final norm, a model without that in W_E.\n"
+               "Of two stacks it is the encoder's way; with --stack decoder the decoder's, which reads each text too, behind its start token.",
     .style = VS_ARGS_EXPRS,
     .min_args = 1,
     .max_args = 64,

@@ -108,7 +108,7 @@ static vs_status open_where(vs_err *err, vs_session *s, const vs_args *a, bool p
         VS_TRY(vs_session_layers(err, s, what ? what : "@", &layers, &w->at));
     if (vs_has(a, "layers") && !layers)
         return vs_fail(err, VS_E_UNKNOWN, "eval: --layers wants a model, and no model that is open is called %s", what);
-    if (vs_has(a, "layers")) w->at.from = 0, w->at.to = vs_model_info_of(w->at.model)->stack[0].L;
+    if (vs_has(a, "layers")) w->at.from = 0, w->at.to = vs_model_info_of(w->at.model)->stack[w->at.stack].L;
     if (!layers) {
         if (vs_has(a, "frame") || vs_has(a, "centre"))
             return vs_fail(err, VS_E_USAGE, "eval: --frame and --centre are of layers: --space MODEL@LAYER or --layers");
@@ -269,7 +269,8 @@ const vs_cmd vs_cmd_eval = {
                "an unknown word.  Lines that begin with # and a heading are left out.\n"
                "--space MODEL@LAYER: each word of the file is read by the model, by itself or in --frame \"the word %s is\", and its vector is the\n"
                "stream entering that block (the last layer: leaving the last) at its last piece in a decoder, the mean of its pieces in an\n"
-               "encoder; answers are looked up among the file's words.  --layers does so for all layers.",
+               "encoder; answers are looked up among the file's words.  --layers does so for all layers.  Of two stacks it is the encoder's;\n"
+               "@decoder.3 is the decoder's, which reads each word too, behind its start token.",
     .style = VS_ARGS_WORDS,
     .min_args = 2,
     .max_args = 2,

@@ -161,7 +161,7 @@ static vs_status open_where(vs_err *err, vs_session *s, const vs_args *a, vs_out
         return w->one ? VS_OK
                       : vs_fail(err, VS_E_UNKNOWN, "no space is called %s; spaces lists them", what ? what : "that");
     }
-    if (all) at.from = 0, at.to = vs_model_info_of(at.model)->stack[0].L;
+    if (all) at.from = 0, at.to = vs_model_info_of(at.model)->stack[at.stack].L;
     size_t n = at.to - at.from + 1;
     vs_word_set words;
     VS_TRY(vs_relation_words(err, vs_arg(a, 1), vs_text(a, "section"), &words));
@@ -245,7 +245,7 @@ const vs_cmd vs_cmd_relation = {
                "--space MODEL@LAYER and --layers: each word of the file is read by the model, by itself or in --frame "
                "\"the word %s is\", its\n"
                "vector is the stream entering that block, and answers are looked up among the file's words, as in eval "
-               "analogies.",
+               "analogies (of two stacks also @decoder.3).",
     .style = VS_ARGS_WORDS,
     .min_args = 2,
     .max_args = 2,

@@ -253,15 +253,17 @@ vs_status vs_position_find(vs_err *err, const vs_model *m, int stack, const char
                            const char *pos, size_t n, size_t *from, size_t *to) VS_MUST_CHECK;
 
 /* ---- a model's layers as spaces of words ---- */
-/* Which: the streams entering blocks from..to of a model (L: after the last), of two stacks the one that reads texts. */
+/* Which: the streams entering blocks from..to of a model (L: after the last), of two stacks the one that reads texts, or the
+ * decoder, which then reads them too, behind its start token. */
 typedef struct vs_layers {
     vs_model *model;
     const char *name; /* it goes by; borrowed */
+    int stack;
     size_t from, to;
 } vs_layers;
 
-/* vs_session_layers() - what "MODEL@12", "@12" (of the current model), "MODEL" and "@" (all layers) name, MODEL one that is
- * open, or the beginning of one's name.  *names is false, and the rest not set, where `what` has no @ and is no open model, or
+/* vs_session_layers() - what "MODEL@12", "@12" (of the current model), "MODEL" and "@" (all layers) name, of two stacks also
+ * "@decoder.3" and "@decoder." (all of its layers), MODEL one that is open, or the beginning of one's name.  *names is false, and the rest not set, where `what` has no @ and is no open model, or
  * is a space that is open or stored (words@12).
  * VS_OK | VS_E_UNKNOWN (no such model) | VS_E_STATE (none is open) | VS_E_RANGE (no such layer: how many there are). */
 vs_status vs_session_layers(vs_err *err, vs_session *s, const char *what, bool *names, vs_layers *out) VS_MUST_CHECK;

@@ -129,6 +129,9 @@ bool vs__tokens_over(const vs_model *m, int stack, const vs_tokens *t, size_t be
  * VS_OK | VS_E_SHAPE (no such rows, or a row in pieces). */
 size_t vs__row_width(const vs_tensor *t);
 vs_status vs__rows_mean(vs_err *err, const vs_tensor *t, size_t from, size_t to, float *out) VS_MUST_CHECK;
+/* vs__decoder_input() - vs_session_decoder_input() for any model. */
+vs_status vs__decoder_input(vs_err *err, vs_model *m, const char *target, size_t n, bool special, vs_text_input *in) VS_MUST_CHECK;
+
 /* vs__site_of() - a site by name, of two stacks in this one where it names none, with a vector for each position: VS_E_SHAPE for
  * a pattern. */
 vs_status vs__site_of(vs_err *err, const vs_model *m, int stack, const char *name, vs_site *out) VS_MUST_CHECK;

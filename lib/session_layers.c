@@ -1,4 +1,5 @@
 /* session_layers.c - the layers of a model as spaces of words; see session.h. */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,6 +7,17 @@
 
 #include "session_impl.h"
 #include "tensor/kernels.h"
+
+/* The stack that "decoder.3" begins with, stepped over; 0 where it names none. */
+static int stack_named(const vs_model_info *in, const char **text) {
+    for (int i = 0; i < in->n_stacks && in->n_stacks > 1; i++) {
+        size_t n = strlen(in->stack[i].name);
+        if (strncmp(*text, in->stack[i].name, n) || (*text)[n] != '.') continue;
+        *text += n + 1;
+        return i;
+    }
+    return 0;
+}
 
 vs_status vs_session_layers(vs_err *err, vs_session *s, const char *what, bool *names, vs_layers *out) {
     const char *at = strrchr(what, '@'), *end;
@@ -25,14 +37,16 @@ vs_status vs_session_layers(vs_err *err, vs_session *s, const char *what, bool *
         out->name = s->model[s->current_model - 1].name;
     }
     *names = true;
-    size_t L = vs_model_info_of(out->model)->stack[0].L;
+    const char *number = at ? at + 1 : "";
+    out->stack = stack_named(vs_model_info_of(out->model), &number);
+    size_t L = vs_model_info_of(out->model)->stack[out->stack].L;
     out->to = L;
-    if (!at || !at[1]) return VS_OK;
+    if (!*number) return VS_OK;
     char *stop;
     errno = 0;
-    unsigned long layer = strtoul(at + 1, &stop, 10);
+    unsigned long layer = strtoul(number, &stop, 10);
     end = stop;
-    if (errno || *end || at[1] == '-' || at[1] == '+' || layer > L)
+    if (errno || *end || !isdigit((unsigned char)*number) || layer > L)
         return vs_fail(err, VS_E_RANGE, "%s: want a layer of %s, 0 to %zu", what, out->name, L);
     out->from = out->to = layer;
     return VS_OK;
@@ -64,8 +78,8 @@ typedef struct pack {
 
 static vs_status no_memory(vs_err *err) { return vs_fail(err, VS_E_NOMEM, "no memory for words in layers"); }
 
-/* A word's text, its tokens, and which of them are its own. */
-static vs_status read_word(vs_err *err, work *w, const char *word, vs_tokens *t, size_t *from, size_t *to) {
+/* A word's text, what is read of it, and which tokens are its own, of the stack that is looked at. */
+static vs_status read_word(vs_err *err, work *w, const char *word, vs_text_input *in, size_t *from, size_t *to) {
     const char *frame = w->words->frame, *slot = frame ? strstr(frame, "%s") : NULL;
     vs_buf_clear(&w->text);
     if (frame) vs_buf_put(&w->text, frame, (size_t)(slot - frame));
@@ -74,8 +88,12 @@ static vs_status read_word(vs_err *err, work *w, const char *word, vs_tokens *t,
     size_t end = w->text.len;
     if (frame) vs_buf_puts(&w->text, slot + 2);
     if (w->text.failed) return no_memory(err);
-    VS_TRY(vs_tokenize(err, w->tok, w->text.s ? w->text.s : "", w->text.len, NULL, 0, true, t));
-    if (!vs__tokens_over(w->at->model, 0, t, begin, end, from, to))
+    const char *text = w->text.s ? w->text.s : "";
+    in->text = vs_strndup(text, w->text.len);
+    if (!in->text) return no_memory(err);
+    VS_TRY(vs_tokenize(err, w->tok, text, w->text.len, NULL, 0, true, &in->tokens));
+    if (w->at->stack) VS_TRY(vs__decoder_input(err, w->at->model, text, w->text.len, true, in));
+    if (!vs__tokens_over(w->at->model, w->at->stack, w->at->stack ? &in->decoder : &in->tokens, begin, end, from, to))
         return vs_fail(err, VS_E_FORMAT, "\"%.80s\" has no token of its own in %s", word, w->at->name);
     return VS_OK;
 }
@@ -97,12 +115,19 @@ static vs_request request_of(const work *w) {
     return (vs_request){.keep = w->site, .n_keep = w->layers, .stop_layer = vs__layers_for(&w->site[w->layers - 1])};
 }
 
-/* Under edits: a pass a word, all of it, so that each edit hits. */
-static vs_status run_edited(vs_err *err, work *w, const vs_tokens *t, size_t from, size_t to, size_t word) {
+/* A pass a word: under edits, all of it, so that each edit hits; in a decoder beside an encoder. */
+static vs_status run_alone(vs_err *err, work *w, const vs_text_input *in, size_t from, size_t to, size_t word) {
     vs_request rq = request_of(w);
-    rq.stop_layer = 0;
     vs_pass *pass = NULL;
-    vs_status st = vs_session_run_text(err, w->s, w->text.s, t, &rq, &pass);
+    vs_status st;
+    if (w->edited) {
+        rq.stop_layer = 0;
+        st = vs_session_run(err, w->s, in, &rq, &pass);
+    } else {
+        rq.in = (vs_input){.ids = in->tokens.id, .types = in->tokens.type, .rows = in->tokens.n, .n_seqs = 1};
+        rq.decoder = (vs_input){.ids = in->decoder.id, .rows = in->decoder.n, .n_seqs = 1};
+        st = vs_run(err, w->at->model, &rq, &pass);
+    }
     if (st == VS_OK) st = take(err, w, pass, 0, from, to, word);
     vs_pass_free(pass);
     return st;
@@ -146,11 +171,11 @@ static vs_status run_all(vs_err *err, work *w, const vs_progress *progress) {
     pack p = {0};
     vs_status st = VS_OK;
     for (size_t i = 0; i < w->words->n && st == VS_OK; i++) {
-        vs_tokens t = {0};
+        vs_text_input in = {0};
         size_t from, to;
-        st = read_word(err, w, w->words->word[i], &t, &from, &to);
-        if (st == VS_OK) st = w->edited ? run_edited(err, w, &t, from, to, i) : add_to_pack(err, w, &p, &t, from, to);
-        vs_tokens_free(&t);
+        st = read_word(err, w, w->words->word[i], &in, &from, &to);
+        if (st == VS_OK) st = w->edited || w->at->stack ? run_alone(err, w, &in, from, to, i) : add_to_pack(err, w, &p, &in.tokens, from, to);
+        vs_text_input_free(&in);
         if (st == VS_OK && vs_interrupted()) st = vs_fail(err, VS_E_STOPPED, "stopped after %zu of %zu words", i, w->words->n);
         vs_tick(progress, "words", i + 1, w->words->n);
     }
@@ -175,11 +200,12 @@ static vs_status centre(vs_err *err, float *x, size_t n, size_t d) {
 static vs_status make_spaces(vs_err *err, const work *w, vs_space **out) {
     vs_status st = VS_OK;
     for (size_t l = 0; l < w->layers && st == VS_OK; l++) {
-        char place[32];
+        char place[48];
+        const char *stack = w->at->stack ? "decoder." : "";
         float *rows = w->vec + l * w->words->n * w->d;
         vs_buf name = {0};
-        vs_buf_printf(&name, "%s@%zu", w->at->name, w->at->from + l);
-        snprintf(place, sizeof place, "resid %zu", w->at->from + l);
+        vs_buf_printf(&name, "%s@%s%zu", w->at->name, stack, w->at->from + l);
+        snprintf(place, sizeof place, "resid %s%zu", stack, w->at->from + l);
         st = name.failed ? no_memory(err) : VS_OK;
         if (st == VS_OK && w->words->centre) st = centre(err, rows, w->words->n, w->d);
         if (st == VS_OK) st = vs_space_of_words(err, name.s, place, w->words->word, w->words->n, rows, w->d, &out[l]);
@@ -197,7 +223,7 @@ vs_status vs_session_layer_spaces(vs_err *err, vs_session *s, const vs_layers *a
         return vs_fail(err, VS_E_USAGE, "a frame wants one %%s, where the word goes, not \"%.80s\"", words->frame);
     if (!words->n) return vs_fail(err, VS_E_USAGE, "no words to run through %s", at->name);
     VS_TRY(vs_model_tokenizer(err, at->model, &w.tok));
-    w.d = vs_model_info_of(at->model)->stack[0].d;
+    w.d = vs_model_info_of(at->model)->stack[at->stack].d;
     w.edited = s->current_model && s->model[s->current_model - 1].model == at->model && vs_session_edit_count(s);
     size_t size;
     bool fits = vs_mul(w.layers, words->n, &size) && vs_mul(size, w.d, &size);
@@ -205,7 +231,7 @@ vs_status vs_session_layer_spaces(vs_err *err, vs_session *s, const vs_layers *a
     w.site = vs_zalloc(w.layers, sizeof *w.site);
     vs_status st = w.vec && w.site ? VS_OK : no_memory(err);
     for (size_t l = 0; l < w.layers && st == VS_OK; l++)
-        w.site[l] = (vs_site){.kind = VS_SITE_RESID_PRE, .layer = (int16_t)(at->from + l), .head = -1};
+        w.site[l] = (vs_site){.kind = VS_SITE_RESID_PRE, .layer = (int16_t)(at->from + l), .head = -1, .stack = (uint8_t)at->stack};
     if (st == VS_OK) st = run_all(err, &w, p);
     if (st == VS_OK) st = make_spaces(err, &w, out);
     for (size_t l = 0; l < w.layers && st != VS_OK; l++) {

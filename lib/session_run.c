@@ -171,9 +171,13 @@ static vs_status put_start(vs_err *err, int32_t start, vs_tokens *t, vs_text_inp
 vs_status vs_session_decoder_input(vs_err *err, vs_session *s, const char *target, size_t n, bool special,
                                    vs_text_input *in) {
     vs_model *m;
+    VS_TRY(vs_session_model(err, s, &m));
+    return vs__decoder_input(err, m, target, n, special, in);
+}
+
+vs_status vs__decoder_input(vs_err *err, vs_model *m, const char *target, size_t n, bool special, vs_text_input *in) {
     const vs_tokenizer *tok;
     vs_tokens t = {0};
-    VS_TRY(vs_session_model(err, s, &m));
     const vs_model_info *info = vs_model_info_of(m);
     if (info->n_stacks < 2 && target)
         return vs_fail(err, VS_E_USAGE, "%s is one stack: there is no decoder beside an encoder to read a target", info->name);
