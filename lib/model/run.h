@@ -86,7 +86,7 @@ typedef struct vs_edit {
     vs_positions at, keys;
     float factor;     /* SCALE: x * factor; ADD: x + factor * vec */
     const float *vec; /* SET, ADD, PROJECT; borrowed until the pass is done; NULL with SET: zero */
-    size_t width;     /* of vec; per_row: width times the number of rows of `at` in the first text */
+    size_t width;     /* of vec; per_row: of each of its rows, one for each row of `at` in the first text */
     bool per_row;     /* vec has a row for each position of `at` */
     size_t text;      /* 0: in every text of the pass; n: in the n-th alone (in a sweep, the n-th variant) */
 } vs_edit;

@@ -1,5 +1,6 @@
 /* test_grad_ops.c - the way back of every operation of ops.def against differences of its forward: by each input and by
- * each weight.  An operation without a case fails. */
+ * each weight.  An operation without a case fails, and so does one that a plan of any family has in a form (a soft cap, a
+ * window, weights stored the other way round, …) that no case has. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +10,9 @@
 
 #include "case_values.h"
 #include "model/grad_impl.h"
+#include "tensor/narrow.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,6 +32,7 @@ typedef struct rig {
     vs_slot slot[4];
     vs_weight *w[2]; /* weight and bias, where it has them */
     float mem[MOST], weights[MOST], vec[64], turn[3], cs[3 * 2 * 8];
+    uint16_t halves[MOST]; /* the weights in f16, where they are to be */
     size_t used;
     vs_rows of[2];
     size_t starts[2][3], edges[2][3];
@@ -87,6 +91,15 @@ static void weigh(rig *r, int which, vs_role role, size_t n, size_t cols) {
     else r->n.w = w;
 }
 
+/* The weight in f16, as its numbers round. */
+static void halve(rig *r) {
+    vs_weight *w = r->w[0];
+    assert_true(vs_narrow(VS_F16, r->weights, r->halves, MOST));
+    w->t.data = r->halves + ((const float *)w->t.data - r->weights);
+    w->t.dtype = VS_F16;
+    for (int i = 0; i < w->t.ndim; i++) w->t.stride[i] /= 2;
+}
+
 static rig *rig_new(vs_op op) {
     rig *r = calloc(1, sizeof *r);
     assert_non_null(r);
@@ -122,13 +135,17 @@ static vs_exec exec_of(rig *r) {
 /* ---- the cases ---- */
 
 static void embed(rig *r) { r->n.f = 1.7f, weigh(r, 0, VS_ROLE_EMBED, V, D), rows(r, OUT, 1, D); }
+static void embed_fixed(rig *r) { embed(r), r->m.hp[VS_HP_FIXED] = r->ids[1]; }
+static void embed_narrow(rig *r) { embed_fixed(r), halve(r); }
 static void pos(rig *r) { r->n.n = 2, weigh(r, 0, VS_ROLE_POS, 8, D), rows(r, OUT, 1, D); }
+static void pos_narrow(rig *r) { pos(r), halve(r); }
 static void sinus(rig *r) {
     static float table[8 * D];
     r->m.hp[VS_HP_E] = D, r->cache.sinus = table;
     rows(r, OUT, 1, D);
 }
 static void type(rig *r) { weigh(r, 0, VS_ROLE_TYPE, 2, D), rows(r, OUT, 1, D); }
+static void type_narrow(rig *r) { type(r), halve(r); }
 static void add(rig *r) { rows(r, 0, 1, D), rows(r, 1, 1, D), rows(r, OUT, 1, D); }
 static void layer_norm(rig *r) {
     r->n.f = 1e-5f, weigh(r, 0, VS_ROLE_FINAL_NORM, 0, D), weigh(r, 1, VS_ROLE_FINAL_NORM_B, 0, D);
@@ -151,6 +168,9 @@ static void linear_fused(rig *r) { /* two rows of three, head by head: GPT-NeoX'
     r->w[1]->t.data = r->w[1]->vec;
     case_floats(r->w[1]->vec, F);
 }
+static void linear_narrow(rig *r) { linear(r), halve(r); }
+static void linear_turned_narrow(rig *r) { linear_turned(r), halve(r); }
+static void linear_fused_narrow(rig *r) { linear_fused(r), halve(r); }
 static void rope_over(rig *r, vs_slot s) {
     r->n.n = 4, r->n.turn = r->turn;
     r->cache.rope = calloc(1, sizeof *r->cache.rope);
@@ -179,13 +199,30 @@ static void attend_window(rig *r) { attend(r), r->n.n = 2, r->n.cap = 0.8f; }
 static void attend_last(rig *r) { attend_over(r, VS_ROWS_LAST, 0), r->n.causal = true, r->n.n = 3; }
 static void attend_cross(rig *r) { attend_over(r, VS_ROWS_ALL, 1); }
 static void attend_distance(rig *r) { attend_causal(r), distances(r), r->n.cap = 1.5f; }
+static void attend_last_distance(rig *r) { attend_last(r), distances(r), r->n.cap = 1.5f; }
+static void attend_last_cross(rig *r) { attend_over(r, VS_ROWS_LAST, 1); }
+static void cross(rig *r) { r->n.site.stack = 1, r->n.site.cross = true; }
+static vs_slot asking(vs_slot s) { /* of the second stack; edges to the first's rows */
+    s.set = 1, s.cross = s.kind == VS_ROWS_EDGES;
+    return s;
+}
+static const vs_slot rows_that_ask = {.heads = H, .width = DH}, edges_of_cross = {.kind = VS_ROWS_EDGES, .heads = H};
 static void scores(rig *r) { r->n.f = 0.4f, rows(r, 0, H, DH), rows(r, 1, KV, DH), edges(r, OUT); }
 static void scores_all(rig *r) { scores(r), distances(r), r->n.causal = true, r->n.cap = 1.2f; }
+static void scores_window(rig *r) { scores(r), r->n.causal = true, r->n.n = 2, r->n.cap = 1.2f; }
+static void scores_cross(rig *r) { r->n.f = 0.4f, cross(r), put(r, 0, asking(rows_that_ask)), rows(r, 1, KV, DH), put(r, OUT, asking(edges_of_cross)); }
 static void softmax(rig *r) { edges(r, 0), edges(r, OUT); }
 static void softmax_causal(rig *r) { softmax(r), r->n.causal = true, r->n.n = 2; }
+static void softmax_cross(rig *r) { cross(r), put(r, 0, asking(edges_of_cross)), put(r, OUT, asking(edges_of_cross)); }
 static void mix(rig *r) { edges(r, 0), rows(r, 1, KV, DH), rows(r, OUT, H, DH); }
 static void mix_whole(rig *r) { mix(r), r->n.causal = true, r->n.whole = true; }
+static void mix_window(rig *r) { mix_whole(r), r->n.n = 2; }
+static void mix_cross(rig *r) { cross(r), put(r, 0, asking(edges_of_cross)), rows(r, 1, KV, DH), put(r, OUT, asking(rows_that_ask)); }
+static void mix_cross_whole(rig *r) { mix_cross(r), r->n.whole = true; }
 static void heads(rig *r) { weigh(r, 0, VS_ROLE_HEAD_W, D, H * DH), rows(r, 0, H, DH), rows(r, OUT, H, D); }
+static void heads_narrow(rig *r) { heads(r), halve(r); }
+static void heads_turned(rig *r) { heads(r), r->w[0]->t.stride[0] = sizeof(float), r->w[0]->t.stride[1] = D * sizeof(float); }
+static void heads_turned_narrow(rig *r) { heads_turned(r), halve(r); }
 static void same(rig *r) { rows(r, 0, H, D), rows(r, OUT, H, D); }
 static void delta(rig *r) { weigh(r, 1, VS_ROLE_HEAD_B, 0, D), rows(r, 0, 1, D), rows(r, 1, H, D), rows(r, 2, H, D), rows(r, OUT, 1, D); }
 static void mul(rig *r) { add(r); }
@@ -216,6 +253,35 @@ static void edit_add(rig *r) { edit_of(r, VS_EDIT_ADD, 1); }
 static void edit_scale(rig *r) { edit_of(r, VS_EDIT_SCALE, 2); }
 static void edit_project(rig *r) { edit_of(r, VS_EDIT_PROJECT, -1); }
 static void edit_project_head(rig *r) { edit_of(r, VS_EDIT_PROJECT, 3); }
+static void edit_zero(rig *r) { edit_of(r, VS_EDIT_SET, 1), r->edit.vec = NULL; }
+static void edit_each(rig *r, vs_edit_kind kind) { /* a vector for each of two positions */
+    edit_of(r, kind, 2), r->edit.at.to = 2, r->edit.per_row = true;
+}
+static void edit_set_each(rig *r) { edit_each(r, VS_EDIT_SET); }
+static void edit_project_each(rig *r) { edit_each(r, VS_EDIT_PROJECT); }
+/* Of other rows, or of attention's edges, in texts of one length, for a vector is as wide as its text. */
+static void edit_at(rig *r, vs_slot_rows rows_are, vs_edit_kind kind, int head) {
+    vs_slot of = {.kind = rows_are, .heads = H, .width = rows_are == VS_ROWS_EDGES ? 0 : DH};
+    edit_of(r, kind, head);
+    r->used = 0;
+    rows_of(r, 0, 3, 3), edges_of(r, 0);
+    put(r, 0, of), put(r, OUT, of);
+    r->edit.at = (vs_positions){.from = -1, .to = -1, .all = of.kind != VS_ROWS_EDGES};
+    if (of.kind == VS_ROWS_EDGES) r->n.site.kind = r->edit.site.kind = VS_SITE_PATTERN, r->edit.width = head < 0 ? 3 * H : 3;
+}
+#define EDITED(name, of, how, head) static void name(rig *r) { edit_at(r, of, how, head); }
+EDITED(edges_set, VS_ROWS_EDGES, VS_EDIT_SET, 1)
+EDITED(edges_add, VS_ROWS_EDGES, VS_EDIT_ADD, -1)
+EDITED(edges_scale, VS_ROWS_EDGES, VS_EDIT_SCALE, 2)
+EDITED(edges_project, VS_ROWS_EDGES, VS_EDIT_PROJECT, 0)
+EDITED(first_set, VS_ROWS_FIRST, VS_EDIT_SET, 1)
+EDITED(first_add, VS_ROWS_FIRST, VS_EDIT_ADD, 0)
+EDITED(first_scale, VS_ROWS_FIRST, VS_EDIT_SCALE, 1)
+EDITED(last_project, VS_ROWS_LAST, VS_EDIT_PROJECT, -1)
+EDITED(first_project, VS_ROWS_FIRST, VS_EDIT_PROJECT, 1)
+#undef EDITED
+static void edges_zero(rig *r) { edges_set(r), r->edit.vec = NULL; }
+static void first_zero(rig *r) { first_set(r), r->edit.vec = NULL; }
 
 static const struct {
     vs_op op;
@@ -237,6 +303,19 @@ static const struct {
     {VS_OP_FIRST, "first", pick}, {VS_OP_SCALE, "scale", numbers}, {VS_OP_CAP, "cap", numbers},
     {VS_OP_EDIT, "set", edit_set}, {VS_OP_EDIT, "add to a head", edit_add}, {VS_OP_EDIT, "scale a head", edit_scale},
     {VS_OP_EDIT, "project", edit_project}, {VS_OP_EDIT, "project a head", edit_project_head},
+    {VS_OP_EMBED, "embed, a fixed row", embed_fixed}, {VS_OP_EMBED, "embed, f16", embed_narrow}, {VS_OP_POS, "pos, f16", pos_narrow},
+    {VS_OP_TYPE, "type, f16", type_narrow}, {VS_OP_LINEAR, "linear, f16", linear_narrow},
+    {VS_OP_LINEAR, "linear, turned, f16", linear_turned_narrow}, {VS_OP_LINEAR, "linear, fused, f16", linear_fused_narrow},
+    {VS_OP_ATTEND, "attend, last rows, distance", attend_last_distance}, {VS_OP_ATTEND, "attend, last rows, cross", attend_last_cross},
+    {VS_OP_SCORES, "scores, window and cap", scores_window}, {VS_OP_SCORES, "scores, cross", scores_cross},
+    {VS_OP_SOFTMAX, "softmax, cross", softmax_cross}, {VS_OP_MIX, "mix, window, edited", mix_window}, {VS_OP_MIX, "mix, cross", mix_cross},
+    {VS_OP_MIX, "mix, cross, edited", mix_cross_whole}, {VS_OP_HEADS, "heads, f16", heads_narrow}, {VS_OP_HEADS, "heads, turned", heads_turned},
+    {VS_OP_HEADS, "heads, turned, f16", heads_turned_narrow}, {VS_OP_EDIT, "a head at zero", edit_zero},
+    {VS_OP_EDIT, "set, a vector a row", edit_set_each}, {VS_OP_EDIT, "project, a vector a row", edit_project_each},
+    {VS_OP_EDIT, "edges set", edges_set}, {VS_OP_EDIT, "edges at zero", edges_zero}, {VS_OP_EDIT, "add to edges", edges_add},
+    {VS_OP_EDIT, "scale edges", edges_scale}, {VS_OP_EDIT, "project edges", edges_project}, {VS_OP_EDIT, "first rows set", first_set},
+    {VS_OP_EDIT, "first rows at zero", first_zero}, {VS_OP_EDIT, "add to first rows", first_add}, {VS_OP_EDIT, "scale first rows", first_scale},
+    {VS_OP_EDIT, "project first rows", first_project}, {VS_OP_EDIT, "project last rows", last_project},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -305,8 +384,13 @@ static void check(rig *r, const char *what) {
     for (int k = 0; k < 2; k++) {
         if (!r->w[k]) continue;
         const float *g = vs__weight_sum(weights, r->w[k]);
-        size_t n = vs_tensor_count(&r->w[k]->t);
-        for (size_t i = 0; i < n; i++) differences(r, what, by[k], weight_at(r, r->w[k], i), 1, g + i, dy, largest_of(g, n));
+        size_t n = vs_tensor_count(&r->w[k]->t), cols = vs_tensor_cols(&r->w[k]->t);
+        for (size_t i = 0; i < n; i++) {
+            bool fixed = r->n.op == VS_OP_EMBED && (int64_t)(i / cols) == (int64_t)r->m.hp[VS_HP_FIXED];
+            if (fixed) assert_true(g[i] == 0);
+            if (fixed || r->w[k]->t.dtype != VS_F32) continue; /* a step in f16 is none in f32 */
+            differences(r, what, by[k], weight_at(r, r->w[k], i), 1, g + i, dy, largest_of(g, n));
+        }
     }
     forward(r, dy);
     for (int k = 0; k < 3 && r->n.in[0] != VS_NONE; k++) { /* what is not wanted changes nothing of the others */
@@ -375,18 +459,195 @@ static void caches_and_sweeps_have_no_way_back(void **state) {
     }
 }
 
+static bool without_a_way_back(vs_op op) { return op == VS_OP_STORE || op == VS_OP_JOIN || op == VS_OP_PREFIX; }
+
 static void every_operation_has_a_case(void **state) {
     (void)state;
-    bool seen[VS_OP_COUNT] = {[VS_OP_STORE] = true, [VS_OP_JOIN] = true, [VS_OP_PREFIX] = true, [VS_OP_CUT] = true}; /* above */
+    bool seen[VS_OP_COUNT] = {[VS_OP_CUT] = true}; /* above */
     for (size_t i = 0; i < CASES; i++) seen[cases[i].op] = true;
     for (int op = 0; op < VS_OP_COUNT; op++)
-        if (!seen[op]) fail_msg("%s: its way back has no test", vs__op_name((vs_op)op));
+        if (!seen[op] && !without_a_way_back((vs_op)op)) fail_msg("%s: its way back has no test", vs__op_name((vs_op)op));
+}
+
+/* ---- the forms in which plans have operations ---- */
+
+/* What a way back may do otherwise, by name; of each operation what concerns it. */
+#define FORMS(X)                                                                                                       \
+    X(LAST, "last rows") X(FIRST, "first rows") X(EDGES, "edges") X(BIAS, "bias") X(HEADS, "heads") X(TURNED, "turned weights")    \
+    X(FUSED, "fused weights") X(NARROW, "weights that are not f32") X(FACTOR, "a factor") X(FIXED, "a row that learns nothing")   \
+    X(OFFSET, "an offset") X(CAUSAL, "causal") X(WINDOW, "window") X(CAP, "soft cap") X(DISTANCE, "bias by distance")             \
+    X(CROSS, "cross") X(GROUPED, "grouped heads") X(WHOLE, "edited") X(PART, "part of a head") X(RMS, "rms")                      \
+    X(RELU, "relu") X(SILU, "silu") X(TANH, "tanh") X(GELU, "gelu") X(GELU_TANH, "gelu_tanh")                                     \
+    X(SET, "set") X(ADD, "add") X(SCALE, "scale") X(PROJECT, "project") X(ONE, "one head") X(ZERO, "no vector") X(EACH, "a vector a row")
+enum {
+#define X(name, words) FORM_##name,
+    FORMS(X)
+#undef X
+    FORM_COUNT
+};
+static const char *const form_words[] = {
+#define X(name, words) words,
+    FORMS(X)
+#undef X
+};
+_Static_assert(FORM_COUNT <= 32, "a form is a bit");
+#define BIT(name) ((uint32_t)1 << FORM_##name)
+
+static uint32_t weight_form(const vs_weight *w) {
+    uint32_t f = 0;
+    if (!w) return 0;
+    if (w->t.dtype != VS_F32) f |= BIT(NARROW);
+    if (!vs_tensor_in_rows(&w->t)) f |= BIT(TURNED);
+    if (w->t.ndim == 3) f |= BIT(FUSED);
+    return f;
+}
+
+static uint32_t attention_form(const vs_model *m, const vs_plan *p, const vs_node *n) {
+    const vs_stack_info *si = &m->info.stack[p->of[p->slot[n->out].set].stack];
+    uint32_t f = 0;
+    if (n->causal) f |= BIT(CAUSAL);
+    if (n->n) f |= BIT(WINDOW);
+    bool scores = n->op == VS_OP_ATTEND || n->op == VS_OP_SCORES; /* softmax and mix take no notice */
+    if (scores && n->cap > 0) f |= BIT(CAP);
+    if (scores && n->w) f |= BIT(DISTANCE);
+    if (n->site.cross) f |= BIT(CROSS);
+    if (si->KV < si->H) f |= BIT(GROUPED);
+    if (n->whole) f |= BIT(WHOLE);
+    if (p->slot[n->in[0]].kind == VS_ROWS_LAST) f |= BIT(LAST);
+    return f;
+}
+
+static uint32_t edit_form(const vs_plan *p, const vs_node *n, const vs_edit *e) {
+    static const uint32_t kinds[] = {[VS_EDIT_SET] = BIT(SET), [VS_EDIT_ADD] = BIT(ADD), [VS_EDIT_SCALE] = BIT(SCALE),
+                                     [VS_EDIT_PROJECT] = BIT(PROJECT)};
+    static const uint32_t rows_are[] = {[VS_ROWS_LAST] = BIT(LAST), [VS_ROWS_FIRST] = BIT(FIRST), [VS_ROWS_EDGES] = BIT(EDGES)};
+    return kinds[e->kind] | rows_are[p->slot[n->out].kind] | (e->site.head >= 0 ? BIT(ONE) : 0) |
+           (e->kind == VS_EDIT_SET && !e->vec ? BIT(ZERO) : 0) | (e->per_row ? BIT(EACH) : 0);
+}
+
+static uint32_t form_of(const vs_model *m, const vs_plan *p, const vs_node *n, const vs_edit *edits) {
+    static const uint32_t acts[] = {[VS_ACT_RELU] = BIT(RELU), [VS_ACT_SILU] = BIT(SILU), [VS_ACT_TANH] = BIT(TANH),
+                                    [VS_ACT_GELU] = BIT(GELU), [VS_ACT_GELU_TANH] = BIT(GELU_TANH)};
+    const vs_slot *out = &p->slot[n->out];
+    switch (n->op) {
+    case VS_OP_EMBED: return weight_form(n->w) | (n->f != 1 ? BIT(FACTOR) : 0) | (m->hp[VS_HP_FIXED] >= 0 ? BIT(FIXED) : 0);
+    case VS_OP_POS: return weight_form(n->w) | (n->n ? BIT(OFFSET) : 0);
+    case VS_OP_TYPE: return weight_form(n->w);
+    case VS_OP_LINEAR: return weight_form(n->w) | (n->b ? BIT(BIAS) : 0);
+    case VS_OP_HEADS: return weight_form(n->w);
+    case VS_OP_NORM: return (n->rms ? BIT(RMS) : 0) | (n->b ? BIT(BIAS) : 0) | (out->heads > 1 ? BIT(HEADS) : 0);
+    case VS_OP_ROPE: return (n->n < out->width ? BIT(PART) : 0) | (out->kind == VS_ROWS_LAST ? BIT(LAST) : 0);
+    case VS_OP_ATTEND:
+    case VS_OP_SCORES:
+    case VS_OP_SOFTMAX:
+    case VS_OP_MIX: return attention_form(m, p, n);
+    case VS_OP_ACT: return acts[n->act];
+    case VS_OP_EDIT: return edit_form(p, n, &edits[n->edit]);
+    default: return 0;
+    }
+}
+
+/* The forms that the cases have, of each operation. */
+enum { MOST_FORMS = 2 * CASES };
+static uint32_t had[VS_OP_COUNT][MOST_FORMS];
+static size_t n_had[VS_OP_COUNT], missing;
+
+static void note_the_cases(void) {
+    for (size_t i = 0; i < CASES; i++) {
+        rig *r = rig_new(cases[i].op);
+        cases[i].make(r);
+        had[cases[i].op][n_had[cases[i].op]++] = form_of(&r->m, &r->plan, &r->n, &r->edit);
+        free(r->cache.rope);
+        rig_free(r);
+    }
+}
+
+/* Every two settings of a node stand together in some case of its operation, and so does every one alone.  What is missing is
+ * told once. */
+static void covered(const char *model, vs_op op, uint32_t form) {
+    bool all = n_had[op] > 0;
+    for (int a = 0; a < FORM_COUNT; a++)
+        for (int b = a; b < FORM_COUNT; b++) {
+            uint32_t both = (uint32_t)1 << a | (uint32_t)1 << b;
+            bool found = (form & both) != both;
+            for (size_t i = 0; i < n_had[op] && !found; i++) found = (had[op][i] & both) == both;
+            if (!found) print_message("%s: %s with %s%s%s: no case has it\n", model, vs__op_name(op), form_words[a], a < b ? " and " : "", a < b ? form_words[b] : "");
+            all &= found;
+        }
+    if (all) return;
+    missing++;
+    if (n_had[op] < MOST_FORMS) had[op][n_had[op]++] = form;
+}
+
+static void plan_covered(vs_model *m, const vs_request *rq) {
+    vs_err err = {0};
+    vs_plan *p;
+    if (vs__plan_get(&err, m, rq, &p) != VS_OK) return; /* an edit or a site that this model has not */
+    for (size_t i = 0; i < p->n_nodes; i++)
+        if (p->node[i].op != VS_OP_CUT) /* above */
+            covered(vs_model_info_of(m)->path, p->node[i].op, form_of(m, p, &p->node[i], rq->edits));
+}
+
+/* A pass as generation has it, one that opens everything, and one under each kind of edit at each kind of site. */
+static void model_covered(vs_model *m) {
+    static const int32_t ids[6] = {3, 4, 5, 6, 7, 8};
+    vs_err err = {0};
+    vs_site *all;
+    size_t n;
+    float vec[6] = {0};
+    bool two = vs_model_info_of(m)->n_stacks > 1;
+    vs_request rq = {.in = {.ids = ids, .rows = 6, .n_seqs = 1}, .reverse = true, .logits = vs_model_info_of(m)->has_logits ? VS_LOGITS_LAST : VS_LOGITS_NONE};
+    if (two) rq.decoder = rq.in;
+    assert_int_equal(vs_site_list(&err, m, &all, &n), VS_OK);
+    plan_covered(m, &rq);
+    if (rq.logits) rq.logits = VS_LOGITS_ALL;
+    rq.keep = all, rq.n_keep = n;
+    plan_covered(m, &rq);
+    rq.n_keep = 0;
+    for (size_t i = 0; i < n; i++)
+        for (int what = 0; what < 2 * VS_EDIT_CUT; what++) { /* each kind with a vector and without, of a head and of all */
+            vs_edit e = {.kind = (vs_edit_kind)(what / 2), .site = all[i], .at = {.all = true}, .vec = what % 2 ? NULL : vec};
+            if (all[i].layer > 0 || (what % 2 && e.kind != VS_EDIT_SET)) continue;
+            for (e.site.head = -1; e.site.head < 1; e.site.head++) {
+                rq.edits = &e, rq.n_edits = 1;
+                plan_covered(m, &rq);
+            }
+        }
+    vs_free(all);
+}
+
+static void every_form_of_every_family_has_a_case(void **state) {
+    static const char *const dirs[] = {"tests/data/fixtures", "tests/data/fixtures/variants"};
+    size_t models = 0;
+    (void)state;
+    note_the_cases();
+    for (size_t i = 0; i < 2; i++) {
+        DIR *d = opendir(dirs[i]);
+        assert_non_null(d);
+        for (struct dirent *e; (e = readdir(d));) {
+            char path[512];
+            vs_err err = {0};
+            vs_model *m;
+            snprintf(path, sizeof path, "%s/%s", dirs[i], e->d_name);
+            if (e->d_name[0] == '.' || strchr(e->d_name, '.') || !strcmp(e->d_name, "variants")) continue;
+            vs_status opened = vs_model_open(&err, path, &m);
+            if (opened == VS_E_UNSUPPORTED) continue; /* refused by name (not_yet.def) */
+            if (opened != VS_OK) fail_msg("%s: %s", path, err.msg);
+            model_covered(m);
+            vs_model_close(m);
+            models++;
+        }
+        closedir(d);
+    }
+    assert_true(models > 80);
+    assert_int_equal(missing, 0);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_operation_by_differences), cmocka_unit_test(cut_edges_pass_nothing),
         cmocka_unit_test(caches_and_sweeps_have_no_way_back), cmocka_unit_test(every_operation_has_a_case),
+        cmocka_unit_test(every_form_of_every_family_has_a_case),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
