@@ -87,20 +87,30 @@ static void done_with(const dump *d, const vs_pass *p) {
     if (!d->from) vs_pass_free((vs_pass *)(uintptr_t)p);
 }
 static const char *prefix_of(const dump *d) { return d->from ? d->from->prefix : ""; }
+static size_t more_of(const dump *d) { return d->from ? d->from->n_more : 0; }
 
 /* ---- files ---- */
 
+static vs_status declare_one(vs_err *err, const dump *d, vs_writer *w, size_t text, const char *array, int n, const size_t *shape) {
+    char name[128];
+    snprintf(name, sizeof name, d->texts.n > 1 ? "%zu.%s%s" : "%.0zu%s%s", d->texts.n > 1 ? text : 0, prefix_of(d), array);
+    return vs_writer_declare(err, w, name, VS_F32, n, shape);
+}
+
 static vs_status declare(vs_err *err, dump *d, vs_writer *w) {
-    for (size_t t = 0; t < d->texts.n; t++)
+    for (size_t t = 0; t < d->texts.n; t++) {
         for (size_t i = 0; i < d->n_sites; i++) {
-            char name[96];
             size_t shape[VS_MAX_DIMS];
             const vs_text_input *in = &d->texts.item[t];
             size_t T = d->keep[i].stack ? in->decoder.n : in->tokens.n, S = d->keep[i].cross ? in->tokens.n : T;
             int n = vs_site_dims(d->m, d->keep[i], T, S, shape);
-            snprintf(name, sizeof name, d->texts.n > 1 ? "%zu.%s%s" : "%.0zu%s%s", d->texts.n > 1 ? t : 0, prefix_of(d), d->site[i].name);
-            VS_TRY(vs_writer_declare(err, w, name, VS_F32, n, shape));
+            VS_TRY(declare_one(err, d, w, t, d->site[i].name, n, shape));
         }
+        for (size_t i = 0; i < more_of(d); i++) {
+            const vs_dump_array *a = &d->from->more[i];
+            VS_TRY(declare_one(err, d, w, t, a->name, a->t.ndim, a->t.shape));
+        }
+    }
     return VS_OK;
 }
 
@@ -128,6 +138,7 @@ static uint64_t identity(const dump *d) {
     const uint64_t numbers[] = {d->model.size, d->model.mtime, d->model.header_hash, vs_session_edits_hash(d->s), d->mask};
     uint64_t h = vs_hash(VS_VERSION, strlen(VS_VERSION));
     mix(&h, numbers, sizeof numbers);
+    if (d->from) mix(&h, d->request.s, d->request.len);
     mix(&h, edits, strlen(edits));
     for (size_t t = 0; t < d->texts.n; t++) {
         const vs_tokens *k = &d->texts.item[t].tokens, *target = &d->texts.item[t].decoder;
@@ -146,6 +157,7 @@ static vs_status put_text(vs_err *err, dump *d, vs_writer *w, size_t text) {
         st = vs_pass_site(err, p, d->keep[i], 0, &v);
         if (st == VS_OK) st = put_view(err, w, &v);
     }
+    for (size_t i = 0; st == VS_OK && i < more_of(d); i++) st = put_view(err, w, &d->from->more[i].t);
     done_with(d, p);
     return st;
 }
@@ -167,8 +179,8 @@ static vs_status to_file(vs_err *err, dump *d, const char *format, vs_out *o) {
     size_t there = 0;
     VS_TRY(vs_writer_open(err, d->to, format, &w));
     vs_status st = declare(err, d, w);
-    if (st == VS_OK && d->texts.n > 1) st = vs_writer_resume(err, w, identity(d), d->n_sites, &there);
-    size_t t = there /= d->n_sites;
+    if (st == VS_OK && d->texts.n > 1) st = vs_writer_resume(err, w, identity(d), d->n_sites + more_of(d), &there);
+    size_t t = there /= d->n_sites + more_of(d);
     while (st == VS_OK && t < d->texts.n) {
         st = vs_interrupted() ? VS_E_STOPPED : put_text(err, d, w, t);
         if (st == VS_OK) vs_tick(vs_out_progress(o), "dump", ++t, d->texts.n);
@@ -246,12 +258,22 @@ static vs_status each_row(vs_err *err, const dump *d, size_t i, const vs_tensor 
     return VS_OK;
 }
 
+/* Each row of an array of no site; one of one axis is a vector of no position. */
+static vs_status each_row_of(vs_err *err, const dump *d, const vs_dump_array *a, row_fn *fn, void *self) {
+    char site[128];
+    snprintf(site, sizeof site, "%s%s", prefix_of(d), a->site);
+    row r = {.site = site, .layer = a->layer, .head = -1, .position = a->t.ndim == 1 ? -1 : 0, .vec = a->t.data, .n = vs_tensor_cols(&a->t)};
+    for (size_t i = 0; i < vs_tensor_rows(&a->t); i++, r.position++, r.vec += r.n) VS_TRY(fn(err, self, &r));
+    return VS_OK;
+}
+
 static vs_status each_vector(vs_err *err, const dump *d, const vs_pass *p, row_fn *fn, void *self) {
     for (size_t i = 0; i < d->n_sites; i++) {
         vs_tensor v;
         VS_TRY(vs_pass_site(err, p, d->keep[i], 0, &v));
         VS_TRY(each_row(err, d, i, &v, fn, self));
     }
+    for (size_t i = 0; i < more_of(d); i++) VS_TRY(each_row_of(err, d, &d->from->more[i], fn, self));
     return VS_OK;
 }
 
@@ -335,7 +357,7 @@ static vs_status check_to(vs_err *err, vs_session *s, const char *to) {
     for (size_t i = 0; ends[i]; i++)
         if (ends_with(to, ends[i])) return VS_OK;
     if (vs_store_is(to) || (vs_session_store(NULL, s, &store) == VS_OK && !strcmp(to, vs_store_path(store)))) return VS_OK;
-    return vs_fail(err, VS_E_USAGE, "dump: %s: its name says no format; --to wants FILE.safetensors, FILE.npz, or an SQLite file: "
+    return vs_fail(err, VS_E_USAGE, "%s: its name says no format; --to wants FILE.safetensors, FILE.npz, or an SQLite file: "
                                     "FILE.db, .sqlite, .sqlite3 or one that is there", to);
 }
 
@@ -375,11 +397,13 @@ vs_status vs_dump_write(vs_err *err, vs_session *s, const vs_args *a, const char
         size_t positions = 0;
         for (size_t t = 0; t < d.texts.n; t++)
             positions += d.texts.item[t].tokens.n + (d.decoder ? d.texts.item[t].decoder.n : 0);
-        const char **names = vs_alloc(d.n_sites, sizeof *names);
-        for (size_t i = 0; names && i < d.n_sites; i++) names[i] = d.site[i].name;
+        size_t more = more_of(&d), n = d.n_sites + more;
+        const char **names = vs_alloc(n, sizeof *names);
+        for (size_t i = 0; names && i < n; i++) names[i] = i < d.n_sites ? d.site[i].name : from->more[i - d.n_sites].name;
         vs_out_text(o, 0, "to", d.to);
         if (names) vs_out_texts(o, VS_COL_JSON_ONLY, "sites", names, d.n_sites);
-        vs_out_int(o, VS_COL_TTY_ONLY, "arrays", (int64_t)(d.n_sites * d.texts.n));
+        if (names && more) vs_out_texts(o, VS_COL_JSON_ONLY, "weights", names + d.n_sites, more);
+        vs_out_int(o, VS_COL_TTY_ONLY, "arrays", (int64_t)(n * d.texts.n));
         vs_out_int(o, 0, "positions", (int64_t)positions);
         vs_free(names);
     }

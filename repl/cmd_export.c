@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "dump.h"
 
 static const vs_opt opts[] = {
     {"to", 0, VS_OPT_TEXT, "FILE", "where to (wanted)", NULL, VS_COMPLETE_FILE},
@@ -59,14 +60,15 @@ static size_t one_more(const vs_sql_value *v) {
 
 /* The array that a row belongs to: the last one, or a new one.  "hidden_states.3", "3.mlp_out", "logits". */
 static array *array_of(arrays *x, const char *site, const vs_sql_value *layer) {
-    array now = {.least_head = SIZE_MAX, .heads_first = vs_site_shape_named(site)[0] == 'H'};
+    int grad = !strncmp(site, VS_GRADIENT, strlen(VS_GRADIENT)) ? (int)strlen(VS_GRADIENT) : 0;
+    array now = {.least_head = SIZE_MAX, .heads_first = vs_site_shape_named(site + grad)[0] == 'H'};
     bool hub = ends_with(site, "idden_states") || ends_with(site, "ttentions");
     if (layer->type != VS_SQL_INT)
         snprintf(now.name, sizeof now.name, "%s", site);
     else if (hub)
         snprintf(now.name, sizeof now.name, "%s.%d", site, (int)layer->i);
     else {
-        int stack = !strncmp(site, "encoder.", 8) || !strncmp(site, "decoder.", 8) ? 8 : 0;
+        int stack = grad + (!strncmp(site + grad, "encoder.", 8) || !strncmp(site + grad, "decoder.", 8) ? 8 : 0);
         snprintf(now.name, sizeof now.name, "%.*s%d.%s", stack, site, (int)layer->i, site + stack);
     }
     if (x->n && !strcmp(x->item[x->n - 1].name, now.name)) return &x->item[x->n - 1];

@@ -1,6 +1,7 @@
 /* cmd_grad.c - grad: how a number made from a pass changes with the vectors in it. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "commands.h"
@@ -13,7 +14,11 @@ static const vs_opt opts[] = {
     {"at", 0, VS_OPT_TEXT, "LIST", "the gradient by these sites: names with commas between (sites lists them); else resid_pre", NULL,
      VS_COMPLETE_SITE},
     {"answer", 0, VS_OPT_TEXT, "TOKENS", "for the loss of a masked-word model: what each [MASK] stands for (or #12 #57)", NULL, VS_COMPLETE_NONE},
-    {"weights", 0, VS_OPT_FLAG, NULL, "the lengths of the gradients by the weights too", NULL, VS_COMPLETE_NONE},
+    {"weights", 0, VS_OPT_FLAG, NULL, "the gradients by the weights too", NULL, VS_COMPLETE_NONE},
+    {"by", 0, VS_OPT_TEXT, "LIST", "by these weights alone: names with commas between, WQ, 3.W*, encoder.*, *norm (info --weights)", NULL,
+     VS_COMPLETE_NONE},
+    {"count", 'k', VS_OPT_INT, "K", "how many weights are shown, the longest gradients first; else 20, and all to a program", NULL,
+     VS_COMPLETE_NONE},
     {"times", 0, VS_OPT_FLAG, NULL, "draw the gradient's product with the value rather than its length", NULL, VS_COMPLETE_NONE},
     VS_MASK_OPT,
     {"to", 0, VS_OPT_TEXT, "FILE", "write the gradients: FILE.safetensors, FILE.npz, or an SQLite file (the store)", NULL,
@@ -33,7 +38,9 @@ static vs_status open_grad(vs_err *err, vs_session *s, const vs_args *a, grad *g
     *g = (grad){.s = s, .a = a};
     VS_TRY(vs_session_model(err, s, &g->m));
     VS_TRY(vs_grad_new(err, g->m, &g->g));
-    return vs_has(a, "weights") ? vs_weight_grads_new(err, g->m, NULL, 0, &g->weights) : VS_OK;
+    if (vs_has(a, "count") && vs_int(a, "count") < 1) return vs_fail(err, VS_E_USAGE, "grad: -k wants a number from 1");
+    if (vs_text(a, "by")) return vs_weight_grads_named(err, g->m, vs_text(a, "by"), &g->weights);
+    return vs_has(a, "weights") || vs_has(a, "count") ? vs_weight_grads_new(err, g->m, NULL, 0, &g->weights) : VS_OK;
 }
 static void close_grad(grad *g) {
     vs_objectives_free(&g->of);
@@ -100,6 +107,12 @@ static vs_status label_all(vs_err *err, const vs_tokenizer *tok, const vs_tokens
     return ok ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for %zu tokens", t->n);
 }
 
+/* Digits after the point that show four figures of the largest number of a column. */
+static int digits_for(double largest) {
+    double d = largest > 0 ? 3 - floor(log10(largest)) : 4;
+    return d < 4 ? 4 : d > 12 ? 12 : (int)d;
+}
+
 /* What is found of the sites over one stack's text: map [n, T] is drawn; of each the length of its whole gradient, its product with
  * the value. */
 typedef struct found {
@@ -140,15 +153,17 @@ static vs_status measure_sites(vs_err *err, const grad *g, const vs_named_site *
 }
 
 static void draw_sites(const grad *g, const labels *l, const found *f, vs_out *o) {
-    static const vs_col sums[] = {{"site", VS_COL_TEXT, 0, 0, NULL},
-                                  {"norm", VS_COL_REAL, 4, 0, "‖gradient‖"},
-                                  {"times_value", VS_COL_REAL, 4, 0, "gradient · value"}};
+    double norm = 0, times = 0;
+    for (size_t i = 0; i < f->n; i++) norm = fmax(norm, sqrt(f->length[i])), times = fmax(times, fabs(f->times[i]));
+    const vs_col sums[] = {{"site", VS_COL_TEXT, 0, 0, NULL},
+                           {"norm", VS_COL_REAL, digits_for(norm), 0, "‖gradient‖"},
+                           {"times_value", VS_COL_REAL, digits_for(times), 0, "gradient · value"}};
     vs_out_matrix(o, "map", f->map, f->n, l->n, f->name, l->word, vs_has(g->a, "times") ? -f->top : 0, f->top);
     vs_out_table(o, "sites", sums, 3);
     for (size_t i = 0; i < f->n; i++) {
         vs_out_cell_text(o, f->name[i]);
         vs_out_cell_real(o, sqrt(f->length[i]));
-        vs_out_cell_real(o, f->times[i]);
+        vs_out_cell_real(o, fabs(f->times[i]) < 0.5 * pow(10, -sums[2].digits) ? 0 : f->times[i]); /* no -0.0000 */
     }
     vs_out_end(o);
 }
@@ -177,29 +192,114 @@ static vs_status show_sites(vs_err *err, const grad *g, const vs_named_site *sit
     return st;
 }
 
-static void show_weights(const grad *g, vs_out *o) {
-    static const vs_col cols[] = {{"role", VS_COL_TEXT, 0, 0, NULL},
-                                  {"stack", VS_COL_INT, 0, VS_COL_JSON_ONLY, NULL},
-                                  {"layer", VS_COL_JSON, 0, 0, NULL},
-                                  {"shape", VS_COL_TEXT, 0, 0, NULL},
-                                  {"norm", VS_COL_REAL, 6, 0, "‖gradient‖"},
-                                  {"what", VS_COL_TEXT, 0, VS_COL_TTY_ONLY, NULL}};
+/* ---- weights ---- */
+
+/* The gradient by one weight. */
+typedef struct by_weight {
+    size_t i; /* which array of the gradients */
     vs_role role;
     int stack, layer;
     vs_tensor t;
-    const float *x;
-    char shape[64];
-    vs_out_table(o, "weights", cols, 6);
-    for (size_t i = 0; (x = vs_weight_grads_at(g->weights, i, &role, &stack, &layer, &t)); i++) {
-        vs_out_cell_text(o, vs_role_name(role));
-        vs_out_cell_int(o, stack);
-        snprintf(shape, sizeof shape, layer < 0 ? "null" : "%d", layer);
-        vs_out_cell_text(o, shape);
-        vs_out_cell_text(o, vs_shape_text(t.shape, t.ndim, shape, sizeof shape));
-        vs_out_cell_real(o, sqrt((double)vs_sum_squares(x, vs_tensor_count(&t))));
-        vs_out_cell_text(o, vs_role_words(role));
+    double norm;
+    size_t most; /* where its largest number lies */
+} by_weight;
+
+static by_weight weight_at(const grad *g, size_t i) {
+    by_weight w = {.i = i};
+    const float *x = vs_weight_grads_at(g->weights, i, &w.role, &w.stack, &w.layer, &w.t);
+    for (size_t k = 0, n = x ? vs_tensor_count(&w.t) : 0; k < n; k++) {
+        w.norm += (double)x[k] * (double)x[k];
+        if (fabsf(x[k]) > fabsf(x[w.most])) w.most = k;
     }
+    w.norm = sqrt(w.norm);
+    return w;
+}
+
+static int longest_first(const void *a, const void *b) {
+    const by_weight *x = a, *y = b;
+    return x->norm != y->norm ? (x->norm < y->norm) - (x->norm > y->norm) : (x->i > y->i) - (x->i < y->i);
+}
+
+static size_t count_weights(const grad *g) {
+    vs_role role;
+    vs_tensor t;
+    int stack, layer;
+    size_t n = 0;
+    while (vs_weight_grads_at(g->weights, n, &role, &stack, &layer, &t)) n++;
+    return n;
+}
+
+/* What a weight is, and what else it is. */
+static void put_words(const grad *g, const by_weight *w, vs_out *o) {
+    vs_buf b = {0};
+    char name[96];
+    vs_role role;
+    int stack, layer;
+    if (!strcmp(vs_role_words(w->role), "its bias")) vs_buf_printf(&b, "bias of %s", vs_role_name((vs_role)(w->role - 1))); /* the row above */
+    else vs_buf_puts(&b, vs_role_words(w->role));
+    for (size_t k = 0; vs_weight_grads_also(g->weights, w->i, k, &role, &stack, &layer); k++)
+        vs_buf_printf(&b, "%s%s", k ? ", " : "; also ", vs_weight_name(g->m, role, stack, layer, name, sizeof name));
+    vs_out_cell_text(o, b.failed ? "" : b.s);
+    vs_buf_free(&b);
+}
+
+static void put_weight(const grad *g, const by_weight *w, vs_out *o) {
+    char text[96];
+    size_t cols = vs_tensor_cols(&w->t);
+    vs_out_cell_text(o, vs_weight_name(g->m, w->role, w->stack, w->layer, text, sizeof text));
+    vs_out_cell_text(o, vs_role_name(w->role));
+    vs_out_cell_int(o, w->stack);
+    snprintf(text, sizeof text, w->layer < 0 ? "null" : "%d", w->layer);
+    vs_out_cell_text(o, text);
+    vs_out_cell_text(o, vs_shape_text(w->t.shape, w->t.ndim, text, sizeof text));
+    vs_out_cell_real(o, w->norm);
+    vs_out_cell_real(o, (double)((const float *)w->t.data)[w->most]);
+    if (w->t.ndim == 1) snprintf(text, sizeof text, "[%zu]", w->most);
+    else snprintf(text, sizeof text, "[%zu, %zu]", w->most / cols, w->most % cols);
+    vs_out_cell_text(o, text);
+    put_words(g, w, o);
+}
+
+static vs_status show_weights(vs_err *err, const grad *g, vs_out *o) {
+    size_t n = count_weights(g), shown = vs_has(g->a, "count") ? (size_t)vs_int(g->a, "count") : vs_out_is_data(o) ? n : 20;
+    by_weight *w = vs_alloc(n, sizeof *w);
+    if (!w) return vs_fail(err, VS_E_NOMEM, "no memory for %zu weights", n);
+    for (size_t i = 0; i < n; i++) w[i] = weight_at(g, i);
+    if (!vs_out_is_data(o) || vs_has(g->a, "count")) qsort(w, n, sizeof *w, longest_first); /* else in the model's order */
+    double most = 0, norm = 0;
+    for (size_t i = 0; i < n; i++) norm = fmax(norm, w[i].norm), most = fmax(most, fabs((double)((const float *)w[i].t.data)[w[i].most]));
+    const vs_col cols[] = {{"weight", VS_COL_TEXT, 0, 0, NULL},
+                           {"role", VS_COL_TEXT, 0, VS_COL_JSON_ONLY, NULL},
+                           {"stack", VS_COL_INT, 0, VS_COL_JSON_ONLY, NULL},
+                           {"layer", VS_COL_JSON, 0, VS_COL_JSON_ONLY, NULL},
+                           {"shape", VS_COL_TEXT, 0, 0, NULL},
+                           {"norm", VS_COL_REAL, digits_for(norm), 0, "‖gradient‖"},
+                           {"largest", VS_COL_REAL, digits_for(most), 0, NULL},
+                           {"at", VS_COL_TEXT, 0, 0, "at [row, column]"},
+                           {"what", VS_COL_TEXT, 0, VS_COL_TTY_ONLY, NULL}};
+    vs_out_table(o, "weights", cols, 9);
+    for (size_t i = 0; i < n && i < shown; i++) put_weight(g, &w[i], o);
     vs_out_end(o);
+    if (n > shown) vs_out_note(o, "  %zu weights more, of shorter gradients: -k %zu shows all, --by some of them", n - shown, n);
+    vs_free(w);
+    return VS_OK;
+}
+
+/* The arrays by weights, for files and the store; *out NULL where there are none. */
+static vs_status weight_arrays(vs_err *err, const grad *g, vs_dump_array **out, size_t *n) {
+    *out = NULL;
+    *n = g->weights ? count_weights(g) : 0;
+    if (!*n) return VS_OK;
+    if (!(*out = vs_alloc(*n, sizeof **out))) return vs_fail(err, VS_E_NOMEM, "no memory for %zu weights", *n);
+    for (size_t i = 0; i < *n; i++) {
+        vs_dump_array *a = &(*out)[i];
+        vs_role role;
+        int stack;
+        (void)!vs_weight_grads_at(g->weights, i, &role, &stack, &a->layer, &a->t);
+        vs_weight_name(g->m, role, stack, a->layer, a->name, sizeof a->name);
+        vs_weight_name(g->m, role, stack, -1, a->site, sizeof a->site);
+    }
+    return VS_OK;
 }
 
 /* ---- the command ---- */
@@ -237,7 +337,7 @@ static vs_status show_one(vs_err *err, vs_session *s, const vs_args *a, const vs
         if (of[1].n) vs_out_texts(o, VS_COL_JSON_ONLY, "decoder_tokens", of[1].word, of[1].n);
         if (g.of.notes.len) vs_out_note(o, "  %s", g.of.notes.s);
         st = show_sites(err, &g, site, n, of, o);
-        if (st == VS_OK && g.weights) show_weights(&g, o);
+        if (st == VS_OK && g.weights) st = show_weights(err, &g, o);
     }
     vs_arena_free(&words);
     vs_free(by);
@@ -255,16 +355,26 @@ static vs_status gradients_of(vs_err *err, void *self, const vs_text_input *in, 
     return VS_OK;
 }
 
+/* What the store knows of what was asked, but for the sites. */
+static void put_request(const grad *g, vs_buf *b) {
+    const char *answer = vs_text(g->a, "answer"), *by = vs_text(g->a, "by");
+    vs_buf_printf(b, VS_GRADIENTS "%s%s%s by ", vs_text(g->a, "of"), answer ? ", " : "", answer ? answer : "");
+    if (g->weights) vs_buf_printf(b, "weights %s and ", by ? by : "*");
+}
+
 static vs_status run_grad(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     if (!vs_text(a, "to")) return vs_each_text(err, s, a, show_one, o);
     grad g;
     vs_buf request = {0};
+    vs_dump_array *more = NULL;
+    size_t n = 0;
     vs_status st = open_grad(err, s, a, &g);
-    vs_buf_printf(&request, VS_GRADIENTS "%s%s%s by ", vs_text(a, "of"), vs_text(a, "answer") ? ", " : "",
-                  vs_text(a, "answer") ? vs_text(a, "answer") : "");
+    put_request(&g, &request);
     if (st == VS_OK && request.failed) st = vs_fail(err, VS_E_NOMEM, "no memory for a request");
-    vs_dump_source from = {gradients_of, &g, "grad.", request.s};
+    if (st == VS_OK) st = weight_arrays(err, &g, &more, &n);
+    vs_dump_source from = {gradients_of, &g, VS_GRADIENT, request.s, more, n};
     if (st == VS_OK) st = vs_dump_write(err, s, a, sites_of(a, g.m), &from, o);
+    vs_free(more);
     vs_buf_free(&request);
     close_grad(&g);
     return st;
@@ -272,17 +382,27 @@ static vs_status run_grad(vs_err *err, vs_session *s, const vs_args *a, vs_out *
 static const char *const grad_examples[] = {
     "grad \"Michael Jordan plays the sport of\" --of \"logit( basketball) - logit( football)\" --at mlp_out",
     "grad the white swan in the blue water --at attn.z --weights",
-    "grad the white swan --of \"logit( lake)\" --at hidden_states --to swan.npz", NULL};
+    "grad the white swan --of \"logit( lake)\" --at hidden_states --by 0.WQ,*norm --to swan.npz",
+    "grad the [MASK] is here --of loss --answer king --at attn.pattern",
+    "grad the king --pair \"is here\" --of \"loss(nsp, 1)\" --at pooled",
+    "grad the white swan --target \"the king\" --of loss --at encoder.resid_pre", NULL};
 const vs_cmd vs_cmd_grad = {.name = "grad",
                             .group = "study",
-                            .synopsis = "TEXT [--of OF] [--at LIST] [--to FILE]",
+                            .synopsis = "TEXT [--of OF] [--at LIST] [--weights | --by LIST] [--to FILE]",
                             .summary = "gradients of a logit, a difference of logits or a loss, by any site and by the weights",
                             .details = "OF is a sum of logit(TOKEN)[POS], nsp(0), nsp(1), SITE[POS][NUMBER], loss and loss(nsp, 0), each with a factor: "
                                        "2 * logit( swan).\n"
-                                       "A token is written as it is, its blank in front too; POS is the last position, or the one [MASK].  Drawn is "
-                                       "the length of\n"
-                                       "the gradient at each site and position; --times draws its product with the value there, about what "
-                                       "would be lost\nwithout it.\n"
+                                       "A token is written as it is, its blank in front too; POS is the last position, or the one [MASK].  loss is the "
+                                       "mean, in\n"
+                                       "nats, of what the text says next; of a masked-word model at each [MASK], of which --answer says what it "
+                                       "stands for; of\n"
+                                       "two stacks of what --target says, its end too.  loss(nsp, 0): that the --pair follows, loss(nsp, 1): that it "
+                                       "does not.\n"
+                                       "Drawn is the length of the gradient at each site and position; --times draws its product with the value "
+                                       "there, about\n"
+                                       "what would be lost without it.  Weights are called as info --weights has them, their layer in front, and "
+                                       "have the shape\n"
+                                       "[out, in]; where one fills two roles (a tied unembedding) its gradient is the sum.\n"
                                        "The gradient is that of the pass as it is run: under with {…}, through the edits.",
                             .style = VS_ARGS_TEXT,
                             .min_args = 1,

@@ -121,26 +121,6 @@ const vs_cmd vs_cmd_tokens = {.name = "tokens",
 
 /* ---- vocab ---- */
 
-/* A glob with * and ?; without either, a part of the piece. */
-static bool glob(const char *p, const char *t) {
-    const char *star = NULL, *back = NULL;
-    while (*t) {
-        if (*p == '*') {
-            star = p++;
-            back = t;
-        } else if (*p == '?' || *p == *t) {
-            p++, t++;
-        } else if (star) {
-            p = star + 1;
-            t = ++back;
-        } else {
-            return false;
-        }
-    }
-    while (*p == '*') p++;
-    return !*p;
-}
-
 static vs_status run_vocab(vs_err *err, vs_session *s, const vs_args *a, vs_out *o) {
     static const vs_col cols[] = {
         {"id", VS_COL_INT, 0, 0, NULL}, {"piece", VS_COL_TEXT, 0, 0, NULL}, {"text", VS_COL_TOKEN, 0, 0, NULL}};
@@ -157,7 +137,7 @@ static vs_status run_vocab(vs_err *err, vs_session *s, const vs_args *a, vs_out 
         vs_buf_clear(&text);
         vs_piece_text(tok, (int32_t)id, &text);
         const char *t = text.s ? text.s : "";
-        bool hit = wild ? glob(pattern, t) || (*t == ' ' && glob(pattern, t + 1)) : strstr(t, pattern) != NULL;
+        bool hit = wild ? vs_glob(pattern, t) || (*t == ' ' && vs_glob(pattern, t + 1)) : strstr(t, pattern) != NULL;
         if (!hit) continue;
         if (found++ >= most) continue;
         vs_buf_clear(&piece);

@@ -4,8 +4,16 @@
 
 #include "../lib/command.h"
 
-/* How the store's request of gradients begins. */
+/* How the store's request of gradients begins, and the name of an array of them. */
 #define VS_GRADIENTS "gradients of "
+#define VS_GRADIENT "grad."
+
+/* An array that is of no site: in files under its name, in the store row by row under its site and layer (-1: none). */
+typedef struct vs_dump_array {
+    char name[96], site[96];
+    int layer;
+    vs_tensor t; /* f32; its numbers are those of the last run */
+} vs_dump_array;
 
 /* Where the vectors come from, when it is not a pass itself. */
 typedef struct vs_dump_source {
@@ -14,6 +22,8 @@ typedef struct vs_dump_source {
     void *self;
     const char *prefix;  /* of the names of arrays and sites: "grad." */
     const char *request; /* in front of the list of sites, as the store knows what was asked */
+    const vs_dump_array *more; /* [n_more] behind the sites of each text */
+    size_t n_more;
 } vs_dump_source;
 
 /* vs_dump_write() - the sites of `list` of each text of a command, to its --to; says where, what, how many.  from NULL: the

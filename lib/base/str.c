@@ -154,3 +154,22 @@ size_t vs_edit_distance(const char *a, size_t na, const char *b, size_t nb) {
     }
     return row[na % 3][nb];
 }
+
+bool vs_glob(const char *p, const char *t) {
+    const char *star = NULL, *back = NULL;
+    while (*t) {
+        if (*p == '*') {
+            star = p++;
+            back = t;
+        } else if (*p == '?' || *p == *t) {
+            p++, t++;
+        } else if (star) {
+            p = star + 1;
+            t = ++back;
+        } else {
+            return false;
+        }
+    }
+    while (*p == '*') p++;
+    return !*p;
+}

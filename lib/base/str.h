@@ -38,6 +38,9 @@ void vs_utf8_case(vs_case c, const char *s, size_t n, vs_buf *b);
  * path, from the one that is returned.  O(bytes). */
 const char *vs_path_stem(const char *path, size_t *n);
 
+/* vs_glob() - whether a whole text is what a pattern says, in which * is anything and ? any one byte. */
+bool vs_glob(const char *pattern, const char *text);
+
 /* vs_edit_distance() - Damerau-Levenshtein distance (adjacent swaps count one) of two byte strings, for suggestions;
  * strings over 63 bytes count as far apart (SIZE_MAX).  O(na nb). */
 size_t vs_edit_distance(const char *a, size_t na, const char *b, size_t nb);

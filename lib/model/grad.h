@@ -37,12 +37,21 @@ typedef struct vs_objective {
 typedef struct vs_weight_grads vs_weight_grads;
 /* vs_weight_grads_new() - zeros for the weights of the n roles (NULL: all) of all layers.  VS_OK | VS_E_NOMEM. */
 vs_status vs_weight_grads_new(vs_err *err, const vs_model *m, const vs_role *roles, size_t n, vs_weight_grads **out) VS_MUST_CHECK;
+/* vs_weight_grads_named() - for the weights of a list: names as vs_weight_name() has them, commas between; * is anything and ?
+ * any one character, and a name without its layer or stack means all of them: WQ, 3.W*, encoder.*, *norm.  Of a tensor
+ * that fills several roles the gradient is the whole one, whichever is named.
+ * VS_OK | VS_E_UNKNOWN (a name that no weight has) | VS_E_NOMEM. */
+vs_status vs_weight_grads_named(vs_err *err, const vs_model *m, const char *list, vs_weight_grads **out) VS_MUST_CHECK;
+/* vs_weight_name() - "EMBED", "3.WQ", of two stacks "encoder.0.WQ", into buf, which is returned. */
+const char *vs_weight_name(const vs_model *m, vs_role role, int stack, int layer, char *buf, size_t size);
 void vs_weight_grads_free(vs_weight_grads *g);
 void vs_weight_grads_zero(vs_weight_grads *g);
 /* vs_weight_grad() - the array of a role (layer as in vs_model_weight()); NULL where there is none.  Borrowed. */
 const vs_tensor *vs_weight_grad(const vs_weight_grads *g, vs_role role, int stack, int layer);
-/* vs_weight_grads_at() - the i-th array and the first role it fills; NULL beyond the last.  Borrowed, to be changed. */
+/* vs_weight_grads_at() - the i-th array and the first role it fills; NULL beyond the last.  Borrowed, to be changed.
+ * vs_weight_grads_also() - the k-th further role that the i-th array fills (a tied unembedding); false where there is none. */
 float *vs_weight_grads_at(const vs_weight_grads *g, size_t i, vs_role *role, int *stack, int *layer, vs_tensor *shape);
+bool vs_weight_grads_also(const vs_weight_grads *g, size_t i, size_t k, vs_role *role, int *stack, int *layer);
 
 typedef struct vs_grad_request {
     vs_request pass;         /* as for vs_run(), without a cache; what the objectives and `by` name is kept beside `keep` */

@@ -10,10 +10,11 @@ trap 'rm -rf "$work"' EXIT
 passed=0 failed=0
 catalogued='gemma3-270m|minilm-l6|glove-6b-50d|fetch'
 
-# open_for COMMAND - the options that open what the command's examples need.
+# open_for COMMAND EXAMPLE - the options that open what the example needs.
 open_for() {
-    case "$1" in
-        fill | nsp) echo "-m $fixtures/bert" ;;
+    case "$1 $2" in
+        fill\ * | nsp\ * | grad*\[MASK\]* | grad*--pair*) echo "-m $fixtures/bert" ;;
+        grad*--target*) echo "-m $fixtures/t5" ;;
         *) [ -n "${REAL:-}" ] && echo "-s glove-6b-50d -m minilm-l6 -m gemma3-270m" || echo "-s default -m $fixtures/gemma3" ;;
     esac
 }
@@ -26,7 +27,7 @@ while IFS=, read -r command _; do
         [ -n "$example" ] || continue
         [ -n "${REAL:-}" ] || ! grep -qE "$catalogued" <<<"$example" || continue
         # shellcheck disable=SC2046
-        if "$program" -d "$work/examples.db" $(open_for "$command") -c "$example" </dev/null >"$work/log" 2>&1; then
+        if "$program" -d "$work/examples.db" $(open_for "$command" "$example") -c "$example" </dev/null >"$work/log" 2>&1; then
             passed=$((passed + 1))
         else
             failed=$((failed + 1))
