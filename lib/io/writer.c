@@ -118,7 +118,7 @@ static vs_status open_part(vs_err *err, vs_writer *w, const char *path) {
     w->path = vs_strdup(path);
     w->buf = vs_alloc(BUFFER, 1);
     if (part.failed || !w->path || !w->buf) return vs_fail(err, VS_E_NOMEM, "%s: no memory to write it", path);
-    w->fd = open(w->part, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    w->fd = open(w->part, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (w->fd < 0) return vs_fail(err, VS_E_IO, "%s: cannot create: %s", w->part, strerror(errno));
     if (own_part(w)) return VS_OK;
     close(w->fd);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,6 +62,7 @@ static bool is_empty_dir(const char *path) {
 
 static vs_status check_target(vs_err *err, const vs__conversion *c) {
     struct stat st;
+    if (!*c->to) return vs_fail(err, VS_E_STATE, "convert: OUT is empty; want FILE.gguf, or a new directory");
     if (same_file(c->from, c->to)) return vs_fail(err, VS_E_STATE, "%s: this is the model that is to be converted", c->to);
     if (stat(c->to, &st) != 0) return VS_OK;
     if (c->gguf && !S_ISREG(st.st_mode)) return vs_fail(err, VS_E_STATE, "%s: is there, and is no file", c->to);
@@ -79,7 +81,12 @@ static vs_status check_arch(vs_err *err, const vs__conversion *c) {
     return vs_fail(err, VS_E_UNSUPPORTED, "%s: vecscope does not write %s models as a directory of the hub", c->to, c->m->arch->name);
 }
 
-/* ---- the directory TO.part ---- */
+/* ---- the directory TO.part ----
+ *
+ * It is made by us or was left by a conversion that was killed: then the file `converting` is in it.  A lock on that says whether
+ * another process is at work.  A directory of somebody else's by that name (maybe the model itself) is not touched. */
+
+#define MARK "converting"
 
 static void remove_in(const char *dir, const char *name) {
     char path[4096];
@@ -89,7 +96,8 @@ static void remove_in(const char *dir, const char *name) {
 
 static void remove_dir(const char *dir) {
     static const char *const names[] = {WEIGHTS_GGUF, WEIGHTS_HUB, "config.json", "tokenizer.json", "tokenizer_config.json",
-                                        "generation_config.json", "special_tokens_map.json", "chat_template.jinja", WEIGHTS_GGUF ".part", WEIGHTS_HUB ".part"};
+                                        "generation_config.json", "special_tokens_map.json", "chat_template.jinja", WEIGHTS_GGUF ".part", WEIGHTS_HUB ".part",
+                                        MARK};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) remove_in(dir, names[i]);
     (void)rmdir(dir);
 }
@@ -101,6 +109,24 @@ static vs_status path_in(vs_err *err, const char *dir, const char *name, char **
     return b.failed ? vs_fail(err, VS_E_NOMEM, "%s: no memory for its name", dir) : VS_OK;
 }
 
+/* Open and lock the mark in dir; in a directory that is new or empty it is made. */
+static vs_status take_mark(vs_err *err, vs__conversion *c, const char *dir) {
+    struct stat st;
+    char *mark;
+    VS_TRY(path_in(err, dir, MARK, &mark));
+    bool ours = lstat(dir, &st) == 0 && S_ISDIR(st.st_mode);
+    int make = ours && is_empty_dir(dir) ? O_CREAT : 0;
+    if (ours) c->mark = open(mark, O_RDWR | O_NOFOLLOW | O_CLOEXEC | make, 0666);
+    int why = errno;
+    vs_free(mark);
+    if (!ours || (c->mark < 0 && why == ENOENT))
+        return vs_fail(err, VS_E_STATE, "%s: is there, and no conversion left it; remove it, or choose another name than %s", dir, c->to);
+    if (c->mark < 0) return vs_fail(err, VS_E_IO, "%s: cannot create a file in it: %s", dir, strerror(why));
+    struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(c->mark, F_SETLK, &all) == 0 || (errno != EACCES && errno != EAGAIN)) return VS_OK;
+    return vs_fail(err, VS_E_BUSY, "%s: another process is converting to it", c->to);
+}
+
 static vs_status make_dir(vs_err *err, vs__conversion *c) {
     vs_buf b = {0};
     size_t n = strlen(c->to);
@@ -108,13 +134,14 @@ static vs_status make_dir(vs_err *err, vs__conversion *c) {
     vs_buf_put(&b, c->to, n);
     vs_buf_puts(&b, ".part");
     if (b.failed) return vs_fail(err, VS_E_NOMEM, "%s: no memory for its name", c->to);
-    if (mkdir(b.s, 0777) != 0 && errno != EEXIST) { /* one that is there was left by a conversion that was killed */
-        vs_status s = vs_fail(err, VS_E_IO, "%s: cannot create: %s", b.s, strerror(errno));
+    bool made = mkdir(b.s, 0777) == 0;
+    vs_status s = made || errno == EEXIST ? take_mark(err, c, b.s) : vs_fail(err, VS_E_IO, "%s: cannot create: %s", b.s, strerror(errno));
+    if (s == VS_OK) c->dir = b.s;
+    else {
+        if (made) remove_dir(b.s);
         vs_buf_free(&b);
-        return s;
     }
-    c->dir = b.s;
-    return VS_OK;
+    return s;
 }
 
 /* ---- the steps ---- */
@@ -146,6 +173,7 @@ static vs_status check_made(vs_err *err, const vs__conversion *c, const char *we
 
 static vs_status give_name(vs_err *err, const vs__conversion *c, const char *weights) {
     if (!c->gguf) (void)rmdir(c->to); /* an empty one is replaced */
+    remove_in(c->dir, MARK);
     if (rename(c->gguf ? weights : c->dir, c->to) == 0) return VS_OK;
     return vs_fail(err, VS_E_IO, "%s: cannot rename: %s", c->to, strerror(errno));
 }
@@ -180,7 +208,7 @@ static bool ends_with(const char *s, const char *end) {
 vs_status vs_convert(vs_err *err, const char *from, const char *to, const char *type, const vs_progress *p,
                      vs_converted *out) {
     vs_converted unused;
-    vs__conversion c = {.from = from, .to = to, .gguf = ends_with(to, ".gguf"), .progress = p};
+    vs__conversion c = {.from = from, .to = to, .gguf = ends_with(to, ".gguf"), .mark = -1, .progress = p};
     c.report = out ? out : &unused;
     *c.report = (vs_converted){0};
     VS_TRY(read_type(err, type, &c));
@@ -199,5 +227,6 @@ vs_status vs_convert(vs_err *err, const char *from, const char *to, const char *
     vs_model_close(c.m);
     vs_free(c.out);
     vs_free(c.dir);
+    if (c.mark >= 0) close(c.mark);
     return s;
 }

@@ -20,9 +20,11 @@ typedef struct vs_converted {
  *         becomes f16.
  * Names, transforms and numbers come from the family's rows (arch.h).  Everything is written into the directory TO.part,
  * opened again, held against the source (numbers, layers, parts), and renamed when it agrees: `to` is never half a model.
- * A GGUF file that is there already is replaced, a directory is not; `from` itself is refused.
+ * A GGUF file that is there already is replaced, a directory is not; `from` itself is refused, and so is a TO.part that no
+ * conversion left.
  * VS_OK | VS_E_UNSUPPORTED (the family has no such format; a type that cannot be written; a number or weight that the format
- * has no place for) | VS_E_STATE (to is there, or is the source) | VS_E_RANGE (a weight beyond f16) | VS_E_IO | VS_E_STOPPED,
+ * has no place for) | VS_E_STATE (to is there, or is the source; TO.part is somebody else's) |
+ * VS_E_BUSY (another process writes it) | VS_E_RANGE (a weight beyond f16) | VS_E_IO | VS_E_STOPPED,
  * and those of vs_model_open().  Streams: memory for some rows; one matrix where its axes are exchanged. */
 vs_status vs_convert(vs_err *err, const char *from, const char *to, const char *type, const vs_progress *p,
                      vs_converted *out) VS_MUST_CHECK;

@@ -36,6 +36,7 @@ typedef struct vs__conversion {
     vs_dtype type;
     const char *from, *to;
     char *dir;           /* TO.part */
+    int mark;            /* the locked file in it, or -1 */
     vs__piece_out *out;
     size_t n, cap;
     vs_dtype widest;     /* of the matrices, for config.json */

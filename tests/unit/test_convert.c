@@ -4,8 +4,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/parallel.h"
@@ -498,6 +501,7 @@ static void what_is_refused(void **state) {
     put_hub(dir, "gemma3", NULL, NULL, 0);
     refuses(dir, in("."), NULL, VS_E_STATE, "the model that is to be converted");
     refuses(dir, FIXTURES "bert", NULL, VS_E_STATE, "is there already|new directory");
+    refuses(dir, "", NULL, VS_E_STATE, "OUT is empty");
     refuses(dir, in("a.gguf"), "q9_9", VS_E_UNSUPPORTED, "q9_9|it takes f32, f16");
     refuses(dir, in("a.gguf"), "q4_k", VS_E_UNSUPPORTED, "q4_k|q8_0");
     refuses(dir, in("back"), "q8_0", VS_E_UNSUPPORTED, "the hub's layout does not take weights of type q8_0");
@@ -580,8 +584,48 @@ static void stopped_and_begun_again(void **state) {
     assert_int_equal(access(in("a.gguf.part"), F_OK), -1);
     assert_int_equal(mkdir(in("a.gguf.part"), 0700), 0); /* what a conversion that was killed leaves */
     put_file(in("a.gguf.part"), "model.gguf.part", "half", 4);
+    put_file(in("a.gguf.part"), "converting", "", 0);
     converts(FIXTURES "gemma3", in("a.gguf"), NULL);
     assert_int_equal(access(in("a.gguf.part"), F_OK), -1);
+}
+
+/* What stands where the new file is made, and is none of ours, stays: the model itself, one behind a link, one of another
+ * process. */
+static void nothing_else_is_touched(void **state) {
+    (void)state;
+    char sub[160], path[200];
+    snprintf(sub, sizeof sub, "%s", in("a.gguf.part"));
+    for (int way = 0; way < 3; way++) {
+        if (way == 1) assert_int_equal(symlink(dir, sub), 0);
+        else assert_int_equal(mkdir(sub, 0700), 0);
+        const char *model = way == 1 ? dir : sub;
+        if (way < 2) put_hub(model, "gemma3", NULL, NULL, 0);
+        if (way == 2) put_file(sub, "converting", "", 0);
+        int fd = open(in("a.gguf.part/converting"), O_RDWR);
+        pid_t other = way == 2 ? fork() : 1;
+        if (other == 0) { /* a process that holds the lock */
+            struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+            fcntl(fd, F_SETLK, &all);
+            pause();
+            _exit(0);
+        }
+        vs_err err = {0};
+        vs_status s = VS_OK;
+        for (int tries = 0; tries < 1000; tries++) {
+            struct flock is = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+            if (way != 2 || (fcntl(fd, F_GETLK, &is) == 0 && is.l_type != F_UNLCK)) break;
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        }
+        s = vs_convert(&err, way < 2 ? sub : FIXTURES "gemma3", in("a.gguf"), NULL, NULL, NULL);
+        if (way == 2) kill(other, SIGKILL), waitpid(other, NULL, 0);
+        if (s != (way == 2 ? VS_E_BUSY : VS_E_STATE) || !strstr(err.msg, way == 2 ? "another process is converting" : "no conversion left it")) fail_msg("%d: %s", way, err.msg);
+        snprintf(path, sizeof path, "%s/%s", sub, way == 2 ? "converting" : "model.safetensors");
+        assert_int_equal(access(path, R_OK), 0);
+        if (fd >= 0) close(fd);
+        if (way == 1) unlink(sub);
+        unlink(in("a.gguf.part/converting"));
+        drop_dir(sub);
+    }
 }
 
 static void out_of_memory(void **state) {
@@ -609,7 +653,7 @@ int main(void) {
         TEST(rotation_by_yarn),     TEST(scales_go_into_queries), TEST(windows_go_along), TEST(rows_without_pieces),
         TEST(what_readers_insist_on),
         TEST(what_is_refused),      TEST(layers_in_any_order), TEST(disk_full),       TEST(stopped_and_begun_again),
-        TEST(out_of_memory),
+        TEST(out_of_memory),        TEST(nothing_else_is_touched),
     };
     return cmocka_run_group_tests(all, NULL, NULL);
 }
