@@ -4,6 +4,7 @@
  *   JSON: { "NAME": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}, …,
  *           "__metadata__": {"KEY": "TEXT", …} }
  *
+ * A complex number (C64) is read as two F32, along an axis of their own behind the others.
  * Offsets count from the end of the JSON.  The tensors cover the data without gap or overlap.  All little-endian. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -34,7 +35,7 @@ static vs_status find_dtype(vs_err *err, const vs_file *f, const char *name, con
         }
     }
     return vs_fail(err, VS_E_UNSUPPORTED,
-                   "%s: tensor %s has the type %s; F64 to F8_E4M3 and F8_E5M2, I64 to I8, U64 to U8 and BOOL are read", f->path, vs__show(name, strlen(name)).s, vs__show(word, strlen(word)).s);
+                   "%s: tensor %s has the type %s; F64 to F4, C64, I64 to I8, U64 to U8 and BOOL are read", f->path, vs__show(name, strlen(name)).s, vs__show(word, strlen(word)).s);
 }
 
 static vs_status read_tensor(vs_err *err, vs_file *f, const char *key, const json_t *v) {
@@ -49,9 +50,10 @@ static vs_status read_tensor(vs_err *err, vs_file *f, const char *key, const jso
     if (json_object_size(v) != 3)
         return bad_tensor(err, f, name, "\"dtype\", \"shape\" and \"data_offsets\", nothing else");
     vs_dtype t;
-    VS_TRY(find_dtype(err, f, name, json_string_value(dtype), &t));
+    bool pairs = !strcmp(json_string_value(dtype), "C64");
+    VS_TRY(find_dtype(err, f, name, pairs ? "F32" : json_string_value(dtype), &t));
     size_t ndim = json_array_size(shape), dim[VS_MAX_DIMS] = {0};
-    if (ndim > VS_MAX_DIMS)
+    if (ndim + pairs > VS_MAX_DIMS)
         return vs_fail(err, VS_E_UNSUPPORTED, "%s: tensor %s has %zu axes, at most %d", f->path,
                        vs__show(name, strlen(name)).s, ndim, VS_MAX_DIMS);
     for (size_t k = 0; k < ndim; k++) {
@@ -60,6 +62,7 @@ static vs_status read_tensor(vs_err *err, vs_file *f, const char *key, const jso
             return bad_tensor(err, f, name, "\"shape\" of whole numbers >= 0");
         dim[k] = (size_t)n;
     }
+    if (pairs) dim[ndim++] = 2;
     uint64_t begin, end;
     if (!read_size(json_array_get(span, 0), &begin) || !read_size(json_array_get(span, 1), &end) || begin > end)
         return bad_tensor(err, f, name, "\"data_offsets\" [begin, end], 0 <= begin <= end");

@@ -72,7 +72,7 @@ static vs_dtype type_for(const vs__conversion *c, int ndim, size_t cols, vs_dtyp
     vs_dtype t = c->typed ? c->type : from;
     if (!c->typed) {
         bool plain = from == VS_F32 || from == VS_F16 || from == VS_BF16;
-        if (!plain && (!c->gguf || vs_dtype_of(from)->block == 1)) t = VS_F32;
+        if (!plain && (!c->gguf || vs_dtype_of(from)->block == 1 || vs_dtype_of(from)->gguf < 0)) t = VS_F32;
     }
     if (cols % vs_dtype_of(t)->block) t = VS_F16;
     return t;

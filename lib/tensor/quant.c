@@ -37,6 +37,31 @@ static float f8e4m3(uint8_t b) {
     return f;
 }
 
+/* Small floats without infinities: `fraction` bits below `exponent` bits below a sign.  OCP Microscaling Formats Specification 1.0
+ * (2023) has those of six and four bits. */
+static float small(unsigned b, int exponent, int fraction, int bias) {
+    int e = (int)(b >> fraction) & ((1 << exponent) - 1);
+    float f = (float)(b & ((1u << fraction) - 1)) / (float)(1 << fraction);
+    f = ldexpf(e ? 1 + f : f, (e ? e : 1) - bias);
+    return b >> (exponent + fraction) & 1 ? -f : f;
+}
+
+/* The variants of f8 that have one zero: what would be minus zero is the one that is no number. */
+static float fnuz(uint8_t b, int exponent, int fraction, int bias) { return b == 0x80 ? NAN : small(b, exponent, fraction, bias); }
+
+static float f8e8m0(uint8_t b) { return b == 255 ? NAN : ldexpf(1, b - 127); } /* a power of two */
+
+/* Four numbers in three bytes, and two in one: the first in the lowest bits. */
+static void widen_f6(const uint8_t *b, float *dst, int exponent, int fraction, int bias) {
+    unsigned all = b[0] | (unsigned)b[1] << 8 | (unsigned)b[2] << 16;
+    for (int i = 0; i < 4; i++) dst[i] = small(all >> 6 * i & 63, exponent, fraction, bias);
+}
+
+static void widen_f4(const uint8_t *b, float *dst) {
+    dst[0] = small(*b & 15, 2, 1, 1);
+    dst[1] = small(*b >> 4, 2, 1, 1);
+}
+
 static float f8e5m2(uint8_t b) { return vs__half((const uint8_t[2]){0, b}); }
 
 /* ---- blocks of 32 ---- */
@@ -234,6 +259,24 @@ void vs__widen_plain(vs_dtype t, const void *src, float *dst, size_t n) {
         break;
     case VS_F8E5M2:
         for (size_t i = 0; i < n; i++) dst[i] = f8e5m2(p[i]);
+        break;
+    case VS_F8E8M0:
+        for (size_t i = 0; i < n; i++) dst[i] = f8e8m0(p[i]);
+        break;
+    case VS_F8E4M3FNUZ:
+        for (size_t i = 0; i < n; i++) dst[i] = fnuz(p[i], 4, 3, 8);
+        break;
+    case VS_F8E5M2FNUZ:
+        for (size_t i = 0; i < n; i++) dst[i] = fnuz(p[i], 5, 2, 16);
+        break;
+    case VS_F6E2M3:
+        for (size_t i = 0; i < n / 4; i++) widen_f6(p + 3 * i, dst + 4 * i, 2, 3, 1);
+        break;
+    case VS_F6E3M2:
+        for (size_t i = 0; i < n / 4; i++) widen_f6(p + 3 * i, dst + 4 * i, 3, 2, 3);
+        break;
+    case VS_F4:
+        for (size_t i = 0; i < n / 2; i++) widen_f4(p + i, dst + 2 * i);
         break;
     case VS_I8: WIDEN_NUMBERS(int8_t);
     case VS_I16: WIDEN_NUMBERS(int16_t);

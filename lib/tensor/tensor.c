@@ -17,7 +17,7 @@ const vs_dtype_info *vs_dtype_of(vs_dtype t) { return &dtypes[t]; }
 
 bool vs_dtype_is_real(vs_dtype t) {
     return dtypes[t].block > 1 || t == VS_F32 || t == VS_F16 || t == VS_BF16 || t == VS_F64 || t == VS_F8E4M3 ||
-           t == VS_F8E5M2;
+           t == VS_F8E5M2 || t == VS_F8E8M0 || t == VS_F8E4M3FNUZ || t == VS_F8E5M2FNUZ;
 }
 
 vs_status vs_tensor_over(vs_err *err, const void *data, vs_dtype t, int ndim, const size_t *shape, vs_tensor *out,

@@ -6,7 +6,7 @@
 <type>.blocks holds the blocks as they lie in a file, <type>.f32 the weights (little-endian f32) that
 gguf.dequantize gives. Factors (f16) are drawn from all finite numbers, with zeros of both signs and
 subnormals among them; every other byte is random, but for MXFP4's exponents, which stay below overflow.
-The two f8 types are all bytes that are numbers, and what PyTorch makes of them.
+The f8 types are all bytes that are numbers, and what PyTorch makes of them; those of six and four bits all numbers there are.
 
 numbers.f32 holds rows of 256 numbers: normal ones, then the hard ones named below; <type>.made the blocks
 that gguf.quantize makes of them.
@@ -22,7 +22,9 @@ FACTORS = {"q4_0": [0], "q5_0": [0], "q8_0": [0], "q4_k": [0, 2], "q5_k": [0, 2]
            "q4_1": [0, 2], "q5_1": [0, 2], "q2_k": [80, 82], "q3_k": [108], "iq4_nl": [0], "iq4_xs": [0],
            "tq1_0": [52], "tq2_0": [64], "mxfp4": [], "nvfp4": []}
 MADE = ["f16", "bf16", "q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "tq1_0", "tq2_0", "mxfp4"]
-FLOATS = {"f8e4m3": torch.float8_e4m3fn, "f8e5m2": torch.float8_e5m2}
+FLOATS = {"f8e4m3": torch.float8_e4m3fn, "f8e5m2": torch.float8_e5m2, "f8e8m0": torch.float8_e8m0fnu,
+          "f8e4m3fnuz": torch.float8_e4m3fnuz, "f8e5m2fnuz": torch.float8_e5m2fnuz}
+SMALL = {"f6e2m3": (6, 2, 3, 1), "f6e3m2": (6, 3, 2, 3), "f4": (4, 2, 1, 1)}  # bits, of the exponent, of the fraction, bias
 BLOCKS = 24
 
 
@@ -76,6 +78,12 @@ def main(folder):
         is_number = ~np.isnan(weights)
         np.arange(256, dtype=np.uint8)[is_number].tofile(folder / f"{name}.blocks")
         weights[is_number].tofile(folder / f"{name}.f32")
+    for name, (bits, exponent, fraction, bias) in SMALL.items():  # every number there is, the first in the lowest bits
+        codes = np.arange(2**bits)
+        e, m, sign = codes >> fraction & (2**exponent - 1), codes & (2**fraction - 1), np.where(codes >> bits - 1, -1.0, 1.0)
+        (sign * np.where(e, 2.0 ** (e - bias) * (1 + m / 2**fraction), 2.0 ** (1 - bias) * m / 2**fraction)).astype("<f4").tofile(folder / f"{name}.f32")
+        packed = np.packbits((codes[:, None] >> np.arange(bits) & 1).astype(np.uint8).ravel(), bitorder="little")
+        packed.tofile(folder / f"{name}.blocks")
     rows = numbers(rng)
     rows.tofile(folder / "numbers.f32")
     for name in MADE:

@@ -55,7 +55,7 @@ static void safetensors_views(void **state) {
 static void safetensors_of_every_type(void **state) {
     (void)state;
     static const char *const types[] = {"F64", "F32", "F16", "BF16",    "I64",     "I32", "I16", "I8",
-                                        "U64", "U32", "U16", "U8", "BOOL", "F8_E4M3", "F8_E5M2"};
+                                        "U64", "U32", "U16", "U8", "BOOL", "F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ"};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         /* the number 1 in the second of two elements */
         uint64_t one = 1;
@@ -68,6 +68,7 @@ static void safetensors_of_every_type(void **state) {
         if (!strcmp(types[i], "BF16")) one = 0x3f80;
         if (!strcmp(types[i], "F8_E4M3")) one = 0x38;
         if (!strcmp(types[i], "F8_E5M2")) one = 0x3c;
+        if (strstr(types[i], "FNUZ")) one = 0x40;
         char header[96];
         snprintf(header, sizeof header, "{\"w\":{\"dtype\":\"%s\",\"shape\":[1,2],\"data_offsets\":[0,%zu]}}", types[i],
                  2 * width);
@@ -80,6 +81,38 @@ static void safetensors_of_every_type(void **state) {
         assert_string_equal(vs_dtype_of(vs_file_find(f, "w")->dtype)->safetensors, types[i]);
         assert_int_equal(vs_tensor_row_f32(NULL, vs_file_find(f, "w"), 0, row), VS_OK);
         assert_true(row[0] == 0 && row[1] == 1);
+        vs_file_close(f);
+    }
+}
+
+/* Numbers of less than a byte, powers of two, and complex numbers, which are pairs. */
+static void safetensors_of_odd_widths(void **state) {
+    (void)state;
+    static const struct {
+        const char *type, *shape, *data;
+        size_t bytes, n;
+        float want[4];
+    } kinds[] = {
+        {"F4", "[2,2]", "\x20\xF1", 2, 4, {0, 1, 0.5f, -6}},
+        {"F6_E2M3", "[1,4]", "\x48\xF0\x81", 3, 4, {1, 0.125f, 7.5f, -0.0f}}, /* 001000 000001 011111 100000, lowest first */
+        {"F6_E3M2", "[4]", "\x4C\xF0\x81", 3, 4, {1, 0.0625f, 28, -0.0f}},
+        {"F8_E8M0", "[3]", "\x7E\x7F\x80", 3, 3, {0.5f, 1, 2}},
+        {"C64", "[2]", "\0\0\x80\x3F\0\0\0\x40\0\0\x80\xBF\0\0\0\0", 16, 4, {1, 2, -1, 0}},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char header[120];
+        bytes b = {.n = 0};
+        snprintf(header, sizeof header, "{\"w\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[0,%zu]}}", kinds[i].type, kinds[i].shape, kinds[i].bytes);
+        put_safetensors(&b, header, 0);
+        for (size_t k = 0; k < kinds[i].bytes; k++) put_number(&b, (unsigned char)kinds[i].data[k], 1);
+        vs_file *f = opens(&b);
+        const vs_tensor *t = vs_file_find(f, "w");
+        float row[4];
+        assert_int_equal(vs_tensor_count(t), kinds[i].n);
+        for (size_t k = 0, cols = vs_tensor_cols(t); k < kinds[i].n; k += cols) {
+            assert_int_equal(vs_tensor_row_f32(NULL, t, k / cols, row), VS_OK);
+            assert_memory_equal(row, kinds[i].want + k, cols * sizeof *row);
+        }
         vs_file_close(f);
     }
 }
@@ -103,7 +136,8 @@ static void safetensors_refused(void **state) {
     refuses_header(ONE("\"F32\"", "2", "[0,8]"), 8, VS_E_FORMAT, "tensor w|\"shape\", an array");
     refuses_header(ONE("\"F32\"", "[1,1,1,1,2]", "[0,8]"), 8, VS_E_UNSUPPORTED, "tensor w|5 axes|at most 4");
     refuses_header(ONE("\"F32\"", "[4611686018427387904,4]", "[0,8]"), 8, VS_E_SHAPE, "tensor w|4611686018427387904");
-    refuses_header(ONE("\"F4\"", "[16]", "[0,8]"), 8, VS_E_UNSUPPORTED, "tensor w|the type F4|F8_E4M3");
+    refuses_header(ONE("\"F5\"", "[16]", "[0,8]"), 8, VS_E_UNSUPPORTED, "tensor w|the type F5|F64 to F4, C64");
+    refuses_header(ONE("\"F4\"", "[2,3]", "[0,3]"), 3, VS_E_SHAPE, "tensor w|rows of f4|multiple of 2");
     refuses_header(ONE("7", "[2]", "[0,8]"), 8, VS_E_FORMAT, "tensor w|\"dtype\", a string");
     refuses_header("{\"w\":7}", 0, VS_E_FORMAT, "tensor w|want an object");
     refuses_header("{\"w\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0],\"x\":1}}", 0, VS_E_FORMAT,
@@ -611,7 +645,7 @@ static void out_of_memory(void **state) {
 int main(void) {
     const struct CMUnitTest all[] = {
         cmocka_unit_test(safetensors_views), cmocka_unit_test(safetensors_refused),
-        cmocka_unit_test(safetensors_of_every_type),
+        cmocka_unit_test(safetensors_of_every_type), cmocka_unit_test(safetensors_of_odd_widths),
         cmocka_unit_test(npy_views),         cmocka_unit_test(npy_refused),
         cmocka_unit_test(npz_views),         cmocka_unit_test(npz_refused),
         cmocka_unit_test(npz_round_trip),    cmocka_unit_test(safetensors_round_trip),

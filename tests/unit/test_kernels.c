@@ -252,7 +252,7 @@ static void widen_is_the_reference(void **state) {
     use(state);
     for (int t = 0; t < VS_DTYPE_COUNT; t++) {
         const vs_dtype_info *info = vs_dtype_of((vs_dtype)t);
-        if (info->block == 1 && t != VS_F8E4M3 && t != VS_F8E5M2) continue; /* these are tested below */
+        if (info->block == 1 && (t < VS_F8E4M3 || t > VS_F8E5M2FNUZ)) continue; /* these are tested below */
         char path[96];
         size_t blocks, bytes;
         snprintf(path, sizeof path, "tests/data/quant/%s.blocks", info->name);
@@ -380,6 +380,12 @@ static void widen_of_whole_numbers(void **state) {
     assert_true(isnan(f[0]) && isnan(f[1]) && f[2] == 448);
     vs_widen(VS_F8E5M2, (const uint8_t[]){0x7c, 0xfc, 0x7d}, f, 3);
     assert_true(f[0] == INFINITY && f[1] == -INFINITY && isnan(f[2]));
+    vs_widen(VS_F8E8M0, (const uint8_t[]){255, 0, 127}, f, 3);
+    assert_true(isnan(f[0]) && f[1] == 0x1p-127f && f[2] == 1);
+    vs_widen(VS_F8E4M3FNUZ, (const uint8_t[]){0x80, 0x7f, 0}, f, 3);
+    assert_true(isnan(f[0]) && f[1] == 240 && f[2] == 0);
+    vs_widen(VS_F8E5M2FNUZ, (const uint8_t[]){0x80, 0x7f, 0}, f, 3);
+    assert_true(isnan(f[0]) && f[1] == 57344 && f[2] == 0);
     vs_widen(VS_I64, (const int64_t[]){INT64_MIN, -2, 1}, f, 3);
     assert_true(f[0] == -0x1p63f && f[1] == -2 && f[2] == 1);
     vs_widen(VS_F64, (const double[]){0.1, -1e300, 1e-300}, f, 3);
