@@ -122,7 +122,8 @@ static vs_status apply(vs_err *err, const vs_exec *x, const vs_node *n, const vs
         }
     }
     effect->change = sqrt(sum);
-    return effect->hits || before ? VS_OK : hits_nothing(err, x, e, there ? "this pass computes it at other positions alone" : "no text has such a position");
+    if (effect->hits || before || (there && x->rq->variants)) return VS_OK; /* a sweep makes no more rows than its logits need */
+    return hits_nothing(err, x, e, there ? "this pass computes it at other positions alone" : "no text has such a position");
 }
 
 vs_status vs__forward_edit(vs_err *err, const vs_exec *x, const vs_node *n) {

@@ -366,8 +366,34 @@ static int attend(builder *b, int q, int k, int v) {
     return emit(b, n, rows_of(b, b->si->H, b->si->dh));
 }
 
-/* Queries come from asking (h, or some rows of it), keys and values from h. */
-static int attention(builder *b, int asking, int h) {
+/* A slot's rows of the variants that run from here on, behind those of x, which ran already; VS_NONE: none did. */
+static int beside(builder *b, int x, vs_site_kind from, vs_slot shape, bool last) {
+    if (last) shape.kind = VS_ROWS_LAST, shape.rows = b->p->of[b->set].n_seqs;
+    vs_node more = node(VS_OP_JOIN, x, VS_NONE, VS_NONE);
+    more.from = site_at(b, from, b->layer);
+    return emit(b, more, shape);
+}
+
+/* Whether variants run from this point on beside those of x; then b->set is all of them. */
+static bool more_run(builder *b, int x, int point) {
+    const vs_joins *v = &b->rq->variants->of[b->stack];
+    size_t before = x == VS_NONE ? 0 : b->p->of[b->set].n_seqs, n = before;
+    while (n < v->n && v->point[n] == point) n++;
+    if (n == before || b->status != VS_OK) return false;
+    b->status = vs__plan_variants(b->err, b->p, b->rq->variants, b->stack, n, b->memory_set, &b->set, &b->whole_set);
+    return b->status == VS_OK;
+}
+
+/* The stream of both. */
+static int join(builder *b, int x, int point, vs_site_kind from, bool last) {
+    return more_run(b, x, point) ? beside(b, x, from, rows_of(b, 1, b->si->d), last) : x;
+}
+
+/* Of the last block, where only its last row's logits are asked for. */
+static bool one_row(const builder *b) { return b->last_rows && b->layer + 1 == (int)b->st->L; }
+
+/* Queries come from asking (h, or some rows of it), keys and values from h.  The mix of each head. */
+static int heads_mix(builder *b, int asking, int h) {
     const vs_stack_info *si = b->si;
     const struct heads_roles *r = &heads_roles[b->cross];
     int q = mark1(b, linear(b, asking, r->wq, r->bq, si->H, si->dh), VS_SITE_Q), k = VS_NONE, v = VS_NONE;
@@ -390,7 +416,16 @@ static int attention(builder *b, int asking, int h) {
         k = with_memory(b, k, VS_SITE_K);
         v = with_memory(b, v, VS_SITE_V);
     }
-    return output_map(b, mark1(b, attend(b, q, k, v), VS_SITE_Z));
+    return attend(b, q, k, v);
+}
+
+/* In a sweep, variants may begin with what their heads mixed; h VS_NONE: all of them do. */
+static int attention(builder *b, int asking, int h) {
+    bool some = b->cross || h != VS_NONE;
+    int z = some ? heads_mix(b, asking, h) : VS_NONE;
+    if (b->rq->variants && !b->cross && more_run(b, z, vs__at_heads(b->layer)))
+        z = beside(b, z, VS_SITE_Z, rows_of(b, b->si->H, b->si->dh), one_row(b));
+    return z == VS_NONE ? z : output_map(b, mark1(b, z, VS_SITE_Z));
 }
 
 static int mlp(builder *b, int h) {
@@ -424,6 +459,7 @@ static const part parts[] = {
 static int branch(builder *b, const vs_sub *sub, const part *r, int asking, int h) {
     b->cross = sub->kind == VS_SUB_CROSS;
     int y = sub->kind == VS_SUB_MLP ? mlp(b, h) : attention(b, asking, b->cross ? b->memory : h);
+    if (y == VS_NONE) return b->cross = false, y;
     if (sub->branch) {
         y = mark1(b, y, r->raw);
         y = mark1(b, norm(b, y, r->branch, VS_ROLE_COUNT), r->out);
@@ -433,47 +469,36 @@ static int branch(builder *b, const vs_sub *sub, const part *r, int asking, int 
     return y;
 }
 
-/* The rows of the variants that run from this point on, beside those that run already; x VS_NONE: none did. */
-static int join(builder *b, int x, int point, vs_site_kind from, bool last) {
-    const vs_joins *v = &b->rq->variants->of[b->stack];
-    size_t before = x == VS_NONE ? 0 : b->p->of[b->set].n_seqs, n = before;
-    while (n < v->n && v->point[n] == point) n++;
-    if (n == before) return x;
-    b->status = vs__plan_variants(b->err, b->p, b->rq->variants, b->stack, n, b->memory_set, &b->set, &b->whole_set);
-    if (b->status != VS_OK) return VS_NONE;
-    vs_slot shape = rows_of(b, 1, b->si->d);
-    if (last) shape.kind = VS_ROWS_LAST, shape.rows = n;
-    vs_node more = node(VS_OP_JOIN, x, VS_NONE, VS_NONE);
-    more.from = site_at(b, from, b->layer);
-    return emit(b, more, shape);
-}
-
 /* x <- N_post(x + N_branch(f(N_pre(source)))), for each sub-layer of the block.  In a sweep x may be VS_NONE up to its
- * cross-attention, where variants join that ask another memory. */
+ * second part, where the last variants join that are edited there, or ask another memory. */
 static int block(builder *b, int x) {
     int entering = x, l = b->layer;
     for (int i = 0; i < 3 && b->spec->sub[i].kind != VS_SUB_NONE; i++) {
         const vs_sub *sub = &b->spec->sub[i];
-        if (sub->kind == VS_SUB_CROSS && b->rq->variants)
-            x = join(b, x, vs__at_cross(l), vs__sweep_mid(b->m, b->stack), b->last_rows && l + 1 == (int)b->st->L);
-        if (x == VS_NONE) continue;
+        if (i == 1 && b->rq->variants && vs__sweep_mid(b->m, b->stack) != VS_SITE_COUNT)
+            x = join(b, x, vs__at_second(l), vs__sweep_mid(b->m, b->stack), one_row(b));
+        if (x == VS_NONE && i) continue;
         const part *r = &parts[sub->kind];
         bool last = i == 2 || b->spec->sub[i + 1].kind == VS_SUB_NONE;
         vs_site sum = site_at(b, last ? VS_SITE_RESID_POST : r->mid, l);
         int h = sub->from_block && b->st->parallel ? entering : x;
-        if (sub->pre) {
+        if (sub->pre && x != VS_NONE) {
             b->cross = sub->kind == VS_SUB_CROSS;
             h = mark1(b, norm(b, h, r->norm, r->norm_b), r->normed);
             b->cross = false;
         }
         int asking = h;
-        if (b->last_rows && l + 1 == (int)b->st->L && sub->kind == VS_SUB_SELF) {
+        if (one_row(b) && sub->kind == VS_SUB_SELF && x != VS_NONE) {
             bool parallel = entering == x;
             asking = rows_picked(b, h, VS_OP_LAST);
             x = rows_picked(b, x, VS_OP_LAST);
             entering = parallel ? x : rows_picked(b, entering, VS_OP_LAST);
         }
-        x = add(b, x, branch(b, sub, r, asking, h));
+        uint16_t ran = b->set;
+        int y = branch(b, sub, r, asking, h);
+        if (y == VS_NONE) continue;
+        if (b->set != ran) entering = x = beside(b, x, VS_SITE_RESID_PRE, rows_of(b, 1, b->si->d), one_row(b));
+        x = add(b, x, y);
         if (sub->post) {
             x = mark(b, x, &sum, 1, NULL);
             x = norm(b, x, r->post, r->post_b);
@@ -499,7 +524,7 @@ static void head(builder *b, int x) {
     if (b->spec->final_norm && (logits || normed))
         x = mark1(b, norm(b, x, VS_ROLE_FINAL_NORM, VS_ROLE_FINAL_NORM_B), VS_SITE_FINAL_NORM);
     if (!logits) return;
-    if (last && normed) x = rows_picked(b, x, VS_OP_LAST);
+    if (last && normed && shape_of(b, x).kind == VS_ROWS_ALL) x = rows_picked(b, x, VS_OP_LAST);
     if (m->has[VS_PART_HEAD]) {
         float steep;
         vs_act kind = vs__head_act(m, &steep);
@@ -517,12 +542,18 @@ static void head(builder *b, int x) {
     if (kept(b, site_at(b, VS_SITE_LOGITS, -1))) b->p->logits = x;
 }
 
+/* Whether an edit of a sweep, which gives logits alone, changes other rows than the last at the end: what a head reads, or
+ * edges, which have rows for all queries.  The others' rows are left out, wherever it would have hit them. */
+static bool changes_other_rows(vs_site s) {
+    return s.kind == VS_SITE_POOLED || s.kind == VS_SITE_NSP || s.kind == VS_SITE_SCORES || s.kind == VS_SITE_PATTERN;
+}
+
 /* Whether anything but the last rows' logits is asked of what follows the last block's input. */
 static bool looks_at_the_end(const builder *b) {
     bool any = false;
     for (size_t i = 0; i < b->rq->n_keep + b->rq->n_edits; i++) {
         vs_site s = i < b->rq->n_keep ? b->rq->keep[i] : b->rq->edits[i - b->rq->n_keep].site;
-        if (s.stack != b->stack) continue;
+        if (s.stack != b->stack || (b->rq->variants && !changes_other_rows(s))) continue;
         bool end = s.layer < 0 ? s.kind != VS_SITE_EMBED && s.kind != VS_SITE_POS_EMBED && s.kind != VS_SITE_TYPE_EMBED &&
                                      s.kind != VS_SITE_EMBED_MAP
                                : s.layer + 1 >= (int)b->st->L;

@@ -106,8 +106,9 @@ typedef struct vs_plan {
 
 /* The variants of a sweep that run in a stack, in the order of the point from which they do (sweep.c). */
 enum { VS_BEFORE_BLOCKS = -1 }; /* from the embeddings */
-static inline int vs__at_block(int layer) { return 2 * layer; } /* from the block on; L: after the last */
-static inline int vs__at_cross(int layer) { return 2 * layer + 1; } /* from the block's cross-attention on */
+static inline int vs__at_block(int layer) { return 3 * layer; }      /* from the block on; L: after the last */
+static inline int vs__at_heads(int layer) { return 3 * layer + 1; }  /* from what its heads mixed on */
+static inline int vs__at_second(int layer) { return 3 * layer + 2; } /* from its second part on: cross-attention, else the MLP */
 typedef struct vs_joins {
     size_t n, T;           /* how many; rows of the text in this stack */
     const int *point;      /* [n] from where each runs, ascending */
@@ -120,7 +121,8 @@ typedef struct vs_variants {
 } vs_variants;
 
 /* vs__sweep_keys() - the site that holds keys as a stack's attention reads them.
- * vs__sweep_mid() - the site of the stream as a block's cross-attention meets it. */
+ * vs__sweep_mid() - the site of the stream as a block's second part meets it; VS_SITE_COUNT where that reads what enters
+ * the block. */
 vs_site_kind vs__sweep_keys(const vs_model *m, int stack);
 vs_site_kind vs__sweep_mid(const vs_model *m, int stack);
 

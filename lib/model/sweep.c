@@ -1,6 +1,7 @@
 /* sweep.c - one text under many sets of edits: what a set leaves alone is taken from the pass without edits.
  *
- * A variant runs from the block of its first edit on, and in a causal model from its first edited position on.  Blocks add
+ * A variant runs from the part of a block on where its first edit is (attention, its heads' output, what follows it), and in a causal model
+ * from its first edited position on.  Where only the last row's logits are asked for, the last block makes no other.  Parts add
  * up: the rows of all variants that run at a layer are stacked in the same products, and each variant sees, before its own
  * keys and values, those of the pass without edits.  Of two stacks, the first runs for those variants alone that are edited
  * there, and the last for them from its first cross-attention on; the others ask the memory of the pass without edits.
@@ -40,14 +41,16 @@ vs_site_kind vs__sweep_keys(const vs_model *m, int stack) {
 }
 
 vs_site_kind vs__sweep_mid(const vs_model *m, int stack) {
+    if (m->arch->stack[stack].sub[1].from_block && m->stack[stack].parallel) return VS_SITE_COUNT;
     return m->arch->stack[stack].sub[0].post ? VS_SITE_NORM_MID : VS_SITE_RESID_MID;
 }
 
 /* The last point from which a site is still made anew. */
 static int point_of(const vs_model *m, vs_site s) {
     if (s.layer >= 0) {
-        bool late = m->info.stack[s.stack].cross && (s.cross || s.kind >= VS_SITE_RESID_MID_X); /* sites.def has the order of a pass */
-        return late ? vs__at_cross(s.layer) : vs__at_block(s.layer);
+        bool late = s.cross || s.kind >= VS_SITE_RESID_MID_X; /* sites.def has the order of a pass */
+        if (late && vs__sweep_mid(m, s.stack) != VS_SITE_COUNT) return vs__at_second(s.layer);
+        return late || s.kind >= VS_SITE_Z ? vs__at_heads(s.layer) : vs__at_block(s.layer);
     }
     bool embedding = s.kind == VS_SITE_EMBED || s.kind == VS_SITE_POS_EMBED || s.kind == VS_SITE_TYPE_EMBED ||
                      s.kind == VS_SITE_EMBED_MAP;
@@ -71,7 +74,7 @@ static void find_starts(sweep *s) {
     for (size_t k = 0; k < rq->n_edits; k++) {
         const vs_edit *e = &rq->edits[k];
         size_t i = e->text - 1;
-        int memory = memory_point(s, e->site), point = e->site.stack == s->last ? point_of(s->m, e->site) : vs__at_cross(0);
+        int memory = memory_point(s, e->site), point = e->site.stack == s->last ? point_of(s->m, e->site) : vs__at_second(0);
         bool everywhere = e->at.all || !causal || memory != NOWHERE;
         int64_t from = everywhere ? 0 : e->at.from < 0 ? e->at.from + (int64_t)s->T : e->at.from;
         if (memory < s->memory[i]) s->memory[i] = memory;
@@ -96,19 +99,26 @@ static void sort(sweep *s) {
             }
 }
 
-/* The pass without edits; it keeps each block's input, keys and values, of two stacks also what cross-attention meets. */
+/* What variants of a stack begin with: each block's input, what its heads mixed, the stream where its second part begins, and,
+ * of the last stack, the keys and values that its attention reads. */
+static size_t kept_of(const sweep *s, int stack, vs_site *keep) {
+    const vs_model *m = s->m;
+    bool attend = stack == s->last, cross = m->info.stack[stack].cross, mid = vs__sweep_mid(m, stack) != VS_SITE_COUNT;
+    const vs_site_kind kinds[] = {VS_SITE_RESID_PRE, vs__sweep_mid(m, stack), VS_SITE_Z, vs__sweep_keys(m, stack), VS_SITE_V, VS_SITE_K, VS_SITE_V};
+    size_t n = 0;
+    for (size_t l = 0; l <= m->stack[stack].L; l++)
+        for (size_t k = 0; k < (l == m->stack[stack].L ? 1 : !attend ? 3 : cross ? 7 : 5); k++)
+            if (k != 1 || mid)
+                keep[n++] = (vs_site){.kind = kinds[k], .layer = (int16_t)l, .head = -1, .stack = (uint8_t)stack, .cross = k > 4};
+    return n;
+}
+
+/* The pass without edits. */
 static vs_status run_base(vs_err *err, sweep *s, bool logits) {
-    size_t L = s->m->stack[s->last].L, L0 = s->last ? s->m->stack[0].L + 1 : 0, n = 0;
-    bool cross = s->m->info.stack[s->last].cross;
-    vs_site *keep = vs_alloc(6 * L + 1 + L0, sizeof *keep);
+    size_t L = s->m->stack[0].L + s->m->stack[s->last].L, n = 0;
+    vs_site *keep = vs_alloc(7 * L + 2, sizeof *keep);
     if (!keep) return vs_fail(err, VS_E_NOMEM, "a sweep over %zu layers", L);
-    for (size_t l = 0; l < L0; l++) keep[n++] = (vs_site){.kind = VS_SITE_RESID_PRE, .layer = (int16_t)l, .head = -1};
-    for (size_t l = 0; l <= L; l++) {
-        const vs_site_kind kinds[] = {VS_SITE_RESID_PRE, vs__sweep_keys(s->m, s->last), VS_SITE_V, vs__sweep_mid(s->m, s->last),
-                                      VS_SITE_K, VS_SITE_V};
-        for (size_t k = 0; k < (l == L ? 1 : cross ? 6 : 3); k++)
-            keep[n++] = (vs_site){.kind = kinds[k], .layer = (int16_t)l, .head = -1, .stack = (uint8_t)s->last, .cross = k > 3};
-    }
+    for (int stack = 0; stack <= s->last; stack++) n += kept_of(s, stack, keep + n);
     vs_request rq = {.in = s->rq->in, .decoder = s->rq->decoder, .keep = keep, .n_keep = n, .mask = s->rq->mask,
                      .logits = s->all ? VS_LOGITS_ALL : logits ? VS_LOGITS_LAST : VS_LOGITS_NONE};
     vs_status st = vs_run(err, s->m, &rq, &s->base);
