@@ -104,7 +104,7 @@ vs_status vs_position_find(vs_err *err, const vs_model *m, int stack, const char
         return VS_OK;
     }
     int nth = 0;
-    const char *hash = n > 1 ? memchr(pos + 1, '#', n - 1) : NULL;
+    const char *hash = n > 1 && !quoted ? memchr(pos + 1, '#', n - 1) : NULL;
     if (hash && all_digits(hash + 1, n - (size_t)(hash + 1 - pos))) {
         long k = strtol(hash + 1, NULL, 10);
         if (k < 1 || k > INT32_MAX) return vs_fail(err, VS_E_RANGE, "[%.*s]: occurrences count from 1", (int)n, pos);
@@ -443,8 +443,9 @@ static double mean_divergence(const vs__last *x, const vs_pass *clean, const vs_
     size_t rows, n = 0, masks = 0;
     const float *a = vs_pass_logits(clean, &rows), *b = vs_pass_logits(edited, NULL);
     double sum = 0;
-    for (size_t r = 0; r < rows && rows > 1; r++) masks += x->of[0].id[r] == mask;
-    for (size_t r = 0; r < rows; r++) {
+    bool masked = vs_model_info_of(x->m)->masked;
+    for (size_t r = 0; r < rows && masked; r++) masks += x->of[0].id[r] == mask;
+    for (size_t r = masked ? 0 : rows - 1; r < rows; r++) {
         if (masks && x->of[0].id[r] != mask) continue;
         sum += vs_divergence(a + r * V, b + r * V, V);
         n++;
@@ -467,13 +468,15 @@ vs_status vs_session_divergences(vs_err *err, vs_session *s, double *kl, double 
     VS_TRY(vs_model_tokenizer(err, m, &tok));
     vs_edit *edits = vs_zalloc(n, sizeof *edits);
     vs_status st = edits ? place_all(err, s, x, edits) : vs_fail(err, VS_E_NOMEM, "no memory for %zu edits", n);
-    if (st == VS_OK) st = run_again(err, s, NULL, 0, in->masked, &clean);
+    bool all = in->masked;
+    for (size_t i = 0; i < n && st == VS_OK; i++) all |= edits[i].site.kind == VS_SITE_LOGITS; /* of a row that is not the last, maybe */
+    if (st == VS_OK) st = run_again(err, s, NULL, 0, all, &clean);
     for (size_t i = 0; st == VS_OK && i <= n; i++) { /* each alone, then all */
         if (i == n && n == 1) {
             *together = kl[0];
             break;
         }
-        st = run_again(err, s, edits + (i < n ? i : 0), i < n ? 1 : n, in->masked, &p);
+        st = run_again(err, s, edits + (i < n ? i : 0), i < n ? 1 : n, all, &p);
         if (st == VS_OK) *(i < n ? &kl[i] : together) = mean_divergence(x, clean, p, vs_role_id(tok, VS_TOK_MASK), in->V);
         vs_pass_free(p);
     }
