@@ -450,21 +450,37 @@ vs_status vs__attend_open(vs_err *err, const vs_exec *x, const vs_node *n, float
 
 /* Output coordinate i of every head: row i of W_O, cut into heads. */
 static void heads_span(void *arg, size_t i, size_t end, int worker) {
+    enum { AT_ONCE = 64 };
     span_args *s = arg;
     const vs_exec *x = s->x;
     const vs_slot *z = slot_of(x, s->n->in[0]);
-    const vs_tensor *w = &s->n->w->t;
-    float *row = vs__scratch(x, worker);
+    size_t H = z->heads, dh = z->width;
+    float *row = vs__scratch(x, worker), got[AT_ONCE];
     for (; i < end; i++) {
-        vs_tensor_widen_row(w, i, row);
-        for (size_t r = 0; r < z->rows * z->heads; r++)
-            s->y[r * s->width + i] = vs_dot(s->a + r * z->width, row + r % z->heads * z->width, z->width);
+        vs_tensor_widen_row(&s->n->w->t, i, row);
+        for (size_t r = 0, n; r < z->rows; r += n) {
+            n = z->rows - r < AT_ONCE ? z->rows - r : AT_ONCE;
+            for (size_t h = 0; h < H; h++) {
+                vs_dot_rows(row + h * dh, s->a + (r * H + h) * dh, n, H * dh, dh, got);
+                for (size_t k = 0; k < n; k++) s->y[((r + k) * H + h) * s->width + i] = got[k];
+            }
+        }
     }
 }
 vs_status vs__forward_heads(vs_err *err, const vs_exec *x, const vs_node *n) {
-    (void)err;
     span_args s = args_of(x, n);
-    vs_parallel_for(s.width, 16, heads_span, &s);
+    const vs_slot *z = slot_of(x, n->in[0]);
+    vs_tensor part = n->w->t;
+    if (part.ndim != 2 || vs_dtype_of(part.dtype)->block > 1) { /* a head's columns may begin within a block */
+        vs_parallel_for(s.width, 16, heads_span, &s);
+        return VS_OK;
+    }
+    part.shape[1] = z->width;
+    for (size_t h = 0; h < z->heads; h++) {
+        part.data = (const char *)n->w->t.data + h * z->width * part.stride[1];
+        VS_TRY(vs_matmul(err, s.a + h * z->width, z->rows, z->width, row_width(z), &part, NULL, s.y + h * s.width, s.width,
+                         z->heads * s.width));
+    }
     return VS_OK;
 }
 
