@@ -17,10 +17,12 @@ typedef struct side {
     vs_tokens word;
 } side;
 
-/* Whole words, and what is between them: cut as the hub's "Whitespace" does. */
+/* Whole words, and what is between them: cut as the hub's "Whitespace" does, but never within what is seen as one
+ * character (an emoji of several). */
 static vs_status cut_words(vs_err *err, side *x) {
     static const char json[] = "{\"model\":{\"type\":\"WordLevel\",\"unk_token\":\"?\",\"vocab\":{\"?\":0}},"
-                               "\"pre_tokenizer\":{\"type\":\"Whitespace\"}}";
+                               "\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Removed\",\"invert\":true,\"pattern\":"
+                               "{\"Regex\":\"[\\\\w\\\\x{200c}\\\\x{200d}]+|(?:(?![\\\\w\\\\s])\\\\X)+\"}}}";
     vs_tokenizer *t = NULL;
     VS_TRY(vs_tokenizer_from_json(err, json, sizeof json - 1, &t));
     vs_status s = vs_tokenize(err, t, x->text, x->n, NULL, 0, false, &x->word);

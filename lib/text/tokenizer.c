@@ -383,6 +383,10 @@ static void trim(const vs_tokenizer *t, const char *text, size_t size, vs_tokens
     for (size_t i = 0; i < x->n; i++) {
         size_t n;
         const char *s = vs_piece(t, x->id[i], &n);
+        if (t->model == VS__MODEL_UNIGRAM && x->id[i] == t->unk) { /* it goes by the text that is unknown */
+            s = text + x->begin[i];
+            n = x->end[i] - x->begin[i];
+        }
         if (s && x->type[i] != FOUND) trim_span(t, text, size, s, n, i == 0, &x->begin[i], &x->end[i]);
     }
 }

@@ -8,7 +8,9 @@
  *
  * covers: lib/text/tok_bpe.c lib/text/tok_wordpiece.c lib/text/tok_unigram.c lib/text/vocab.c lib/text/trie.c
  *
- * covers: lib/text/charsmap.c lib/text/chars.c lib/text/dialect.c lib/text/tok_words.c */
+ * covers: lib/text/charsmap.c lib/text/chars.c lib/text/dialect.c lib/text/tok_words.c lib/text/bpe_cuts.c
+ *
+ * What a text becomes must not depend on the texts before it, after which it is cut in a quicker way. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,6 +89,22 @@ static void use(const vs_tokenizer *t, const char *text, size_t n, const char *p
     vs_tokens_free(&x);
 }
 
+/* The tokens of a text before and after a long one of its kind are the same. */
+static void again(const vs_tokenizer *t, const char *text, size_t n) {
+    enum { LONG = 600 };
+    vs_tokens x, y;
+    vs_buf all = {0};
+    if (!n || n > LONG || vs_tokenize(NULL, t, text, n, NULL, 0, false, &x) != VS_OK) return;
+    while (all.len < LONG && !all.failed) vs_buf_put(&all, text, n);
+    if (vs_tokenize(NULL, t, all.s, all.len, NULL, 0, false, &y) == VS_OK) vs_tokens_free(&y);
+    if (vs_tokenize(NULL, t, text, n, NULL, 0, false, &y) != VS_OK || x.n != y.n) abort();
+    for (size_t i = 0; i < x.n; i++)
+        if (x.id[i] != y.id[i] || x.begin[i] != y.begin[i] || x.end[i] != y.end[i]) abort();
+    vs_tokens_free(&x);
+    vs_tokens_free(&y);
+    vs_buf_free(&all);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     size_t first, rest = fuzz_split(data, size, &first), bad = 0;
     const char *head = (const char *)data + (size < 2 ? 0 : 2), *text = (const char *)data + rest;
@@ -97,8 +115,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     } else if (!(t = from_lines(head, first))) {
         return 0;
     }
-    use(t, text, n, NULL, 0, true);             /* as it is */
-    if (!vs_utf8_valid(text, n, &bad)) n = bad; /* and as far as it is UTF-8 */
+    size_t whole = n;
+    if (!vs_utf8_valid(text, n, &bad)) n = bad;
+    again(t, text, n);
+    use(t, text, whole, NULL, 0, true); /* as it is, and as far as it is UTF-8 */
     size_t half = n / 2;
     while (half < n && ((unsigned char)text[half] & 0xC0) == 0x80) half++;
     use(t, text, half, text + half, n - half, false);
