@@ -5,7 +5,8 @@
 #include "commands.h"
 
 static const vs_opt opts[] = {
-    {"pool", 0, VS_OPT_TEXT, "mean|cls", "the mean of all positions, or the first", "mean", VS_COMPLETE_CHOICE},
+    {"pool", 0, VS_OPT_TEXT, "mean|cls|max|last", "the mean of all positions, the first, the largest of each number, the last (what the model's files say, else mean)",
+     NULL, VS_COMPLETE_CHOICE},
     {"unit", 0, VS_OPT_FLAG, NULL, "scaled to length 1", NULL, VS_COMPLETE_NONE},
     VS_MASK_OPT,
     {NULL, 0, VS_OPT_FLAG, NULL, NULL, NULL, VS_COMPLETE_NONE}};
@@ -22,13 +23,30 @@ static vs_site output_site(const vs_model *m) {
     return out;
 }
 
+/* How: as the command says, else the model's files, else the mean. */
+static vs_status how_to_pool(vs_err *err, const vs_model *m, const vs_args *a, vs_pool *how) {
+    const vs_model_info *in = vs_model_info_of(m);
+    const char *said = vs_text(a, "pool");
+    *how = said || in->pool == VS_POOL_UNSAID ? VS_POOL_MEAN : in->pool;
+    for (int k = 0; said && k < VS_POOL_COUNT; k++)
+        if (vs_pool_names[k] && !strcmp(said, vs_pool_names[k])) *how = (vs_pool)k;
+    return *how != VS_POOL_OTHER ? VS_OK
+                                 : vs_fail(err, VS_E_UNSUPPORTED, "embed: %s pools in another way than mean, cls, max or last: --pool says which of these to take", in->name);
+}
+
 /* The vector of one text: rows from..to of the output. */
-static void pool(const vs_tensor *t, size_t from, size_t to, bool cls, bool unit, float *v) {
+static void pool(const vs_tensor *t, size_t from, size_t to, vs_pool how, bool unit, float *v) {
     size_t d = t->shape[1];
-    if (cls) to = from + 1;
-    memset(v, 0, d * sizeof *v);
-    for (size_t r = from; r < to; r++) vs_axpy(1.0f, vs_tensor_row(t, r), v, d);
-    vs_scale_by(v, 1.0f / (float)(to - from), d);
+    if (how == VS_POOL_CLS) to = from + 1;
+    if (how == VS_POOL_LAST) from = to - 1;
+    memcpy(v, vs_tensor_row(t, from), d * sizeof *v);
+    for (size_t r = from + 1; r < to; r++) {
+        const float *x = vs_tensor_row(t, r);
+        if (how != VS_POOL_MAX) vs_axpy(1.0f, x, v, d);
+        for (size_t i = 0; how == VS_POOL_MAX && i < d; i++)
+            if (x[i] > v[i]) v[i] = x[i];
+    }
+    if (how == VS_POOL_MEAN) vs_scale_by(v, 1.0f / (float)(to - from), d);
     float norm = sqrtf(vs_sum_squares(v, d));
     if (unit && norm > 0) vs_scale_by(v, 1.0f / norm, d);
 }
@@ -53,11 +71,12 @@ static vs_status embed_together(vs_err *err, vs_session *s, const vs_args *a, co
     vs_tensor t;
     size_t d = vs_model_info_of(m)->stack[0].d, *starts = vs_alloc(n + 1, sizeof *starts);
     float *v = vs_alloc(d, sizeof *v);
-    vs_status st = v && starts ? VS_OK : vs_fail(err, VS_E_NOMEM, "no memory for a vector");
+    vs_pool how = VS_POOL_MEAN;
+    vs_status st = v && starts ? how_to_pool(err, m, a, &how) : vs_fail(err, VS_E_NOMEM, "no memory for a vector");
     if (st == VS_OK) st = vs_session_run_packed(err, s, in, n, &rq, taken, starts, &p);
     if (st == VS_OK) st = vs_pass_site(err, p, site, 0, &t);
     for (size_t i = 0; st == VS_OK && i < *taken; i++) {
-        pool(&t, starts[i], starts[i + 1], !strcmp(vs_text(a, "pool"), "cls"), vs_has(a, "unit"), v);
+        pool(&t, starts[i], starts[i + 1], how, vs_has(a, "unit"), v);
         if (i) vs_out_flush_part(o);
         show(&in[i], v, d, several, o);
     }
@@ -103,7 +122,7 @@ static const char *const embed_examples[] = {"embed The white swan in the blue w
                                              "embed \"a river bank\" --pool cls --unit", NULL};
 const vs_cmd vs_cmd_embed = {.name = "embed",
                              .group = "passes",
-                             .synopsis = "TEXT [--pool mean|cls] [--unit]",
+                             .synopsis = "TEXT [--pool mean|cls|max|last] [--unit]",
                              .summary = "a text's vector: the encoder's output, pooled",
                              .details = "The word embedding has two meanings: the table that a token's id looks up "
                                         "(W_E:\" swan\"), and this, the output of\n"

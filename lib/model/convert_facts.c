@@ -174,18 +174,12 @@ static vs_status put_file_type(vs_err *err, const vs__conversion *c, vs_writer *
     return vs_writer_meta(err, w, "general.quantization_version", VS_META_UINT, &version);
 }
 
-/* How sentence-transformers makes one vector of a text: 1 the mean, 2 the first token. */
+/* How one vector is made of a text, in llama.cpp's numbers. */
 static vs_status put_pooling(vs_err *err, const vs__conversion *c, vs_writer *w) {
-    char path[4096], key[KEY];
-    json_t *j;
-    if (c->m->stack[0].spec->causal || c->m->info.n_stacks > 1) return VS_OK;
-    snprintf(path, sizeof path, "%s/1_Pooling/config.json", c->m->hub->dir);
-    if (access(path, R_OK) != 0 || vs_json_read(NULL, path, 1 << 16, &j) != VS_OK) return VS_OK;
-    bool mean = json_is_true(json_object_get(j, "pooling_mode_mean_tokens"));
-    bool first = json_is_true(json_object_get(j, "pooling_mode_cls_token"));
-    uint32_t kind = mean ? 1 : 2;
-    json_decref(j);
-    if (mean == first) return VS_OK;
+    char key[KEY];
+    vs_pool pool = c->m->info.pool;
+    uint32_t kind = pool == VS_POOL_MEAN ? 1 : pool == VS_POOL_CLS ? 2 : pool == VS_POOL_LAST ? 3 : 0;
+    if (c->m->stack[0].spec->causal || c->m->info.n_stacks > 1 || !kind) return VS_OK;
     return vs_writer_meta(err, w, gguf_key(c, "%s.pooling_type", key), VS_META_UINT, &kind);
 }
 

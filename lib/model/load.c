@@ -85,6 +85,7 @@ static vs_status open_hub(vs_err *err, vs_model *m, const char *path) {
     vs_status s = vs__config_json(err, where, m->hub->config, m->hub->config_size, &c);
     if (s == VS_OK) s = vs__model_bind(err, m, &c, m->hub->tensors);
     if (s == VS_OK) s = read_generation(err, m, path, c.root);
+    if (s == VS_OK) s = vs__read_pooling(err, m);
     vs__config_close(&c);
     m->info.format = vs_file_format(m->hub->tensors);
     m->info.file_bytes = vs_file_size(m->hub->tensors);
@@ -103,6 +104,7 @@ vs_status vs__model_over(vs_err *err, vs_model *m) {
     vs_config c;
     vs_status s = vs__config_gguf(err, m->file, &c);
     if (s == VS_OK) s = vs__model_bind(err, m, &c, m->file);
+    if (s == VS_OK) s = vs__read_pooling(err, m);
     vs__config_close(&c);
     return s;
 }

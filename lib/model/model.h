@@ -26,6 +26,11 @@ typedef struct vs_stack_info {
     const char *positions;      /* "rope", "learned", … */
 } vs_stack_info;
 
+/* How one vector is made of a text's: their mean, the first or the last position's, each number's largest.  UNSAID: the files
+ * do not say; OTHER: in a way that we do not have.  vs_pool_names: "mean" …, NULL for these two. */
+typedef enum vs_pool { VS_POOL_UNSAID, VS_POOL_MEAN, VS_POOL_CLS, VS_POOL_MAX, VS_POOL_LAST, VS_POOL_OTHER, VS_POOL_COUNT } vs_pool;
+extern const char *const vs_pool_names[VS_POOL_COUNT];
+
 typedef struct vs_model_info {
     const char *name;           /* short: the file's or directory's name, or what the file says */
     const char *arch;           /* "gemma3" */
@@ -40,6 +45,7 @@ typedef struct vs_model_info {
     float embed_scale;          /* 1, or sqrt(d) */
     float head_scale;           /* what the unembedding reads is times this: 1, or 1 / sqrt(d) */
     float logit_cap;            /* 0: none */
+    vs_pool pool;               /* how its files make one vector of a text (sentence-transformers', or GGUF's key) */
     int32_t start;              /* two stacks: the token that the decoder begins with, else -1 */
     int32_t forced_first, forced_last; /* tokens that the files want first and last in generated text; -1: none */
     size_t params, file_bytes;

@@ -69,6 +69,10 @@ double vs__yarn_gain(double factor, double of);
 /* vs__score_scale() - what scores are multiplied by in a layer (counted from 0) whose heads are dh wide. */
 float vs__score_scale(const double hp[VS_HP_COUNT], size_t dh, size_t layer);
 
+/* vs__read_pooling() - info.pool, from what stands beside a hub directory's weights or in a GGUF file (pool.c).
+ * VS_OK | VS_E_FORMAT (JSON that is none) | VS_E_IO. */
+vs_status vs__read_pooling(vs_err *err, vs_model *m) VS_MUST_CHECK;
+
 /* vs__plans_free() - the plans kept for this model (plan.c). */
 void vs__plans_free(struct vs_plan_cache *c);
 

@@ -170,8 +170,7 @@ static vs_status read_gguf(vs_err *err, vs_model *m) {
 }
 
 static vs_status read_json(vs_err *err, vs_model *m) {
-    if (!m->hub->tokenizer)
-        return vs_fail(err, VS_E_UNSUPPORTED, "%s: there is no tokenizer.json in the directory", m->info.path);
+    if (!m->hub->tokenizer) return vs_tokenizer_from_files(err, m->info.path, &m->tokenizer);
     vs_map map;
     VS_TRY(vs_map_open(err, m->hub->tokenizer, &map));
     vs_status s = vs_tokenizer_from_json(err, (const char *)map.bytes, map.size, &m->tokenizer);

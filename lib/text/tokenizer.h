@@ -15,6 +15,12 @@ typedef struct vs_tokenizer vs_tokenizer;
  * VS_OK | VS_E_FORMAT | VS_E_RANGE | VS_E_UNSUPPORTED | VS_E_NOMEM.  The text need not outlive the call. */
 vs_status vs_tokenizer_from_json(vs_err *err, const char *json, size_t n, vs_tokenizer **out) VS_MUST_CHECK;
 
+/* vs_tokenizer_from_files() - of a directory without tokenizer.json, from what came before it: vocab.txt (BERT, DistilBERT,
+ * ELECTRA, MPNet) or vocab.json and merges.txt (GPT-2, RoBERTa, BART), with added_tokens.json and what tokenizer_config.json
+ * and special_tokens_map.json say of case, blanks and special tokens; the same as transformers makes of them.
+ * VS_OK | VS_E_UNSUPPORTED (other files: names them) | VS_E_FORMAT | VS_E_RANGE | VS_E_NOMEM. */
+vs_status vs_tokenizer_from_files(vs_err *err, const char *dir, vs_tokenizer **out) VS_MUST_CHECK;
+
 /* What a GGUF file says of its tokenizer (tokenizer.ggml.*).  All borrowed until the tokenizer is freed: pieces point
  * into the mapped file. */
 typedef struct vs_vocab_source {
