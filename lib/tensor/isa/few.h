@@ -11,9 +11,9 @@
 #endif
 enum {
     FEW_ROWS = 12,  /* side by side at most */
-    FEW_DEPTH = 32, /* rows of B read side by side */
+    FEW_DEPTH = 48, /* rows of B read side by side */
     FEW_COLS = 256, /* columns widened at once, where B is not f32 */
-    FEW_AHEAD = 64  /* columns fetched ahead at least */
+    FEW_AHEAD = 32  /* columns fetched ahead at least */
 };
 
 typedef struct few_scratch {
