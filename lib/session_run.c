@@ -350,10 +350,11 @@ static vs_status run(vs_err *err, vs_session *s, const vs_text_input *in, size_t
     start_token start;
     VS_TRY(vs_session_model(err, s, &m));
     bool two = vs_model_info_of(m)->n_stacks > 1;
-    size_t n = vs_session_edit_count(s), before = rq->kv ? vs_kv_rows(rq->kv) : 0;
+    size_t n = vs_session_edit_count(s);
     vs__last now = {.m = m, .mask = rq->mask};
     reads(&now, in, own, &start);
     const vs_tokens *grows = &now.of[two].tokens;
+    size_t before = rq->kv ? vs_kv_fit(rq->kv, grows->n) : 0;
     if (before >= grows->n) return vs_fail(err, VS_E_RANGE, "no token: the cache has all %zu of the text", grows->n);
     vs_edit *edits = vs_zalloc(n, sizeof *edits);
     vs_status st = edits ? place_all(err, s, &now, edits) : vs_fail(err, VS_E_NOMEM, "no memory for %zu edits", n);

@@ -13,6 +13,8 @@ static const vs_hp_row hps[] = {
     {VS_HP_CONTEXT, {"max_position_embeddings"}, 8192, {"%s.context_length"}, VS_HP_NEEDED},
     {VS_HP_EPS, {"rms_norm_eps"}, 1e-6, {"%s.attention.layer_norm_rms_epsilon"}, VS_HP_NEEDED},
     {VS_HP_ROPE_THETA, {"rope_parameters.rope_theta", "rope_theta"}, 1e4, {"%s.rope.freq_base"}, 1e4},
+    ROPE(GGUF_ROPE_EVEN),
+    ROPE_SHARED(1),
     {VS_HP_WINDOW, {"sliding_window"}, 4096, {"%s.attention.sliding_window"}, 4096},
     {VS_HP_WINDOW_PATTERN, {NULL}, 2, {"%s.attention.sliding_window_pattern"}, 2},
     {VS_HP_EMBED_SCALED, {NULL}, 1, {NULL}, 1},
@@ -31,15 +33,12 @@ static const vs_hp_case cases[] = {
 
 static const vs_only hub_only[] = {
     {"use_bidirectional_attention", {NULL}},
-    {"rope_parameters.rope_type", {"default"}},
-    {"rope_scaling.rope_type", {"default"}},
     END_OF_ONLY,
 };
 
 static const vs_say hub_says[] = {
     ALWAYS("model_type", "\"gemma2\""),
     ALWAYS("architectures", "[\"Gemma2ForCausalLM\"]"),
-    HUB_ROPE_SAYS,
     END_OF_SAYS,
 };
 

@@ -3,6 +3,9 @@
  * configurations carry an attn_logit_softcapping that the model, unlike Gemma 2, does not apply. */
 #include "gemma_rows.h"
 
+#define FULL  "rope_parameters.full_attention."
+#define LOCAL "rope_parameters.sliding_attention."
+
 static const vs_hp_row hps[] = {
     {VS_HP_D, {"hidden_size"}, 2304, {"%s.embedding_length"}, VS_HP_NEEDED},
     {VS_HP_L, {"num_hidden_layers"}, 26, {"%s.block_count"}, VS_HP_NEEDED},
@@ -13,17 +16,9 @@ static const vs_hp_row hps[] = {
     {VS_HP_V, {"vocab_size"}, 262208, {"%s.vocab_size"}, VS_HP_DERIVED},
     {VS_HP_CONTEXT, {"max_position_embeddings"}, 131072, {"%s.context_length"}, VS_HP_NEEDED},
     {VS_HP_EPS, {"rms_norm_eps"}, 1e-6, {"%s.attention.layer_norm_rms_epsilon"}, VS_HP_NEEDED},
-    {VS_HP_ROPE_THETA, {"rope_parameters.full_attention.rope_theta", "rope_theta"}, 1e6, {"%s.rope.freq_base"}, 1e6},
-    {VS_HP_ROPE_THETA_LOCAL,
-     {"rope_parameters.sliding_attention.rope_theta", "rope_local_base_freq"},
-     1e4,
-     {"%s.rope.freq_base_swa", "%s.rope.local.freq_base"},
-     1e4},
-    {VS_HP_ROPE_FACTOR,
-     {"rope_parameters.full_attention.factor", "rope_scaling.factor"},
-     1,
-     {"%s.rope.scaling.factor", "%s.rope.scale_linear"},
-     1},
+    ROPE_NUMBERS(FULL, ROPE_KINDS, GGUF_ROPE_EVEN, FULL "original_max_position_embeddings", VS_HP_DERIVED),
+    {VS_HP_ROPE_THETA, {FULL "rope_theta", "rope_theta"}, 1e6, {"%s.rope.freq_base"}, 1e6},
+    {VS_HP_ROPE_SHARE, {FULL "partial_rotary_factor", "partial_rotary_factor"}, 1, {NULL}, 1},
     {VS_HP_WINDOW, {"sliding_window"}, 4096, {"%s.attention.sliding_window"}, VS_HP_NEEDED},
     {VS_HP_WINDOW_PATTERN,
      {"sliding_window_pattern", "_sliding_window_pattern"},
@@ -37,6 +32,17 @@ static const vs_hp_row hps[] = {
     END_OF_HPS,
 };
 
+/* The layers with a window; GGUF files say only their base. */
+static const vs_hp_row hps_local[] = {
+    {VS_HP_ROPE_KIND, {LOCAL "rope_type=" ROPE_KINDS, LOCAL "type=" ROPE_KINDS}, VS_ROPE_PLAIN, {NULL}, VS_ROPE_PLAIN},
+    {VS_HP_ROPE_THETA, {LOCAL "rope_theta", "rope_local_base_freq"}, 1e4, {"%s.rope.freq_base_swa", "%s.rope.local.freq_base"}, 1e4},
+    {VS_HP_ROPE_FACTOR, {LOCAL "factor"}, 0, {NULL}, 1},
+    {VS_HP_ROPE_CONTEXT, {LOCAL "original_max_position_embeddings"}, VS_HP_DERIVED, {NULL}, VS_HP_DERIVED},
+    {VS_HP_ROPE_SHARE, {LOCAL "partial_rotary_factor", "partial_rotary_factor"}, 1, {NULL}, 1},
+    ROPE_HUB_NUMBERS(LOCAL),
+    END_OF_HPS,
+};
+
 /* The 27B model scales by d / H = 168 where the others scale by the head width; its GGUF files do not say so. */
 static const vs_hp_case cases[] = {
     {VS_HP_QUERY_SCALE, VS_HP_L, 62, 168},
@@ -45,29 +51,12 @@ static const vs_hp_case cases[] = {
 
 static const vs_only hub_only[] = {
     {"use_bidirectional_attention", {NULL}},
-    {"rope_parameters.full_attention.rope_type", {"default", "linear"}},
-    {"rope_parameters.sliding_attention.rope_type", {"default"}},
-    {"rope_scaling.rope_type", {"default", "linear"}},
-    {"rope_scaling.type", {"default", "linear"}},
-    END_OF_ONLY,
-};
-
-static const vs_only gguf_only[] = {
-    {"%s.rope.scaling.type", {"none", "linear"}},
     END_OF_ONLY,
 };
 
 static const vs_say hub_says[] = {
     ALWAYS("model_type", "\"gemma3_text\""),
     ALWAYS("architectures", "[\"Gemma3ForCausalLM\"]"),
-    UNLIKE("rope_parameters.full_attention.rope_type", "\"linear\"", ROPE_FACTOR, 1),
-    ALWAYS("rope_parameters.full_attention.rope_type", "\"default\""),
-    ALWAYS("rope_parameters.sliding_attention.rope_type", "\"default\""),
-    END_OF_SAYS,
-};
-
-static const vs_say gguf_says[] = {
-    UNLIKE("%s.rope.scaling.type", "\"linear\"", ROPE_FACTOR, 1),
     END_OF_SAYS,
 };
 
@@ -95,10 +84,9 @@ const vs_arch vs_arch_gemma3 = {
     .hub_layer_types = "layer_types",
     .hub_only = hub_only,
     .gguf_name = "gemma3",
-    .gguf_only = gguf_only,
     .hub_says = hub_says,
-    .gguf_says = gguf_says,
     .hps = hps,
+    .hps_local = hps_local,
     .cases = cases,
     .n_stacks = 1,
     .stack = {{

@@ -3,8 +3,7 @@
  * interleaved, and LLaMA 3's slower rotation as a list. */
 #include "llama_rows.h"
 
-static const vs_hp_row hps[] = {LLAMA_SIZES(1e4), {VS_HP_WINDOW, {NULL}, 0, GGUF_WINDOW}, GGUF_WINDOWED, END_OF_HPS};
-static const vs_only hub_only[] = {LLAMA_ROPE_ONLY, END_OF_ONLY};
+static const vs_hp_row hps[] = {LLAMA_SIZES(1e4), ROPE(GGUF_ROPE_ALL), {VS_HP_WINDOW, {NULL}, 0, GGUF_WINDOW}, GGUF_WINDOWED, END_OF_HPS};
 static const vs_only gguf_only[] = {LLAMA_GGUF_ONLY, {"%s.expert_count", {NULL}}, END_OF_ONLY};
 static const vs_say hub_says[] = {
     ALWAYS("model_type", "\"llama\""),
@@ -12,10 +11,8 @@ static const vs_say hub_says[] = {
     WITH_ROLE("attention_bias", "true", BQ),
     ALWAYS("attention_bias", "false"),
     WITH_ROLE("mlp_bias", "true", B_GATE),
-    HUB_ROPE_SAYS,
     END_OF_SAYS,
 };
-static const vs_say gguf_says[] = {GGUF_ROPE_SAYS, END_OF_SAYS};
 static const vs_bind hub[] = {LLAMA_HUB_QK, LLAMA_HUB_REST, END_OF_ROWS};
 static const vs_bind gguf[] = {
     LAID(WQ, "blk.%d.attn_q.weight", PAIRS),
@@ -23,6 +20,8 @@ static const vs_bind gguf[] = {
     LAID(WK, "blk.%d.attn_k.weight", PAIRS),
     MAY_LIE(BK, "blk.%d.attn_k.bias", PAIRS),
     MAY_HAVE(ROPE_TURNS, "rope_freqs.weight"),
+    MAY_HAVE(ROPE_SHORT, "rope_factors_short.weight"),
+    MAY_HAVE(ROPE_LONG, "rope_factors_long.weight"),
     LLAMA_GGUF_REST,
     END_OF_ROWS,
 };
@@ -33,13 +32,11 @@ const vs_arch vs_arch_llama = {
     .hub_prefix = {"model.", "", "transformer."},
     .hub_ignore = {"*rotary_emb.inv_freq"},
     .hub_act = {"hidden_act"},
-    .hub_only = hub_only,
     .gguf_name = "llama",
     .gguf_no_window = true,
     .hub_windowed = &vs_arch_mistral,
     .gguf_only = gguf_only,
     .hub_says = hub_says,
-    .gguf_says = gguf_says,
     .hps = hps,
     .n_stacks = 1,
     .stack = {{LLAMA_STACK, .local = true, .hub = hub, .gguf = gguf}},

@@ -4,14 +4,13 @@
 
 static const vs_hp_row hps[] = {
     LLAMA_SIZES(1e4),
+    ROPE(NULL),
     {VS_HP_WINDOW, {"sliding_window"}, 4096, {NULL}, 0},
     END_OF_HPS,
 };
-static const vs_only hub_only[] = {LLAMA_ROPE_ONLY, END_OF_ONLY};
 static const vs_say hub_says[] = {
     ALWAYS("model_type", "\"mistral\""),
     ALWAYS("architectures", "[\"MistralForCausalLM\"]"),
-    HUB_ROPE_SAYS,
     END_OF_SAYS,
 };
 static const vs_bind hub[] = {LLAMA_HUB_QK, LLAMA_HUB_REST, END_OF_ROWS};
@@ -23,7 +22,6 @@ const vs_arch vs_arch_mistral = {
     .hub_ignore = {"*rotary_emb.inv_freq"},
     .hub_act = {"hidden_act"},
     .hub_layer_types = "layer_types",
-    .hub_only = hub_only,
     .gguf_as = &vs_arch_llama,
     .hub_says = hub_says,
     .hps = hps,

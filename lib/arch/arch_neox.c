@@ -15,23 +15,11 @@ static const vs_hp_row hps[] = {
     {VS_HP_ROPE_THETA, {"rope_parameters.rope_theta", "rope_theta", "rotary_emb_base"}, 1e4, {"%s.rope.freq_base"}, 1e4},
     {VS_HP_ROPE_SHARE, {"rope_parameters.partial_rotary_factor", "partial_rotary_factor", "rotary_pct"}, 0.25, {NULL}, 1},
     {VS_HP_ROPE_DIMS, {NULL}, 0, {"%s.rope.dimension_count"}, 0},
-    {VS_HP_ROPE_FACTOR, {"rope_parameters.factor", "rope_scaling.factor"}, 1, {"%s.rope.scaling.factor"}, 1},
+    ROPE(GGUF_ROPE_EVEN),
     {VS_HP_PARALLEL, {"use_parallel_residual"}, 1, {"%s.use_parallel_residual"}, 1},
     {VS_HP_QUERY_SCALE, {NULL}, VS_HP_DERIVED, {NULL}, VS_HP_DERIVED},
     {VS_HP_TIED, {"tie_word_embeddings"}, 0, {NULL}, VS_HP_DERIVED},
     END_OF_HPS,
-};
-
-static const vs_only hub_only[] = {
-    {"rope_parameters.rope_type", {"default", "linear"}},
-    {"rope_scaling.rope_type", {"default", "linear"}},
-    {"rope_scaling.type", {"default", "linear"}},
-    END_OF_ONLY,
-};
-
-static const vs_only gguf_only[] = {
-    {"%s.rope.scaling.type", {"none", "linear"}},
-    END_OF_ONLY,
 };
 
 static const vs_say hub_says[] = {
@@ -39,10 +27,8 @@ static const vs_say hub_says[] = {
     ALWAYS("architectures", "[\"GPTNeoXForCausalLM\"]"),
     WITH_ROLE("attention_bias", "true", BQ),
     ALWAYS("attention_bias", "false"),
-    HUB_ROPE_SAYS,
     END_OF_SAYS,
 };
-static const vs_say gguf_says[] = {GGUF_ROPE_SAYS, END_OF_SAYS};
 
 static const vs_bind hub[] = {
     WEIGHT(EMBED, "embed_in.weight"),
@@ -86,11 +72,8 @@ const vs_arch vs_arch_neox = {
     .hub_prefix = {"gpt_neox.", ""},
     .hub_ignore = {"*rotary_emb.inv_freq", "*.attention.bias", "*.attention.masked_bias"},
     .hub_act = {"hidden_act"},
-    .hub_only = hub_only,
     .gguf_name = "gptneox",
-    .gguf_only = gguf_only,
     .hub_says = hub_says,
-    .gguf_says = gguf_says,
     .hps = hps,
     .n_stacks = 1,
     .stack = {{
@@ -101,6 +84,7 @@ const vs_arch vs_arch_neox = {
         .causal = true,
         .final_norm = true,
         .pos = VS_POS_ROPE,
+        .rope_share = true,
         .hub = hub,
         .gguf = gguf,
     }},

@@ -13,8 +13,8 @@ static const vs_hp_row hps[] = {
     {VS_HP_CONTEXT, {"max_position_embeddings"}, 2048, {"%s.context_length"}, VS_HP_NEEDED},
     {VS_HP_EPS, {"layer_norm_eps"}, 1e-5, {"%s.attention.layer_norm_epsilon"}, 1e-5},
     {VS_HP_ROPE_THETA, {"rope_parameters.rope_theta", "rope_theta"}, 1e4, {"%s.rope.freq_base"}, 1e4},
-    {VS_HP_ROPE_FACTOR, {"rope_parameters.factor", "rope_scaling.factor"}, 1, {"%s.rope.scaling.factor"}, 1},
-    {VS_HP_ROPE_SHARE, {"rope_parameters.partial_rotary_factor", "partial_rotary_factor"}, 0.5, {NULL}, 1},
+    ROPE(GGUF_ROPE_EVEN),
+    ROPE_SHARED(0.5),
     {VS_HP_ROPE_DIMS, {NULL}, 0, {"%s.rope.dimension_count"}, 0},
     {VS_HP_QUERY_SCALE, {NULL}, VS_HP_DERIVED, {NULL}, VS_HP_DERIVED},
     {VS_HP_TIED, {"tie_word_embeddings"}, 0, {NULL}, VS_HP_DERIVED},
@@ -23,24 +23,14 @@ static const vs_hp_row hps[] = {
 
 static const vs_only hub_only[] = {
     {"qk_layernorm", {NULL}},
-    {"rope_parameters.rope_type", {"default", "linear"}},
-    {"rope_scaling.rope_type", {"default", "linear"}},
-    {"rope_scaling.type", {"default", "linear"}},
-    END_OF_ONLY,
-};
-
-static const vs_only gguf_only[] = {
-    {"%s.rope.scaling.type", {"none", "linear"}},
     END_OF_ONLY,
 };
 
 static const vs_say hub_says[] = {
     ALWAYS("model_type", "\"phi\""),
     ALWAYS("architectures", "[\"PhiForCausalLM\"]"),
-    HUB_ROPE_SAYS,
     END_OF_SAYS,
 };
-static const vs_say gguf_says[] = {GGUF_ROPE_SAYS, END_OF_SAYS};
 
 static const vs_bind hub[] = {
     WEIGHT(EMBED, "embed_tokens.weight"),
@@ -88,9 +78,7 @@ const vs_arch vs_arch_phi = {
     .hub_act = {"hidden_act"},
     .hub_only = hub_only,
     .gguf_name = "phi2",
-    .gguf_only = gguf_only,
     .hub_says = hub_says,
-    .gguf_says = gguf_says,
     .hps = hps,
     .n_stacks = 1,
     .stack = {{
@@ -101,6 +89,7 @@ const vs_arch vs_arch_phi = {
         .causal = true,
         .final_norm = true,
         .pos = VS_POS_ROPE,
+        .rope_share = true,
         .hub = hub,
         .gguf = gguf,
     }},

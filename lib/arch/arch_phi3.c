@@ -1,15 +1,15 @@
 /* arch_phi3.c - Phi-3 (Abdin et al. 2024): LLaMA whose files keep queries, keys and values in one tensor, and the two halves
- * of the gated MLP in another. */
+ * of the gated MLP in another.  Its models for long texts have LongRoPE, in older files also called "su" and "yarn"; GGUF files
+ * have its lists and seldom its name. */
 #include "llama_rows.h"
 
 static const vs_hp_row hps[] = {
     LLAMA_SIZES(1e4),
+    ROPE_NUMBERS("rope_parameters.", "default|-|-|-|longrope,su,yarn", GGUF_ROPE_LISTS, "original_max_position_embeddings", 4096),
     {VS_HP_WINDOW, {"sliding_window"}, 0, GGUF_WINDOW},
     GGUF_WINDOWED,
     END_OF_HPS,
 };
-static const vs_only hub_only[] = {ROPE_ONLY("default", "linear", "llama3"), END_OF_ONLY};
-static const vs_only gguf_only[] = {{"%s.rope.scaling.type", {"none", "linear"}}, END_OF_ONLY};
 
 #define FUSED(qkv, gate_up) \
     LAID(WQ, qkv, QKV), LAID(WK, qkv, QKV), LAID(WV, qkv, QKV), LAID(W_GATE, gate_up, GATE_UP), LAID(W_UP, gate_up, GATE_UP)
@@ -17,10 +17,8 @@ static const vs_only gguf_only[] = {{"%s.rope.scaling.type", {"none", "linear"}}
 static const vs_say hub_says[] = {
     ALWAYS("model_type", "\"phi3\""),
     ALWAYS("architectures", "[\"Phi3ForCausalLM\"]"),
-    HUB_ROPE_SAYS,
     END_OF_SAYS,
 };
-static const vs_say gguf_says[] = {GGUF_ROPE_SAYS, END_OF_SAYS};
 
 static const vs_bind hub[] = {
     WEIGHT(EMBED, "embed_tokens.weight"),
@@ -43,6 +41,8 @@ static const vs_bind gguf[] = {
     WEIGHT(W_DOWN, "blk.%d.ffn_down.weight"),
     WEIGHT(FINAL_NORM, "output_norm.weight"),
     MAY_HAVE(UNEMBED, "output.weight"),
+    MAY_HAVE(ROPE_SHORT, "rope_factors_short.weight"),
+    MAY_HAVE(ROPE_LONG, "rope_factors_long.weight"),
     END_OF_ROWS,
 };
 
@@ -53,13 +53,10 @@ const vs_arch vs_arch_phi3 = {
     .hub_ignore = {"*rotary_emb.inv_freq"},
     .hub_act = {"hidden_act"},
     .hub_layer_types = "layer_types",
-    .hub_only = hub_only,
     .gguf_name = "phi3",
     .gguf_no_window = true,
-    .gguf_only = gguf_only,
     .hub_says = hub_says,
-    .gguf_says = gguf_says,
     .hps = hps,
     .n_stacks = 1,
-    .stack = {{LLAMA_STACK, .local = true, .hub = hub, .gguf = gguf}},
+    .stack = {{LLAMA_STACK, .local = true, .rope_share = true, .hub = hub, .gguf = gguf}},
 };

@@ -27,24 +27,40 @@
 #define PART_NORM(part, role, at) \
     ROW(role, at ".weight", part, AS_IS, at ".gamma", WHOLE), ROW(role##_B, at ".bias", part, AS_IS, at ".beta", WHOLE)
 
-/* What is said of a family beside its numbers (vs_say): always; in models with a part, with a weight; where a number is there
- * and is another. */
-#define ALWAYS(key, json)            {key, json, VS_PART_BODY, VS_ROLE_EMBED, 0, 0}
-#define WITH_PART(key, json, part)   {key, json, VS_PART_##part, VS_ROLE_EMBED, 0, 0}
-#define WITH_ROLE(key, json, role)   {key, json, VS_PART_BODY, VS_ROLE_##role, 0, 0}
-#define UNLIKE(key, json, hp, value) {key, json, VS_PART_BODY, VS_ROLE_EMBED, VS_HP_##hp, value}
-#define END_OF_SAYS                  {NULL, NULL, VS_PART_BODY, VS_ROLE_EMBED, 0, 0}
+/* What is said of a family beside its numbers (vs_say): always; in models with a part, with a weight. */
+#define ALWAYS(key, json)            {key, json, VS_PART_BODY, VS_ROLE_EMBED}
+#define WITH_PART(key, json, part)   {key, json, VS_PART_##part, VS_ROLE_EMBED}
+#define WITH_ROLE(key, json, role)   {key, json, VS_PART_BODY, VS_ROLE_##role}
+#define END_OF_SAYS                  {NULL, NULL, VS_PART_BODY, VS_ROLE_EMBED}
 
-/* How rotary angles are divided: not, all alike, YaRN's way, or LLaMA 3's, which GGUF files hold as a
- * list of divisors instead. */
-#define HUB_ROPE_SAYS                                          \
-    UNLIKE("rope_parameters.rope_type", "\"yarn\"", ROPE_YARN, 0), \
-    UNLIKE("rope_parameters.rope_type", "\"llama3\"", ROPE_LOW, 0), \
-    UNLIKE("rope_parameters.rope_type", "\"linear\"", ROPE_FACTOR, 1), ALWAYS("rope_parameters.rope_type", "\"default\"")
-#define GGUF_ROPE_SAYS                                                                                \
-    UNLIKE("%s.rope.scaling.type", NULL, ROPE_LOW, 0), UNLIKE("%s.rope.scaling.factor", NULL, ROPE_LOW, 0), \
-    UNLIKE("%s.rope.scaling.original_context_length", NULL, ROPE_LOW, 0), \
-    UNLIKE("%s.rope.scaling.type", "\"yarn\"", ROPE_YARN, 0), UNLIKE("%s.rope.scaling.type", "\"linear\"", ROPE_FACTOR, 1)
+/* How rotary angles are divided, in the order of vs_rope_kind.  In GGUF a file without the word divides all alike, mostly by 1; LLaMA
+ * 3's way is a list of divisors there, "dynamic" and "proportional" are not known. */
+#define ROPE_KINDS      "default|linear|dynamic|yarn|longrope|llama3|proportional"
+#define GGUF_ROPE_EVEN  "%s.rope.scaling.type=none|linear"
+#define GGUF_ROPE_YARN  GGUF_ROPE_EVEN "|-|yarn"
+#define GGUF_ROPE_LISTS GGUF_ROPE_EVEN "|-|-|longrope"
+#define GGUF_ROPE_ALL   GGUF_ROPE_YARN "|longrope"
+
+/* The numbers of a rotation but its base and how much of a head it turns.  at: where in config.json; gguf: one of the above. */
+#define ROPE_NUMBERS(at, kinds, gguf, context, context_fallback) \
+    {VS_HP_ROPE_KIND, {at "rope_type=" kinds, at "type=" kinds}, VS_ROPE_PLAIN, {gguf}, VS_ROPE_LINEAR}, \
+    {VS_HP_ROPE_FACTOR, {at "factor"}, 0, {"%s.rope.scaling.factor"}, 1}, \
+    {VS_HP_ROPE_CONTEXT, {context, "original_max_position_embeddings"}, context_fallback, {"%s.rope.scaling.original_context_length"}, VS_HP_DERIVED}, \
+    ROPE_HUB_NUMBERS(at), \
+    {VS_HP_ROPE_MORE, {NULL}, 1, {"%s.rope.scaling.attn_factor"}, 1}
+#define ROPE_HUB_NUMBERS(at) \
+    {VS_HP_ROPE_LOW, {at "low_freq_factor"}, 0, {NULL}, 0}, \
+    {VS_HP_ROPE_HIGH, {at "high_freq_factor"}, 0, {NULL}, 0}, \
+    {VS_HP_YARN_FAST, {at "beta_fast"}, 0, {NULL}, 0}, \
+    {VS_HP_YARN_SLOW, {at "beta_slow"}, 0, {NULL}, 0}, \
+    {VS_HP_YARN_WHOLE, {at "truncate"}, 1, {NULL}, 1}, \
+    {VS_HP_ROPE_GAIN, {at "attention_factor"}, 0, {NULL}, 0}, \
+    {VS_HP_YARN_GAIN_OF, {at "mscale"}, 0, {NULL}, 0}, \
+    {VS_HP_YARN_GAIN_PER, {at "mscale_all_dim"}, 0, {NULL}, 0}
+#define ROPE(gguf) \
+    ROPE_NUMBERS("rope_parameters.", ROPE_KINDS, gguf, "rope_parameters.original_max_position_embeddings", VS_HP_DERIVED)
+#define ROPE_SHARED(fallback) \
+    {VS_HP_ROPE_SHARE, {"rope_parameters.partial_rotary_factor", "partial_rotary_factor"}, fallback, {NULL}, 1}
 
 #define END_OF_HPS   {VS_HP_COUNT, {NULL}, 0, {NULL}, 0}
 #define END_OF_ONLY  {NULL, {NULL}}

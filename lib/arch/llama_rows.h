@@ -16,23 +16,7 @@
     {VS_HP_CONTEXT, {"max_position_embeddings"}, 2048, {"%s.context_length"}, VS_HP_NEEDED}, \
     {VS_HP_EPS, {"rms_norm_eps"}, 1e-6, {"%s.attention.layer_norm_rms_epsilon"}, VS_HP_NEEDED}, \
     {VS_HP_ROPE_THETA, {"rope_parameters.rope_theta", "rope_theta"}, theta, {"%s.rope.freq_base"}, 1e4}, \
-    {VS_HP_ROPE_FACTOR, {"rope_parameters.factor", "rope_scaling.factor"}, 0, {"%s.rope.scaling.factor"}, 1}, \
-    {VS_HP_ROPE_LOW, {"rope_parameters.low_freq_factor", "rope_scaling.low_freq_factor"}, 0, {NULL}, 0}, \
-    {VS_HP_ROPE_HIGH, {"rope_parameters.high_freq_factor", "rope_scaling.high_freq_factor"}, 0, {NULL}, 0}, \
-    {VS_HP_ROPE_CONTEXT, \
-     {"rope_parameters.original_max_position_embeddings", "rope_scaling.original_max_position_embeddings", "original_max_position_embeddings"}, \
-     VS_HP_DERIVED, {"%s.rope.scaling.original_context_length"}, VS_HP_DERIVED}, \
-    {VS_HP_ROPE_YARN, \
-     {"rope_parameters.rope_type=yarn", "rope_parameters.type=yarn", "rope_scaling.rope_type=yarn", "rope_scaling.type=yarn"}, \
-     0, {"%s.rope.scaling.type=yarn"}, 0}, \
-    {VS_HP_YARN_FAST, {"rope_parameters.beta_fast", "rope_scaling.beta_fast"}, 0, {NULL}, 0}, \
-    {VS_HP_YARN_SLOW, {"rope_parameters.beta_slow", "rope_scaling.beta_slow"}, 0, {NULL}, 0}, \
-    {VS_HP_YARN_WHOLE, {"rope_parameters.truncate", "rope_scaling.truncate"}, 1, {NULL}, 1}, \
-    {VS_HP_YARN_GAIN, {"rope_parameters.attention_factor", "rope_scaling.attention_factor"}, 0, {NULL}, 0}, \
-    {VS_HP_YARN_GAIN_OF, {"rope_parameters.mscale", "rope_scaling.mscale"}, 0, {NULL}, 0}, \
-    {VS_HP_YARN_GAIN_PER, {"rope_parameters.mscale_all_dim", "rope_scaling.mscale_all_dim"}, 0, {NULL}, 0}, \
-    {VS_HP_YARN_MORE, {NULL}, 1, {"%s.rope.scaling.attn_factor"}, 1}, \
-    {VS_HP_ROPE_SHARE, {"rope_parameters.partial_rotary_factor", "partial_rotary_factor"}, 1, {NULL}, 1}, \
+    ROPE_SHARED(1), \
     {VS_HP_ROPE_DIMS, {NULL}, 0, {"%s.rope.dimension_count"}, 0}, \
     {VS_HP_QUERY_SCALE, {NULL}, VS_HP_DERIVED, {NULL}, VS_HP_DERIVED}, \
     {VS_HP_TIED, {"tie_word_embeddings"}, 0, {NULL}, VS_HP_DERIVED}
@@ -41,17 +25,8 @@
 #define GGUF_WINDOW {"%s.attention.sliding_window"}, 0
 #define GGUF_WINDOWED {VS_HP_WINDOW_PATTERN, {NULL}, 0, {"%s.attention.sliding_window_pattern"}, 0}
 
-/* Ways in which rotary angles may be divided; every spelling of where the file says it. */
-#define ROPE_ONLY(...) \
-    {"rope_parameters.rope_type", {__VA_ARGS__}}, \
-    {"rope_parameters.type", {__VA_ARGS__}}, \
-    {"rope_scaling.rope_type", {__VA_ARGS__}}, \
-    {"rope_scaling.type", {__VA_ARGS__}}
-#define LLAMA_ROPE_ONLY ROPE_ONLY("default", "linear", "llama3", "yarn")
-
 /* llama.cpp computes YaRN for these families with its usual numbers, whatever else the file says of it. */
 #define LLAMA_GGUF_ONLY \
-    {"%s.rope.scaling.type", {"none", "linear", "yarn"}}, \
     {"%s.rope.scaling.yarn_beta_fast", {NULL}}, \
     {"%s.rope.scaling.yarn_beta_slow", {NULL}}, \
     {"%s.rope.scaling.yarn_ext_factor", {NULL}}, \

@@ -14,6 +14,17 @@ typedef enum vs_sub_kind { VS_SUB_NONE, VS_SUB_SELF, VS_SUB_CROSS, VS_SUB_MLP } 
 typedef enum vs_norm_kind { VS_NORM_LAYER, VS_NORM_RMS } vs_norm_kind;
 typedef enum vs_pos_kind { VS_POS_NONE, VS_POS_LEARNED, VS_POS_ROPE, VS_POS_SINUSOID } vs_pos_kind;
 
+/* How the angles of rotary positions are divided for longer texts (rope.c); the order of the words in arch_rows.h. */
+typedef enum vs_rope_kind {
+    VS_ROPE_PLAIN,
+    VS_ROPE_LINEAR,      /* all alike */
+    VS_ROPE_DYNAMIC,     /* of texts beyond the context: by a base that grows with the text's length */
+    VS_ROPE_YARN,        /* the slow ones */
+    VS_ROPE_LONG,        /* by a list, and by another in longer texts */
+    VS_ROPE_LLAMA3,      /* the slow ones */
+    VS_ROPE_PROPORTIONAL /* all alike, and only the fastest turn */
+} vs_rope_kind;
+
 typedef struct vs_sub {
     vs_sub_kind kind;
     bool pre, branch, post; /* which norms it has */
@@ -32,7 +43,7 @@ typedef enum vs_hp {
                             * HEAD_SCALED = TIED, E = d, L2 H2 F2 (second stack) = L H F, ROPE_CONTEXT = CONTEXT */
 typedef struct vs_hp_row {
     vs_hp hp;
-    const char *hub[4]; /* config.json keys, dotted paths for nested ones; "key=word": 1 where the text there is this, else 0 */
+    const char *hub[3]; /* config.json keys, dotted paths for nested ones; "key=word|word": which of the words stands there */
     double hub_fallback;
     const char *gguf[2]; /* "%s.attention.head_count": %s is the architecture's GGUF name */
     double gguf_fallback;
@@ -79,16 +90,13 @@ typedef struct vs_bind {
 } vs_bind;
 
 /* What a file of this family says beside its numbers, when one is written.  The first row of a key whose conditions hold
- * counts: that the model has the part (BODY: always) and the weight `with` (EMBED: always), and that the number `hp` is there
- * and not `unlike` (hp 0: always).  json NULL: then the key, or the number that has it, is not written.  A key with %d is the
- * name of a row of weights, and json the name that its tensors then have. */
+ * counts: that the model has the part (BODY: always) and the weight `with` (EMBED: always).  A key with %d is the name of a
+ * row of weights, and json the name that its tensors then have. */
 typedef struct vs_say {
     const char *key;  /* of config.json (dotted), or of GGUF (%s) */
     const char *json; /* the value as JSON; in GGUF a text, a truth value, a whole number or a real one */
     vs_part part;
     vs_role with;
-    vs_hp hp;
-    double unlike;
 } vs_say;
 
 typedef struct vs_stack {
@@ -104,7 +112,8 @@ typedef struct vs_stack {
                           * context's number counts those before it */
     bool sinus_pairs;    /* sinusoids: sine and cosine alternate (Vaswani et al. 2017); else a half of each */
     bool buckets;        /* scores get a bias by bucketed distance (T5), beside any other positions */
-    bool local;          /* some layers see only a window (HP_WINDOW, HP_WINDOW_PATTERN), with their own theta */
+    bool local;          /* some layers see only a window (HP_WINDOW, HP_WINDOW_PATTERN) */
+    bool rope_share;     /* only HP_ROPE_SHARE of each head rotates; else config.json's word of it counts for PROPORTIONAL alone */
     const vs_bind *hub, *gguf; /* ended by a NULL name; NULL: the format is not known for this family */
 } vs_stack;
 
@@ -125,6 +134,7 @@ typedef struct vs_arch {
     const struct vs_arch *hub_windowed; /* the family that a GGUF file with windows is in the hub's layout, where that is another */
     bool gguf_no_window; /* llama.cpp reads no windows in such files */
     const vs_hp_row *hps;      /* ended by VS_HP_COUNT */
+    const vs_hp_row *hps_local; /* the rotation of layers with a window, where that is another; or NULL */
     const vs_hp_case *cases;   /* ended by VS_HP_COUNT; or NULL */
     int n_stacks; /* a file may hold the encoder of two alone (T5EncoderModel): then its model has one */
     vs_stack stack[2];

@@ -7,6 +7,7 @@
 #include "../tensor/kernels.h"
 #include "config.h"
 #include "model_impl.h"
+#include "rope.h"
 
 static const struct role_row {
     const char *name, *shape, *words;
@@ -380,11 +381,8 @@ static vs_status derive_numbers(vs_err *err, binder *b) {
         return vs_fail(err, VS_E_FORMAT, "%s: %.0f heads are not a multiple of %.0f key/value heads", b->where, hp[VS_HP_H],
                        hp[VS_HP_KV]);
     derive(hp, VS_HP_QUERY_SCALE, hp[VS_HP_DH]);
-    derive(hp, VS_HP_ROPE_CONTEXT, hp[VS_HP_CONTEXT]);
-    if (hp[VS_HP_ROPE_YARN] != 0) {
-        if (hp[VS_HP_ROPE_FACTOR] <= 0) hp[VS_HP_ROPE_FACTOR] = hp[VS_HP_CONTEXT] / hp[VS_HP_ROPE_CONTEXT];
-        hp[VS_HP_ROPE_LOW] = 0; /* LLaMA 3's numbers say nothing then */
-    }
+    if (s->pos == VS_POS_ROPE) VS_TRY(vs__rope_numbers(err, b->where, b->config->gguf, hp));
+    if (b->m->arch->hps_local) VS_TRY(vs__rope_numbers(err, b->where, b->config->gguf, b->m->local_hp));
     size_t n = vs_file_tensor_count(b->file);
     if (hp[VS_HP_L] > (double)n || hp[VS_HP_L2] > (double)n)
         return vs_fail(err, VS_E_FORMAT, "%s: %.0f layers, but the file has %zu tensors", b->where,
@@ -419,70 +417,7 @@ static vs_status stack_sizes(vs_err *err, const binder *b, int i) {
     if (divides && si->dh * si->H != si->d)
         return vs_fail(err, VS_E_FORMAT, "%s: width %zu is not a multiple of %zu heads", b->where, si->d, si->H);
     if (b->m->arch->stack[i].pos != VS_POS_ROPE) return VS_OK;
-    double dims = hp[VS_HP_ROPE_DIMS] > 0 ? hp[VS_HP_ROPE_DIMS]
-                  : hp[VS_HP_ROPE_SHARE] > 0 ? floor((double)si->dh * hp[VS_HP_ROPE_SHARE])
-                                             : (double)si->dh;
-    if (dims < 2 || dims > (double)si->dh || fmod(dims, 2) != 0)
-        return vs_fail(err, VS_E_FORMAT, "%s: %.0f of the %zu elements of a head rotate: an odd number has no halves, and more there are not",
-                       b->where, dims, si->dh);
-    s->rope_dims = (size_t)dims;
-    return VS_OK;
-}
-
-static const double pi = 3.14159265358979323846;
-
-/* The share of YaRN's division that each pair has (Peng et al. 2023, section 3.2): none where it turns more often than FAST in the
- * context before, all where less often than SLOW, and between the two a line over the pair's number. */
-static float yarn_share(const double *hp, size_t dims, double theta, size_t i) {
-    const double often[2] = {hp[VS_HP_YARN_FAST] > 0 ? hp[VS_HP_YARN_FAST] : 32, hp[VS_HP_YARN_SLOW] > 0 ? hp[VS_HP_YARN_SLOW] : 1};
-    double at[2];
-    for (int k = 0; k < 2; k++) {
-        at[k] = (double)dims * log(hp[VS_HP_ROPE_CONTEXT] / (often[k] * 2 * pi)) / (2 * log(theta));
-        if (hp[VS_HP_YARN_WHOLE] != 0) at[k] = k ? ceil(at[k]) : floor(at[k]);
-    }
-    double from = at[0] > 0 ? at[0] : 0, to = at[1] < (double)dims - 1 ? at[1] : (double)dims - 1;
-    if (!(fabs(to - from) > 0)) to = from + 0.001;
-    float share = ((float)i - (float)from) / (float)(to - from);
-    return share > 0 ? share < 1 ? share : 1 : 0;
-}
-
-double vs__yarn_gain(double factor, double of) { return factor <= 1 ? 1 : 0.1 * of * log(factor) + 1; }
-
-/* What rotated elements are multiplied by. */
-static float gain(const double *hp) {
-    double factor = hp[VS_HP_ROPE_FACTOR], x = 1;
-    if (hp[VS_HP_ROPE_YARN] == 0) return (float)hp[VS_HP_YARN_MORE];
-    if (hp[VS_HP_YARN_GAIN] > 0) x = hp[VS_HP_YARN_GAIN];
-    else if (hp[VS_HP_YARN_GAIN_OF] > 0 && hp[VS_HP_YARN_GAIN_PER] > 0)
-        x = vs__yarn_gain(factor, hp[VS_HP_YARN_GAIN_OF]) / vs__yarn_gain(factor, hp[VS_HP_YARN_GAIN_PER]);
-    else x = vs__yarn_gain(factor, 1);
-    return (float)(x * hp[VS_HP_YARN_MORE]);
-}
-
-/* How far each pair of a head turns from one position to the next (Su et al. 2021), rounded where Hugging Face rounds;
- * slower where a longer context was trained: all alike, or (LLaMA 3, YaRN) the slow ones, or by the file's own list. */
-static float *turns(const vs_model *m, const vs_stack_state *s, vs_arena *arena, double theta, bool scaled) {
-    const double *hp = m->hp;
-    size_t half = s->rope_dims / 2;
-    float *turn = vs_arena_alloc(arena, half, sizeof *turn);
-    const float *by = s->w[VS_ROLE_ROPE_TURNS].vec;
-    float factor = hp[VS_HP_ROPE_FACTOR] > 0 ? (float)hp[VS_HP_ROPE_FACTOR] : 1;
-    float low = (float)(hp[VS_HP_ROPE_CONTEXT] / hp[VS_HP_ROPE_LOW]), high = (float)(hp[VS_HP_ROPE_CONTEXT] / hp[VS_HP_ROPE_HIGH]);
-    for (size_t i = 0; turn && i < half; i++) {
-        float t = (float)(1.0 / pow((double)(float)theta, 2.0 * (double)i / (double)s->rope_dims)), wave = (float)(2 * pi) / t;
-        turn[i] = scaled && by ? t / by[i] : t;
-        if (!scaled) continue;
-        if (hp[VS_HP_ROPE_YARN] != 0) {
-            float share = yarn_share(hp, s->rope_dims, theta, i);
-            turn[i] = turn[i] / factor * share + turn[i] * (1 - share);
-        } else if (by) continue;
-        else if (hp[VS_HP_ROPE_LOW] <= 0 || wave > low) turn[i] = t / factor;
-        else if (wave >= high) {
-            double part = (hp[VS_HP_ROPE_CONTEXT] / (double)wave - hp[VS_HP_ROPE_LOW]) / (hp[VS_HP_ROPE_HIGH] - hp[VS_HP_ROPE_LOW]);
-            turn[i] = (float)((1 - part) * (double)t / (double)factor + part * (double)t);
-        }
-    }
-    return turn;
+    return vs__rope_dims(err, b->where, s->spec, hp, si->dh, &s->rope_dims);
 }
 
 /* The bucket of each distance key - query from -far to far (Raffel et al. 2020, section 2.1): a bucket each for the near
@@ -522,14 +457,13 @@ static vs_status make_windows(vs_err *err, binder *b, vs_stack_state *s) {
 }
 
 /* How the heads of each layer rotate; in those with a window maybe otherwise. */
-static vs_status make_turns(vs_err *err, binder *b, vs_stack_state *s) {
-    const double *hp = b->m->hp;
+static vs_status make_turns(vs_err *err, binder *b, vs_stack_state *s, size_t dh) {
+    vs_model *m = b->m;
+    const vs_hp_row *local = m->arch->hps_local;
     if (!s->rope_dims) return VS_OK;
-    s->rope_gain = gain(hp);
-    float *full = turns(b->m, s, &b->m->arena, hp[VS_HP_ROPE_THETA], true), *local = full;
-    if (hp[VS_HP_ROPE_THETA_LOCAL] > 0) local = turns(b->m, s, &b->m->arena, hp[VS_HP_ROPE_THETA_LOCAL], false);
-    if (!full || !local) return vs_fail(err, VS_E_NOMEM, "%s: rotary angles", b->where);
-    for (size_t l = 0; l < s->L; l++) s->layer[l].turn = s->layer[l].window ? local : full;
+    VS_TRY(vs__rotation(err, m, b->config, s, dh, m->hp, m->arch->hps, &s->full));
+    if (local) VS_TRY(vs__rotation(err, m, b->config, s, dh, m->local_hp, local, &s->local));
+    for (size_t l = 0; l < s->L; l++) s->layer[l].rotation = local && s->layer[l].window ? &s->local : &s->full;
     return VS_OK;
 }
 
@@ -573,7 +507,7 @@ static vs_status make_stack(vs_err *err, binder *b, int i) {
                        hp[VS_HP_D], roles[VS_ROLE_EMBED_MAP].words);
     s->gated = s->layer[0].w[VS_ROLE_W_GATE].t.data != NULL;
     if (s->gated && s->spec->gated_gelu && b->config->gguf) s->act = VS_ACT_GELU_TANH;
-    return make_turns(err, b, s);
+    return make_turns(err, b, s, m->info.stack[i].dh);
 }
 
 static const char *const pos_names[] = {[VS_POS_NONE] = "none", [VS_POS_LEARNED] = "learned", [VS_POS_ROPE] = "rope",
@@ -584,6 +518,7 @@ static void fill_info(vs_model *m) {
     info->arch = m->arch->name;
     info->V = (size_t)m->hp[VS_HP_V];
     info->context = (size_t)m->hp[VS_HP_CONTEXT];
+    if (m->hp[VS_HP_ROPE_KIND] == VS_ROPE_DYNAMIC) info->context = (size_t)fmin(m->hp[VS_HP_CONTEXT] * fmax(m->hp[VS_HP_ROPE_FACTOR], 1), INT32_MAX);
     info->masked = info->has_logits && m->arch->masked_head;
     info->has_nsp = m->has[VS_PART_NSP];
     info->embed_scale = m->stack[0].embed_scale;
@@ -613,7 +548,7 @@ vs_status vs__model_bind(vs_err *err, vs_model *m, const vs_config *c, const vs_
     m->arch = c->arch;
     m->info.n_stacks = c->arch->n_stacks;
     vs_status s;
-    VS_TRY_TO(done, vs__config_numbers(err, c, m->hp));
+    VS_TRY_TO(done, vs__config_numbers(err, c, m->hp, m->local_hp));
     VS_TRY_TO(done, index_names(err, &b));
     if (m->info.n_stacks > 1 && encoder_alone(&b)) m->info.n_stacks = 1;
     VS_TRY_TO(done, derive_numbers(err, &b));

@@ -76,14 +76,29 @@ static const json_t *at_path(const json_t *j, const char *path, bool *stuck) {
     return j;
 }
 
-static fact find(const vs_config *c, const char *key) {
-    if (c->gguf) {
-        char full[KEY_MAX];
-        return fact_of_meta(vs_file_meta(c->gguf, vs__fill(key, c->arch ? c->arch->gguf_name : "", full, sizeof full)));
-    }
+/* The name under which a config.json says how heads rotate: newer ones have "rope_parameters", older ones "rope_scaling", which
+ * counts where it is there, as in transformers.  Where layers of a kind have an object each, it is part of that of the full ones. */
+static void rope_name(const vs_config *c, const char *key, char said[KEY_MAX]) {
+    static const char newer[] = "rope_parameters.", full[] = "full_attention.", older[] = "rope_scaling";
     bool stuck;
-    fact f = fact_of_json(at_path(c->top, key, &stuck));
-    if (!f.json && !stuck && c->top != c->root) f = fact_of_json(at_path(c->root, key, &stuck));
+    if (strncmp(key, newer, sizeof newer - 1) != 0) return;
+    const json_t *scaling = at_path(c->top, older, &stuck);
+    const char *rest = key + sizeof newer - 1;
+    bool nested = strncmp(rest, full, sizeof full - 1) == 0, object = json_is_object(scaling);
+    if (!scaling || json_is_null(scaling) || (!nested && strchr(rest, '.'))) return;
+    if (nested) rest += sizeof full - 1;
+    if (object && (nested ? !at_path(scaling, rest, &stuck) : !json_object_size(scaling))) return;
+    snprintf(said, KEY_MAX, "%s.%s", older, rest);
+}
+
+/* What the file says under a key, and (said) how it calls it. */
+static fact find(const vs_config *c, const char *key, char said[KEY_MAX]) {
+    vs__fill(key, c->arch && c->arch->gguf_name ? c->arch->gguf_name : "", said, KEY_MAX);
+    if (c->gguf) return fact_of_meta(vs_file_meta(c->gguf, said));
+    bool stuck;
+    rope_name(c, key, said);
+    fact f = fact_of_json(at_path(c->top, said, &stuck));
+    if (!f.json && !stuck && c->top != c->root) f = fact_of_json(at_path(c->root, said, &stuck));
     if (stuck) f.kind = FACT_OTHER;
     return f;
 }
@@ -92,14 +107,13 @@ static fact find(const vs_config *c, const char *key) {
 static vs_status check_only(vs_err *err, const vs_config *c) {
     const vs_only *only = c->gguf ? c->arch->gguf_only : c->arch->hub_only;
     for (; only && only->key; only++) {
-        fact f = find(c, only->key);
+        char key[KEY_MAX], value[64] = "set", wanted[96] = "only models without it";
+        fact f = find(c, only->key, key);
         if (f.kind == FACT_NONE || (f.kind == FACT_FLAG && f.num == 0)) continue;
         bool known = false;
         for (size_t i = 0; i < VALUES; i++)
             known = known || (only->values[i] && text_is(&f, only->values[i]));
         if (known) continue;
-        char key[KEY_MAX], value[64] = "set", wanted[96] = "only models without it";
-        vs__fill(only->key, c->gguf ? c->arch->gguf_name : "", key, sizeof key);
         if (f.kind == FACT_TEXT) snprintf(value, sizeof value, "\"%.*s\"", (int)(f.n < 40 ? f.n : 40), f.s);
         else if (f.kind == FACT_FLAG) snprintf(value, sizeof value, "true");
         else if (f.kind == FACT_NUMBER) snprintf(value, sizeof value, "%g", f.num);
@@ -126,7 +140,8 @@ vs_status vs__config_json(vs_err *err, const char *where, const char *text, size
     VS_TRY(vs_json_parse(err, where, text, n, CONFIG_MAX, &root));
     out->root = out->top = root;
     if (!json_is_object(root)) return vs_fail(err, VS_E_FORMAT, "%s: not a JSON object", where);
-    fact type = find(out, "model_type"), class = fact_of_json(json_array_get(json_object_get(root, "architectures"), 0));
+    char key[KEY_MAX];
+    fact type = find(out, "model_type", key), class = fact_of_json(json_array_get(json_object_get(root, "architectures"), 0));
     for (size_t i = 0; vs_arch_list[i] && !out->arch; i++) {
         const vs_arch *a = vs_arch_list[i];
         for (size_t k = 0; k < 4 && a->hub_types[k]; k++)
@@ -140,7 +155,8 @@ vs_status vs__config_json(vs_err *err, const char *where, const char *text, size
 
 vs_status vs__config_gguf(vs_err *err, const vs_file *f, vs_config *out) {
     *out = (vs_config){.where = vs_file_path(f), .gguf = f};
-    fact type = find(out, "general.architecture");
+    char key[KEY_MAX];
+    fact type = find(out, "general.architecture", key);
     for (size_t i = 0; vs_arch_list[i] && !out->arch; i++)
         if (vs_arch_list[i]->gguf_name && text_is(&type, vs_arch_list[i]->gguf_name)) out->arch = vs_arch_list[i];
     if (!out->arch || !out->arch->stack[0].gguf) return unknown_arch(err, out->where, "general.architecture", &type);
@@ -169,18 +185,47 @@ static const char *wrong_number(vs__hp_kind kind, double x) {
     case VS__HP_EPSILON: return x >= 0 && x < 1 ? NULL : "a number from 0 to 1";
     case VS__HP_CAP: return x >= 0 && x <= 1e30 ? NULL : "a number of at least 0";
     case VS__HP_FLAG: return x == 0 || x == 1 ? NULL : "true or false";
+    case VS__HP_WORD: break;
     }
     return NULL;
 }
 
-/* A key that says a number by a word ("key=word"): whether the file has it, and whether its text is the word. */
-static bool is_word(const vs_config *c, const char *both, double *out) {
-    char key[KEY_MAX];
-    const char *word = strchr(both, '=') + 1;
-    snprintf(key, sizeof key, "%.*s", (int)(word - 1 - both), both);
-    fact f = find(c, key);
-    *out = text_is(&f, word) ? 1 : 0;
-    return f.kind != FACT_NONE;
+bool vs__config_word(const char *list, size_t i, const char **word, size_t *n) {
+    const char *at = strchr(list, '=') + 1;
+    for (; i && at; i--) at = strchr(at, '|'), at += at != NULL;
+    if (!at) return false;
+    *word = at;
+    *n = strcspn(at, "|");
+    return true;
+}
+
+/* Whether a text is one of the words [n], which commas divide. */
+static bool is_one_of(const fact *f, const char *words, size_t n) {
+    for (const char *at = words, *end = words + n; at < end; at += 1) {
+        size_t k = strcspn(at, ",|");
+        if (f->n == k && !memcmp(f->s, at, k) && *at != '-') return true;
+        at += k;
+    }
+    return false;
+}
+
+/* A number that a file says by a word (hps.def); *there: it says one. */
+static vs_status read_word(vs_err *err, const vs_config *c, const char *list, double *out, bool *there) {
+    char key[KEY_MAX], said[KEY_MAX], value[64] = "no text", wanted[160] = "";
+    const char *word;
+    size_t n;
+    snprintf(key, sizeof key, "%.*s", (int)(strchr(list, '=') - list), list);
+    fact f = find(c, key, said);
+    *there = f.kind != FACT_NONE;
+    if (!*there) return VS_OK;
+    for (size_t i = 0; f.kind == FACT_TEXT && vs__config_word(list, i, &word, &n); i++) {
+        *out = (double)i;
+        if (is_one_of(&f, word, n)) return VS_OK;
+    }
+    if (f.kind == FACT_TEXT) snprintf(value, sizeof value, "\"%.*s\"", (int)(f.n < 40 ? f.n : 40), f.s);
+    for (size_t i = 0, k = 0; vs__config_word(list, i, &word, &n); i++)
+        if (*word != '-') k += (size_t)snprintf(wanted + k, sizeof wanted - k, "%s\"%.*s\"", k ? " or " : "", (int)strcspn(word, ",|"), word);
+    return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s is %s; for %s vecscope has %s", c->where, said, value, c->arch->name, wanted);
 }
 
 static vs_status read_number(vs_err *err, const vs_config *c, const vs_hp_row *row, double *out) {
@@ -189,11 +234,14 @@ static vs_status read_number(vs_err *err, const vs_config *c, const vs_hp_row *r
     const char *words = vs__hp_rows[row->hp].words;
     bool listed = false; /* a list says it, layer by layer */
     for (size_t i = 0; i < n_keys && keys[i]; i++) {
+        char key[KEY_MAX];
         if (strchr(keys[i], '=')) {
-            if (is_word(c, keys[i], out)) return VS_OK;
+            bool there;
+            VS_TRY(read_word(err, c, keys[i], out, &there));
+            if (there) return VS_OK;
             continue;
         }
-        fact f = find(c, keys[i]);
+        fact f = find(c, keys[i], key);
         vs__hp_kind kind = vs__hp_rows[row->hp].kind;
         if (f.json && json_is_null(f.json) && (kind == VS__HP_MAYBE || kind == VS__HP_CAP)) {
             *out = 0;
@@ -205,9 +253,8 @@ static vs_status read_number(vs_err *err, const vs_config *c, const vs_hp_row *r
                            : kind == VS__HP_FLAG                                     ? "true or false"
                                                                                  : "a number";
         if (want) {
-            char key[KEY_MAX], value[40] = "";
+            char value[40] = "";
             if (f.kind == FACT_NUMBER) snprintf(value, sizeof value, " is %.17g, which", f.num);
-            vs__fill(keys[i], c->gguf ? c->arch->gguf_name : "", key, sizeof key);
             return vs_fail(err, VS_E_FORMAT, "%s: %s (%s)%s is not %s", c->where, key, words, value, want);
         }
         *out = kind == VS__HP_CAP && f.num >= VS__NO_CAP ? 0 : f.num;
@@ -221,11 +268,31 @@ static vs_status read_number(vs_err *err, const vs_config *c, const vs_hp_row *r
                    words);
 }
 
-vs_status vs__config_numbers(vs_err *err, const vs_config *c, double hp[VS_HP_COUNT]) {
+vs_status vs__config_numbers(vs_err *err, const vs_config *c, double hp[VS_HP_COUNT], double local[VS_HP_COUNT]) {
     for (int i = 0; i < VS_HP_COUNT; i++) hp[i] = vs__hp_rows[i].absent;
     for (const vs_hp_row *row = c->arch->hps; row->hp != VS_HP_COUNT; row++) VS_TRY(read_number(err, c, row, &hp[row->hp]));
     for (const vs_hp_case *k = c->arch->cases; k && k->hp != VS_HP_COUNT; k++)
         if (hp[k->hp] == VS_HP_DERIVED && hp[k->when] == k->is) hp[k->hp] = k->value;
+    for (int i = 0; i < VS_HP_COUNT; i++) local[i] = i >= VS_HP_ROPE_KIND && i <= VS_HP_ROPE_DIMS ? vs__hp_rows[i].absent : hp[i];
+    for (const vs_hp_row *row = c->arch->hps_local; row && row->hp != VS_HP_COUNT; row++)
+        VS_TRY(read_number(err, c, row, &local[row->hp]));
+    return VS_OK;
+}
+
+vs_status vs__config_factors(vs_err *err, const vs_config *c, const vs_hp_row *rows, const char *name, size_t n, float *out) {
+    while (rows->hp != VS_HP_ROPE_KIND) rows++;
+    const char *kind = rows->hub[0];
+    char key[KEY_MAX], said[KEY_MAX];
+    snprintf(key, sizeof key, "%.*s%s", (int)(strstr(kind, "rope_type") - kind), kind, name);
+    fact list = find(c, key, said);
+    if (list.kind != FACT_LIST || list.n != n)
+        return vs_fail(err, VS_E_FORMAT, "%s: %s (what each rotary angle is divided by) is no list of %zu numbers", c->where, said, n);
+    for (size_t i = 0; i < n; i++) {
+        fact f = fact_at(&list, i);
+        out[i] = f.kind == FACT_NUMBER ? (float)f.num : 0;
+        if (!(out[i] > 0 && out[i] <= 1e30f))
+            return vs_fail(err, VS_E_FORMAT, "%s: %s: entry %zu is no positive number", c->where, said, i);
+    }
     return VS_OK;
 }
 
@@ -264,7 +331,8 @@ vs_status vs__config_act(vs_err *err, const vs_config *c, const vs_stack *s, vs_
     *out = s->act;
     *steep = 1;
     for (size_t k = 0; !c->gguf && k < 2 && c->arch->hub_act[k]; k++) {
-        fact f = find(c, c->arch->hub_act[k]);
+        char said[KEY_MAX];
+        fact f = find(c, c->arch->hub_act[k], said);
         size_t i;
         if (f.kind == FACT_NONE) continue;
         if (find_act(&f, &i)) {
@@ -291,7 +359,8 @@ static fact window_list(const vs_config *c) {
         for (const vs_hp_row *row = c->arch->hps; row->hp != VS_HP_COUNT; row++)
             if (row->hp == VS_HP_WINDOW_PATTERN) key = row->gguf[0];
     }
-    return key ? find(c, key) : (fact){0};
+    char said[KEY_MAX];
+    return key ? find(c, key, said) : (fact){0};
 }
 
 static vs_status layer_type(vs_err *err, const vs_config *c, size_t l, const fact *f, bool *windowed) {

@@ -24,7 +24,8 @@ typedef enum vs__hp_kind {
     VS__HP_POSITIVE,
     VS__HP_EPSILON,
     VS__HP_CAP,
-    VS__HP_FLAG
+    VS__HP_FLAG,
+    VS__HP_WORD
 } vs__hp_kind;
 typedef struct vs__hp_info {
     vs__hp_kind kind;
@@ -41,9 +42,18 @@ vs_status vs__config_json(vs_err *err, const char *where, const char *text, size
 vs_status vs__config_gguf(vs_err *err, const vs_file *f, vs_config *out) VS_MUST_CHECK;
 void vs__config_close(vs_config *c);
 
-/* vs__config_numbers() - every number of hps.def, checked, into hp; those to derive come out as VS_HP_DERIVED, those
- * that the architecture does not have as 0.  VS_OK | VS_E_FORMAT (missing, or not such a number). */
-vs_status vs__config_numbers(vs_err *err, const vs_config *c, double hp[VS_HP_COUNT]) VS_MUST_CHECK;
+/* vs__config_numbers() - every number of hps.def, checked, into hp, and those of layers with a window (hps_local) into local;
+ * those to derive come out as VS_HP_DERIVED, those that the architecture does not have as absent.
+ * VS_OK | VS_E_FORMAT (missing, or not such a number) | VS_E_UNSUPPORTED (a word that the family does not have). */
+vs_status vs__config_numbers(vs_err *err, const vs_config *c, double hp[VS_HP_COUNT], double local[VS_HP_COUNT]) VS_MUST_CHECK;
+
+/* vs__config_word() - the i-th of the words by which a key says a number ("key=word|word"); a word "-" is none.  false: there
+ * are no more. */
+bool vs__config_word(const char *list, size_t i, const char **word, size_t *n);
+
+/* vs__config_factors() - the list `name` (short_factor, long_factor) beside the ROPE_KIND of these rows in config.json, into
+ * out [n].  VS_OK | VS_E_FORMAT (no such list). */
+vs_status vs__config_factors(vs_err *err, const vs_config *c, const vs_hp_row *rows, const char *name, size_t n, float *out) VS_MUST_CHECK;
 
 /* vs__config_act() - the non-linearity: the file's, else the stack's own; of x times *steep, over it.
  * VS_OK | VS_E_UNSUPPORTED (names those there are). */

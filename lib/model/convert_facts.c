@@ -11,6 +11,7 @@
 #include "../io/hub.h"
 #include "../text/save.h"
 #include "convert_impl.h"
+#include "rope.h"
 
 enum { KEY = 128, TOKENIZER_CONFIG = 16 << 20 };
 #define CHAT_KEY "tokenizer.chat_template"
@@ -27,43 +28,66 @@ bool vs__convert_windowed(const vs_model *m) {
     return any;
 }
 
+/* How the layers turn whose numbers are hp. */
+static const vs_rotation *rotation_of(const vs_model *m, const double *hp) {
+    return hp == m->hp ? &m->stack[0].full : &m->stack[0].local;
+}
+
 /* A number as a file says it: how much of a head rotates is one of two, whichever its format has. */
-static double value_of(const vs_model *m, vs_hp hp) {
-    const vs_stack_state *s = &m->stack[0];
-    if (hp == VS_HP_ROPE_DIMS) return (double)s->rope_dims;
-    if (hp == VS_HP_WINDOW_USED) return vs__convert_windowed(m);
-    if ((hp == VS_HP_SCORE_CAP || hp == VS_HP_LOGIT_CAP) && m->hp[hp] == 0) return VS__NO_CAP;
-    if (hp == VS_HP_YARN_GAIN) return (double)s->rope_gain;
-    if (hp == VS_HP_YARN_MORE) /* GGUF says it beside what follows from the factor */
-        return (double)s->rope_gain / vs__yarn_gain(m->hp[VS_HP_ROPE_YARN] != 0 ? m->hp[VS_HP_ROPE_FACTOR] : 1, 1);
-    if (hp == VS_HP_ROPE_SHARE) return (double)s->rope_dims / (double)m->info.stack[0].dh;
-    return m->hp[hp];
+static double value_of(const vs__conversion *c, const double *hp, vs_hp which) {
+    const vs_model *m = c->m;
+    const vs_rotation *r = rotation_of(m, hp);
+    switch (which) {
+    case VS_HP_WINDOW_USED: return vs__convert_windowed(m);
+    case VS_HP_SCORE_CAP:
+    case VS_HP_LOGIT_CAP: return hp[which] > 0 ? hp[which] : VS__NO_CAP;
+    case VS_HP_ROPE_KIND: return hp[which] == VS_ROPE_LINEAR && hp[VS_HP_ROPE_FACTOR] == 1 ? VS_ROPE_PLAIN : hp[which];
+    case VS_HP_ROPE_DIMS: return (double)r->dims;
+    case VS_HP_ROPE_SHARE: return (double)r->dims / (double)m->info.stack[0].dh;
+    case VS_HP_ROPE_GAIN: return (double)r->gain;
+    case VS_HP_ROPE_MORE: /* in GGUF something follows from the factor for YaRN alone */
+        return (double)r->gain / vs__yarn_gain(hp[VS_HP_ROPE_KIND] == VS_ROPE_YARN ? hp[VS_HP_ROPE_FACTOR] : 1, 1);
+    default: return hp[which];
+    }
 }
 
 /* Whether a number is worth a key.  One that is not there (a limit or cap of 0) is left out, and so is one that says that
  * something is not done: no division of the angles, no windows. */
-static bool is_said(const vs_model *m, const vs_hp_row *row, double fallback) {
-    double x = value_of(m, row->hp);
-    bool yarn = m->hp[VS_HP_ROPE_YARN] != 0;
+static bool is_said(const vs__conversion *c, const double *hp, const vs_hp_row *row, double fallback) {
+    double x = value_of(c, hp, row->hp);
+    vs_rope_kind kind = (vs_rope_kind)value_of(c, hp, VS_HP_ROPE_KIND);
+    bool yarn = kind == VS_ROPE_YARN, lists = kind == VS_ROPE_LONG, llama3 = kind == VS_ROPE_LLAMA3;
     switch (row->hp) {
-    case VS_HP_ROPE_FACTOR: return yarn || (x > 0 && x != 1);
+    case VS_HP_ROPE_KIND: return !c->gguf || kind != VS_ROPE_PLAIN;
+    case VS_HP_ROPE_FACTOR: return yarn || (c->gguf ? kind == VS_ROPE_LINEAR : !lists && kind != VS_ROPE_PLAIN);
     case VS_HP_ROPE_SHARE: return x > 0 && x != fallback;
-    case VS_HP_ROPE_CONTEXT: return yarn || m->hp[VS_HP_ROPE_LOW] > 0;
+    case VS_HP_ROPE_CONTEXT: return yarn || lists || (llama3 && !c->gguf);
+    case VS_HP_ROPE_LOW:
+    case VS_HP_ROPE_HIGH: return llama3;
     case VS_HP_YARN_FAST:
     case VS_HP_YARN_SLOW: return yarn && x > 0;
     case VS_HP_YARN_WHOLE: return yarn && x == 0;
-    case VS_HP_YARN_GAIN: return yarn;
-    case VS_HP_YARN_MORE: return fabs(x - 1) > 1e-7;
-    case VS_HP_ROPE_YARN:      /* said by a word */
-    case VS_HP_YARN_GAIN_OF:   /* their quotient is said instead */
+    case VS_HP_ROPE_GAIN: return yarn || lists;
+    case VS_HP_ROPE_MORE: return fabs(x - 1) > 1e-7;
+    case VS_HP_YARN_GAIN_OF: /* their quotient is said instead */
     case VS_HP_YARN_GAIN_PER: return false;
     case VS_HP_SCORE_CAP:
-    case VS_HP_LOGIT_CAP: return m->hp[row->hp] > 0 || fallback > 0;
+    case VS_HP_LOGIT_CAP: return hp[row->hp] > 0 || fallback > 0;
     case VS_HP_START: return true;
-    case VS_HP_WINDOW: return vs__convert_windowed(m);
-    case VS_HP_WINDOW_PATTERN: return vs__convert_windowed(m) && (row->gguf[0] || x > 0);
+    case VS_HP_WINDOW: return vs__convert_windowed(c->m);
+    case VS_HP_WINDOW_PATTERN: return vs__convert_windowed(c->m) && (row->gguf[0] || x > 0);
     default: return vs__hp_rows[row->hp].kind == VS__HP_FLAG || x > 0;
     }
+}
+
+/* The word by which a key "key=word|word" says x, into word; the key without them into key.  false: there is no such word. */
+static bool said_by_word(const char *list, double x, char key[KEY], char word[KEY]) {
+    const char *at;
+    size_t n;
+    if (!vs__config_word(list, (size_t)x, &at, &n) || *at == '-') return false;
+    snprintf(key, KEY, "%.*s", (int)(strchr(list, '=') - list), list);
+    snprintf(word, KEY, "%.*s", (int)strcspn(at, ",|"), at);
+    return true;
 }
 
 /* ---- rows of what a family says ---- */
@@ -71,8 +95,7 @@ static bool is_said(const vs_model *m, const vs_hp_row *row, double fallback) {
 static bool holds(const vs_model *m, const vs_say *say) {
     const vs_stack_state *s = &m->stack[0];
     if (!s->w[say->with].t.data && !s->layer[0].w[say->with].t.data) return false;
-    if (say->part >= VS_PART_HEAD && !m->has[say->part]) return false;
-    return !say->hp || (m->hp[say->hp] > 0 && m->hp[say->hp] != say->unlike);
+    return say->part < VS_PART_HEAD || m->has[say->part];
 }
 
 const vs_say *vs__convert_said(const vs_model *m, const vs_say *all, const char *key) {
@@ -81,9 +104,9 @@ const vs_say *vs__convert_said(const vs_model *m, const vs_say *all, const char 
     return NULL;
 }
 
-/* Whether a row is a key to be written: it counts, has a value, and is not the name of a tensor. */
+/* Whether a row is a key to be written: it counts, and is not the name of a tensor. */
 static bool is_key(const vs_model *m, const vs_say *all, const vs_say *s) {
-    return s->json && !strstr(s->key, "%d") && vs__convert_said(m, all, s->key) == s;
+    return !strstr(s->key, "%d") && vs__convert_said(m, all, s->key) == s;
 }
 
 /* ---- GGUF ---- */
@@ -139,22 +162,29 @@ static bool regular(const vs_model *m) {
     return true;
 }
 
+/* One number, under each of its keys. */
+static vs_status put_row(vs_err *err, const vs__conversion *c, vs_writer *w, const double *hp, const vs_hp_row *row) {
+    char key[KEY], name[KEY], word[KEY];
+    double x = value_of(c, hp, row->hp);
+    for (size_t i = 0; i < sizeof row->gguf / sizeof *row->gguf && row->gguf[i]; i++) {
+        if (strchr(row->gguf[i], '=')) {
+            if (said_by_word(row->gguf[i], x, name, word)) VS_TRY(put_text(err, w, gguf_key(c, name, key), word));
+            continue;
+        }
+        gguf_key(c, row->gguf[i], key);
+        if (row->hp == VS_HP_WINDOW_PATTERN && !regular(c->m)) return put_windows(err, c, w, key);
+        VS_TRY(put_number(err, w, key, row->hp, x));
+    }
+    return VS_OK;
+}
+
 static vs_status put_numbers(vs_err *err, const vs__conversion *c, vs_writer *w) {
     char key[KEY];
     const vs_say *says = c->arch->gguf_says;
-    for (const vs_hp_row *row = c->arch->hps; row->hp != VS_HP_COUNT; row++) {
-        if (!is_said(c->m, row, row->gguf_fallback)) continue;
-        for (size_t i = 0; i < sizeof row->gguf / sizeof *row->gguf && row->gguf[i]; i++) {
-            const vs_say *say = vs__convert_said(c->m, says, row->gguf[i]);
-            if (say && !say->json) continue;
-            gguf_key(c, row->gguf[i], key);
-            if (row->hp == VS_HP_WINDOW_PATTERN && !regular(c->m)) {
-                VS_TRY(put_windows(err, c, w, key));
-                break;
-            }
-            VS_TRY(put_number(err, w, key, row->hp, value_of(c->m, row->hp)));
-        }
-    }
+    for (const vs_hp_row *row = c->arch->hps; row->hp != VS_HP_COUNT; row++)
+        if (is_said(c, c->m->hp, row, row->gguf_fallback)) VS_TRY(put_row(err, c, w, c->m->hp, row));
+    for (const vs_hp_row *row = c->arch->hps_local; row && row->hp != VS_HP_COUNT; row++)
+        if (is_said(c, c->m->local_hp, row, row->gguf_fallback)) VS_TRY(put_row(err, c, w, c->m->local_hp, row));
     for (const vs_say *s = says; s && s->key; s++)
         if (is_key(c->m, says, s)) VS_TRY(put_said(err, w, gguf_key(c, s->key, key), s->json));
     return VS_OK;
@@ -423,14 +453,39 @@ static const char *dtype_words(vs_dtype t) {
     return t == VS_F32 ? "float32" : t == VS_F16 ? "float16" : t == VS_BF16 ? "bfloat16" : "float32";
 }
 
+/* The lists of LongRoPE, beside the word for it. */
+static bool put_lists(json_t *j, const char *kind, const vs_rotation *r) {
+    bool ok = true;
+    for (int k = 0; k < 2 && r->by_longer; k++) {
+        const float *by = k ? r->by_longer : r->by;
+        char path[KEY];
+        json_t *list = json_array();
+        for (size_t i = 0; list && i < r->dims / 2; i++) (void)json_array_append_new(list, number_json(VS_HP_ROPE_FACTOR, (double)by[i]));
+        snprintf(path, sizeof path, "%.*s%s", (int)(strstr(kind, "rope_type") - kind), kind, k ? "long_factor" : "short_factor");
+        ok = ok && list && put_path(j, path, list);
+    }
+    return ok;
+}
+
+static bool fill_numbers(const vs__conversion *c, json_t *j, const double *hp, const vs_hp_row *row) {
+    bool ok = true;
+    char key[KEY], word[KEY];
+    for (; row && row->hp != VS_HP_COUNT; row++) {
+        double x = value_of(c, hp, row->hp);
+        if (!row->hub[0] || !is_said(c, hp, row, row->hub_fallback)) continue;
+        if (!strchr(row->hub[0], '=')) ok = ok && put_path(j, row->hub[0], number_json(row->hp, x));
+        else if (said_by_word(row->hub[0], x, key, word)) ok = ok && put_path(j, key, json_string(word));
+        if (row->hp == VS_HP_ROPE_KIND) ok = ok && put_lists(j, row->hub[0], rotation_of(c->m, hp));
+    }
+    return ok;
+}
+
 static bool fill_config(const vs__conversion *c, json_t *j) {
     const vs_arch *a = c->arch;
     bool ok = true;
     for (const vs_say *s = a->hub_says; s && s->key; s++)
         if (is_key(c->m, a->hub_says, s)) ok = ok && put_path(j, s->key, json_loads(s->json, JSON_DECODE_ANY, NULL));
-    for (const vs_hp_row *row = a->hps; row->hp != VS_HP_COUNT; row++)
-        if (row->hub[0] && is_said(c->m, row, row->hub_fallback))
-            ok = ok && put_path(j, row->hub[0], number_json(row->hp, value_of(c->m, row->hp)));
+    ok = ok && fill_numbers(c, j, c->m->hp, a->hps) && fill_numbers(c, j, c->m->local_hp, a->hps_local);
     if (a->hub_act[0] && !json_object_get(j, a->hub_act[0]))
         ok = ok && put_path(j, a->hub_act[0], json_string(act_name(c->m->stack[0].act, c->m->stack[0].act_steep)));
     return ok && put_layer_types(c, j) && put_ids(c->m, j);
@@ -535,6 +590,19 @@ static vs_status differs(vs_err *err, const vs__conversion *c, const char *what,
                    c->gguf ? "GGUF" : "config.json", what, want, found);
 }
 
+static vs_status check_rotation(vs_err *err, const vs__conversion *c, const vs_rotation *a, const vs_rotation *b) {
+    if (a->dims != b->dims) return differs(err, c, "rotating elements of a head", (double)a->dims, (double)b->dims);
+    if (fabsf(a->gain - b->gain) > 1e-6f * a->gain) return differs(err, c, "gain of rotated elements", (double)a->gain, (double)b->gain);
+    for (size_t i = 0; i < a->dims / 2; i++)
+        if (fabsf(a->turn[i] - b->turn[i]) > 1e-6f * a->turn[i]) return differs(err, c, "rotary angles", (double)a->turn[i], (double)b->turn[i]);
+    if (a->limit != b->limit || !a->longer != !b->longer)
+        return differs(err, c, "length from which on texts turn otherwise", (double)a->limit, (double)b->limit);
+    for (size_t i = 0; i < a->dims / 2 && a->longer; i++)
+        if (fabsf(a->longer[i] - b->longer[i]) > 1e-6f * a->longer[i])
+            return differs(err, c, "rotary angles of long texts", (double)a->longer[i], (double)b->longer[i]);
+    return VS_OK;
+}
+
 static vs_status check_layers(vs_err *err, const vs__conversion *c, const vs_stack_state *a, const vs_stack_state *b) {
     for (size_t l = 0; l < a->L; l++) {
         const vs_layer *x = &a->layer[l], *y = &b->layer[l];
@@ -543,9 +611,7 @@ static vs_status check_layers(vs_err *err, const vs__conversion *c, const vs_sta
         if (x->window != y->window) return differs(err, c, "attention windows", (double)x->window, (double)y->window);
         if (fabsf(x->score_scale - scale) > 1e-6f * x->score_scale)
             return differs(err, c, "scale of the scores", (double)x->score_scale, (double)scale);
-        for (size_t i = 0; i < a->rope_dims / 2; i++)
-            if (fabsf(x->turn[i] - y->turn[i]) > 1e-6f * x->turn[i])
-                return differs(err, c, "rotary angles", (double)x->turn[i], (double)y->turn[i]);
+        if (x->rotation) VS_TRY(check_rotation(err, c, x->rotation, y->rotation));
     }
     return VS_OK;
 }
@@ -562,13 +628,10 @@ static vs_status check_stack(vs_err *err, const vs__conversion *c, const vs_stac
         {"epsilon of the norms", (double)a->eps, (double)b->eps},
         {"gate", a->gated, b->gated},
         {"parallel blocks", a->parallel, b->parallel},
-        {"rotating elements of a head", (double)a->rope_dims, (double)b->rope_dims},
         {"buckets of distance", (double)a->far, (double)b->far},
     };
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         if (fabs(same[i].want - same[i].found) > 0) return differs(err, c, same[i].what, same[i].want, same[i].found);
-    if (fabsf(a->rope_gain - b->rope_gain) > 1e-6f * a->rope_gain)
-        return differs(err, c, "gain of rotated elements", (double)a->rope_gain, (double)b->rope_gain);
     if (a->act != b->act || fabsf(a->act_steep - b->act_steep) > 0)
         return vs_fail(err, VS_E_UNSUPPORTED, "%s: %s cannot say all of this model: its non-linearity is %s, a reader would take %s",
                        c->to, c->gguf ? "GGUF" : "config.json", vs__act_name(a->act, a->act_steep),
@@ -579,7 +642,7 @@ static vs_status check_stack(vs_err *err, const vs__conversion *c, const vs_stac
 /* Numbers that files say in more than one way: what follows from them is compared.  FIXED says what learns, not what is
  * computed. */
 static bool is_derived(vs_hp hp) {
-    return hp == VS_HP_FIXED || (hp >= VS_HP_ROPE_THETA && hp <= VS_HP_WINDOW_FROM) || (hp >= VS_HP_QUERY_SCALE && hp <= VS_HP_SCORES_BY_LAYER);
+    return hp == VS_HP_FIXED || (hp >= VS_HP_ROPE_KIND && hp <= VS_HP_WINDOW_FROM) || (hp >= VS_HP_QUERY_SCALE && hp <= VS_HP_SCORES_BY_LAYER);
 }
 
 vs_status vs__convert_check(vs_err *err, const vs__conversion *c, const vs_model *made) {

@@ -27,6 +27,7 @@ typedef struct vs__conversion {
     const vs_arch *arch; /* the family as which it is written, mostly its own */
     const vs_file *file; /* its tensors */
     vs_weight turns;     /* what each rotary angle is divided by, where the format wants a list of it; or none */
+    vs_weight shorter, longer; /* LongRoPE's lists, where they become tensors; or none */
     vs_weight positions; /* the learned positions without the rows before the first, where it is written as a family that has
                           * none of those; or none */
     vs_weight segments;  /* a segment of zeros, where the model has none and the family as which it is written has; or none */
@@ -47,8 +48,8 @@ typedef struct vs__conversion {
 /* vs__convert_note() - remember something that was left out. */
 void vs__convert_note(vs__conversion *c, const char *fmt, ...) VS_PRINTF(2, 3);
 
-/* convert_rope.c: vs__convert_rope() - LLaMA 3's rotation, which the hub has as four numbers and GGUF as a list of divisors,
- * in the words of the format that is to be written.  VS_OK | VS_E_UNSUPPORTED (a list that no such numbers make) | VS_E_NOMEM. */
+/* convert_rope.c: vs__convert_rope() - LLaMA 3's rotation, which the hub has as four numbers and GGUF as a list of divisors, and
+ * LongRoPE's lists, in the words of the format that is to be written.  VS_OK | VS_E_UNSUPPORTED (a list that no such numbers make) | VS_E_NOMEM. */
 vs_status vs__convert_rope(vs_err *err, vs__conversion *c) VS_MUST_CHECK;
 
 /* convert_scale.c: vs__convert_times() - what a weight of layer `layer` is multiplied by because the format cannot say how this

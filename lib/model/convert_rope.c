@@ -1,6 +1,7 @@
-/* convert_rope.c - LLaMA 3's slower rotation (Dubey et al. 2024) in the words of the other format.
+/* convert_rope.c - the divisors of rotary angles in the words of the other format: LongRoPE's lists, which are tensors in GGUF,
+ * and LLaMA 3's slower rotation (Dubey et al. 2024).
  *
- * config.json has four numbers: a factor by which slow angles are divided, the wavelengths (as shares of a context) between
+ * Of that one config.json has four numbers: a factor by which slow angles are divided, the wavelengths (as shares of a context) between
  * which the division sets in, and that context.  GGUF files have what each angle is divided by. */
 #include <math.h>
 
@@ -29,7 +30,7 @@ static vs_status make_list(vs_err *err, vs__conversion *c) {
     size_t n = s->rope_dims / 2;
     float *by = vs_arena_alloc(&c->m->arena, n, sizeof *by);
     if (!by) return vs_fail(err, VS_E_NOMEM, "%s: rotary angles", c->to);
-    for (size_t i = 0; i < n; i++) by[i] = divisor(plain_turn(c, i), s->layer[0].turn[i]);
+    for (size_t i = 0; i < n; i++) by[i] = divisor(plain_turn(c, i), s->full.turn[i]);
     c->turns.vec = by;
     return vs_tensor_over(err, by, VS_F32, 1, &n, &c->turns.t, NULL);
 }
@@ -90,6 +91,7 @@ static vs_status find_numbers(vs_err *err, vs__conversion *c, const float *by) {
                            "%s: config.json cannot say what its rotary angles are divided by: pair %zu by %g, the nearest numbers give %g",
                            c->to, i, (double)by[i], want);
     }
+    c->m->hp[VS_HP_ROPE_KIND] = VS_ROPE_LLAMA3;
     c->m->hp[VS_HP_ROPE_FACTOR] = g.factor;
     c->m->hp[VS_HP_ROPE_LOW] = g.low;
     c->m->hp[VS_HP_ROPE_HIGH] = g.high;
@@ -97,11 +99,21 @@ static vs_status find_numbers(vs_err *err, vs__conversion *c, const float *by) {
     return VS_OK;
 }
 
+static vs_status as_tensor(vs_err *err, const float *by, size_t n, vs_weight *out) {
+    out->vec = (float *)(uintptr_t)by;
+    return vs_tensor_over(err, by, VS_F32, 1, &n, &out->t, NULL);
+}
+
 vs_status vs__convert_rope(vs_err *err, vs__conversion *c) {
     const vs_stack_state *s = &c->m->stack[0];
     const float *by = s->w[VS_ROLE_ROPE_TURNS].vec;
+    const double kind = c->m->hp[VS_HP_ROPE_KIND];
     if (!s->rope_dims) return VS_OK;
-    if (c->gguf && c->m->hp[VS_HP_ROPE_LOW] > 0) return make_list(err, c);
+    if (c->gguf && kind == VS_ROPE_LLAMA3) return make_list(err, c);
+    if (c->gguf && kind == VS_ROPE_LONG) {
+        VS_TRY(as_tensor(err, s->full.by, s->full.dims / 2, &c->shorter));
+        return as_tensor(err, s->full.by_longer, s->full.dims / 2, &c->longer);
+    }
     if (!c->gguf && by) return find_numbers(err, c, by);
     return VS_OK;
 }

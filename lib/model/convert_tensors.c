@@ -174,7 +174,8 @@ static vs_status check_left_out(vs_err *err, vs__conversion *c, int stack) {
     for (int r = 0; r < VS_ROLE_COUNT; r++) {
         const vs_weight *w = weight_of(c->m, stack, (vs_role)r, 0);
         if (!w || has_row(to, NULL, (vs_role)r) || is_tied(c, (vs_role)r, w)) continue;
-        if (r == VS_ROLE_ROPE_TURNS && c->m->hp[VS_HP_ROPE_LOW] > 0) continue; /* said in numbers */
+        if (r == VS_ROLE_ROPE_TURNS && c->m->hp[VS_HP_ROPE_KIND] == VS_ROPE_LLAMA3) continue; /* said in numbers */
+        if (!c->gguf && (r == VS_ROLE_ROPE_SHORT || r == VS_ROLE_ROPE_LONG)) continue;
         const vs_bind *row = row_of(from, (vs_role)r);
         bool unembeds = r >= VS_ROLE_UNEMBED && r <= VS_ROLE_UNEMBED_OWN_B;
         vs_part part = unembeds && c->m->arch->masked_head ? VS_PART_HEAD : row ? row->part : VS_PART_BODY;
@@ -210,6 +211,8 @@ static vs_status list_stack(vs_err *err, vs__conversion *c, int stack) {
         for (size_t l = 0, n = per_layer[row->role] ? c->m->stack[stack].L : 1; l < n; l++) {
             const vs_weight *w = weight_of(c->m, stack, row->role, l);
             if (row->role == VS_ROLE_ROPE_TURNS && c->turns.vec) w = &c->turns;
+            if (row->role == VS_ROLE_ROPE_SHORT && c->shorter.vec) w = &c->shorter;
+            if (row->role == VS_ROLE_ROPE_LONG && c->longer.vec) w = &c->longer;
             if (row->role == VS_ROLE_POS && c->positions.t.data) w = &c->positions;
             if (row->role == VS_ROLE_TYPE && c->segments.t.data) w = &c->segments;
             if (!w && row->part == VS_PART_FILLED) VS_TRY(fill(err, c, stack, row, l, &w));

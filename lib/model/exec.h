@@ -17,6 +17,7 @@ struct vs_kv {
     const vs_model *m;
     size_t L, width, capacity, rows; /* of the last stack; width: KV * dh */
     uint64_t edits;                  /* the edits its rows were made under */
+    size_t turned_for;               /* … and the length of text for which they were turned (vs__text_turned_for()) */
     float *mem;                      /* [L][keys, values][capacity][width] */
     uint64_t source;                 /* two stacks: the ids that the first has read, and its mask … */
     size_t source_rows;
@@ -95,9 +96,10 @@ static inline size_t vs__bucket(const vs_stack_state *st, size_t pos, size_t key
 }
 
 /* vs__sinus_at() - [d] the sinusoid of a position; ready before a pass runs.
- * vs__rope_at() - cos [n/2] then sin [n/2] of a position for a ROPE node; the tables are ready before a pass runs. */
+ * vs__rope_at() - cos [n/2] then sin [n/2] of a position in a text of T tokens for a ROPE node; the tables are ready before a
+ * pass runs. */
 const float *vs__sinus_at(const vs_exec *x, size_t pos);
-const float *vs__rope_at(const vs_exec *x, const vs_node *n, size_t pos);
+const float *vs__rope_at(const vs_exec *x, const vs_node *n, size_t T, size_t pos);
 
 /* vs__pass_destroy() - free a pass that holds no plan any more. */
 void vs__pass_destroy(vs_pass *p);

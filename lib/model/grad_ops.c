@@ -192,7 +192,7 @@ vs_status vs__backward_rope(vs_err *err, const vs_back *b, const vs_node *n, con
     for (size_t i = 0; i < r->n_seqs; i++) {
         bool last = s->kind == VS_ROWS_LAST;
         size_t T = vs__rows(r, i), row = last ? i : r->starts[i];
-        const float *cs = vs__rope_at(&b->x, n, last ? T - 1 : 0);
+        const float *cs = vs__rope_at(&b->x, n, T, last ? T - 1 : 0);
         for (size_t t = 0; t < (last ? 1 : T); t++)
             vs_rope_back(dx[0] + (row + t) * width, s->heads, s->width, n->n, cs + t * n->n, cs + t * n->n + n->n / 2);
     }

@@ -38,6 +38,11 @@ void vs_kv_truncate(vs_kv *kv, size_t rows) {
     if (rows < kv->rows) kv->rows = rows;
 }
 
+size_t vs_kv_fit(vs_kv *kv, size_t T) {
+    if (kv->rows && kv->turned_for != vs__text_turned_for(kv->m, T)) kv->rows = 0;
+    return kv->rows;
+}
+
 /* Room for what the decoder asks of `rows` rows of the encoder. */
 static vs_status make_cross(vs_err *err, vs_kv *kv, size_t rows) {
     size_t n;
@@ -64,6 +69,7 @@ vs_status vs_kv_copy(vs_err *err, vs_kv *to, const vs_kv *from) {
     to->source = from->source;
     to->rows = from->rows;
     to->edits = from->edits;
+    to->turned_for = from->turned_for;
     return VS_OK;
 }
 
@@ -89,6 +95,8 @@ vs_status vs__kv_check(vs_err *err, const vs_model *m, const vs_request *rq) {
                        kv->capacity, kv->rows, rows);
     if (kv->rows && kv->edits != vs__edits_hash(rq))
         return vs_fail(err, VS_E_STATE, "the cache was made under other edits: it does not serve this pass");
+    if (kv->rows && kv->turned_for != vs__text_turned_for(m, kv->rows + rows))
+        return vs_fail(err, VS_E_STATE, "the cached keys were turned for a text shorter or longer than %zu tokens", kv->rows + rows);
     if (kv->rows && m->info.n_stacks > 1 && kv->source != source_of(rq))
         return vs_fail(err, VS_E_STATE, "the cache was made for another text in the encoder, or under another mask");
     return VS_OK;
@@ -103,6 +111,7 @@ vs_status vs__kv_begin(vs_err *err, const vs_request *rq) {
 void vs__kv_advance(vs_kv *kv, const vs_request *rq) {
     if (!kv->rows) kv->edits = vs__edits_hash(rq);
     kv->rows += rq->decoder.rows ? rq->decoder.rows : rq->in.rows;
+    kv->turned_for = vs__text_turned_for(kv->m, kv->rows);
 }
 
 vs_status vs__forward_store(vs_err *err, const vs_exec *x, const vs_node *n) {

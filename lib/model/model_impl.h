@@ -16,10 +16,22 @@ typedef struct vs_weight {
     float *vec;   /* all its elements for one-axis weights and DISTANCE, else NULL; in the model's arena */
 } vs_weight;
 
+/* How the heads of some layers turn (rope.c).  Texts of at most `limit` tokens (0: all) turn by `turn`; longer ones by `longer`,
+ * or, where there is none, by a base that grows with their length. */
+typedef struct vs_rotation {
+    size_t dims;         /* elements of a head that rotate */
+    float gain;          /* what they are multiplied by when they do */
+    const float *turn;   /* [dims / 2] radians that each pair turns from one position to the next */
+    size_t limit;
+    const float *longer; /* [dims / 2] or NULL */
+    double theta, factor; /* that base and its growth */
+    const float *by, *by_longer; /* [dims / 2] the lists by which the angles were divided, or NULL */
+} vs_rotation;
+
 typedef struct vs_layer {
     size_t window;      /* 0: sees everything it may */
     float score_scale;
-    const float *turn;  /* [rope_dims / 2] radians that each pair of a head turns from one position to the next; NULL: none */
+    const vs_rotation *rotation; /* NULL: none */
     vs_weight w[VS_ROLE_COUNT]; /* the per-layer roles */
 } vs_layer;
 
@@ -37,8 +49,8 @@ typedef struct vs_stack_state {
     bool parallel;    /* sub-layers that may read the block's input do */
     bool pos_after_pad; /* arch.h's */
     size_t pos_offset; /* the row of the learned positions that a text's first token has */
-    size_t rope_dims; /* elements of a head that rotate */
-    float rope_gain;  /* what they are multiplied by when they do (YaRN; else 1) */
+    size_t rope_dims; /* elements of a head that rotate, in layers without a window */
+    vs_rotation full, local; /* of layers without and with a window; or nothing */
     uint16_t *bucket; /* [2 far + 1] of each distance key - query; NULL: none */
     size_t far;
 } vs_stack_state;
@@ -50,6 +62,7 @@ struct vs_model {
     struct vs_hub *hub;  /* a hub directory, or NULL */
     vs_tokenizer *tokenizer;
     double hp[VS_HP_COUNT];
+    double local_hp[VS_HP_COUNT]; /* the same, but the rotation of layers with a window, where that is another (arch.hps_local) */
     bool has[VS_PART_COUNT]; /* which parts the file has: masked-word head, pooler, next-sentence classifier */
     vs_stack_state stack[2];
     vs_arena arena;
@@ -63,8 +76,12 @@ static inline vs_act vs__head_act(const vs_model *m, float *steep) {
     return m->arch->head_gelu ? VS_ACT_GELU : s->act;
 }
 
-/* vs__yarn_gain() - what YaRN multiplies rotated elements by for a factor (Peng et al. 2023, section 3.4): 1 + of * ln(factor) / 10. */
-double vs__yarn_gain(double factor, double of);
+/* vs__turned_for() - the shortest text whose heads turn by the angles of one of T tokens; 0 up to the limit.
+ * vs__text_turned_for() - the same over all layers of a model.
+ * vs__turn() - how far pair i turns in a text of T tokens. */
+size_t vs__turned_for(const vs_rotation *r, size_t T);
+size_t vs__text_turned_for(const vs_model *m, size_t T);
+float vs__turn(const vs_rotation *r, size_t T, size_t i);
 
 /* vs__score_scale() - what scores are multiplied by in a layer (counted from 0) whose heads are dh wide. */
 float vs__score_scale(const double hp[VS_HP_COUNT], size_t dh, size_t layer);

@@ -191,7 +191,7 @@ vs_status vs__forward_rope(vs_err *err, const vs_exec *x, const vs_node *n) {
         bool last = s->kind == VS_ROWS_LAST;
         size_t T = vs__rows(r, i);
         rope_args a = {x, n, vs__slot(x, n->out) + (last ? i : r->starts[i]) * row_width(s),
-                       vs__rope_at(x, n, vs__first(x, r, i) + (last ? T - 1 : 0))};
+                       vs__rope_at(x, n, vs__positions(x, r, i), vs__first(x, r, i) + (last ? T - 1 : 0))};
         vs_parallel_for(last ? 1 : T, rows_a_grain(row_width(s)), rope_span, &a);
     }
     return VS_OK;

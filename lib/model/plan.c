@@ -313,8 +313,8 @@ static int output_map(builder *b, int z) {
 
 static int rotated(builder *b, int x, vs_site_kind site) {
     vs_node n = node(VS_OP_ROPE, x, VS_NONE, VS_NONE);
-    n.turn = b->st->layer[b->layer].turn;
-    n.n = b->st->rope_dims;
+    n.rotation = b->st->layer[b->layer].rotation;
+    n.n = n.rotation->dims;
     return mark1(b, emit(b, n, shape_of(b, x)), site);
 }
 

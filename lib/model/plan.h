@@ -49,7 +49,7 @@ typedef struct vs_node {
     vs_role role;            /* of w */
     float f;                 /* NORM: epsilon; EMBED, SCALE, ATTEND, SCORES: factor; CAP: the cap */
     float cap;               /* ATTEND, SCORES: soft cap of the scores, 0: none */
-    const float *turn;       /* ROPE: radians that each pair turns from one position to the next */
+    const vs_rotation *rotation; /* ROPE */
     size_t n;                /* POS: offset; ROPE: elements that rotate; attention, CUT: the window, 0: none */
     size_t edit;             /* EDIT, CUT: index into the request's edits */
     vs_act act;
@@ -126,10 +126,12 @@ typedef struct vs_variants {
 vs_site_kind vs__sweep_keys(const vs_model *m, int stack);
 vs_site_kind vs__sweep_mid(const vs_model *m, int stack);
 
-/* Angles of the rotary embedding, computed once for each kind of layer: for each position cos [n/2], sin [n/2]. */
+/* Angles of the rotary embedding, computed once for each rotation and what it is turned for: for each position cos [n/2],
+ * sin [n/2]. */
 typedef struct vs_rope_table {
-    const float *turn;
-    size_t dims, rows;
+    const vs_rotation *rotation;
+    size_t turned_for, rows;
+    bool needed; /* by the pass at hand */
     float *cs;
 } vs_rope_table;
 

@@ -149,40 +149,67 @@ void vs_pass_free(vs_pass *p) {
 
 /* ---- rotary angles ---- */
 
-/* The table for a list of turns, times the gain, with at least `rows` positions.  The angles are rounded to single precision where
- * Hugging Face rounds them, so that long texts agree too. */
-static vs_status rope_ready(vs_err *err, vs_plan_cache *c, const float *turn, float gain, size_t dims, size_t rows) {
-    vs_rope_table *t = NULL;
+static vs_rope_table *rope_table(const vs_plan_cache *c, const vs_rotation *r, size_t turned_for) {
     for (size_t i = 0; i < c->n_rope; i++)
-        if (c->rope[i].turn == turn) t = &c->rope[i];
+        if (c->rope[i].rotation == r && c->rope[i].turned_for == turned_for) return &c->rope[i];
+    return NULL;
+}
+
+/* The table of a rotation for texts of T tokens, times the gain, with at least `rows` positions.  The angles are rounded to
+ * single precision where Hugging Face rounds them, so that long texts agree too. */
+static vs_status rope_ready(vs_err *err, vs_plan_cache *c, const vs_rotation *r, size_t T, size_t rows) {
+    vs_rope_table *t = rope_table(c, r, vs__turned_for(r, T));
     if (!t) {
         vs_rope_table *grown = vs_grow(c->rope, c->n_rope, c->n_rope + 1, sizeof *grown);
         if (!grown) return vs_fail(err, VS_E_NOMEM, "rotary angles");
         c->rope = grown;
         t = &c->rope[c->n_rope++];
-        *t = (vs_rope_table){.turn = turn, .dims = dims};
+        *t = (vs_rope_table){.rotation = r, .turned_for = vs__turned_for(r, T)};
     }
+    t->needed = true;
     if (t->rows >= rows) return VS_OK;
-    size_t want = t->rows ? t->rows : 128, half = dims / 2;
+    size_t want = t->rows ? t->rows : 128, half = r->dims / 2;
     while (want < rows) want *= 2;
-    float *cs = vs_grow(t->cs, t->rows * dims, want * dims, sizeof *cs);
+    float *cs = vs_grow(t->cs, t->rows * r->dims, want * r->dims, sizeof *cs);
     if (!cs) return vs_fail(err, VS_E_NOMEM, "rotary angles of %zu positions", want);
     t->cs = cs;
-    for (size_t i = 0; i < half; i++)
+    for (size_t i = 0; i < half; i++) {
+        float turn = vs__turn(r, T, i);
         for (size_t pos = t->rows; pos < want; pos++) {
-            float angle = (float)pos * turn[i];
-            cs[pos * dims + i] = (float)cos((double)angle) * gain;
-            cs[pos * dims + half + i] = (float)sin((double)angle) * gain;
+            float angle = (float)pos * turn;
+            cs[pos * r->dims + i] = (float)cos((double)angle) * r->gain;
+            cs[pos * r->dims + half + i] = (float)sin((double)angle) * r->gain;
         }
+    }
     t->rows = want;
     return VS_OK;
 }
 
-const float *vs__rope_at(const vs_exec *x, const vs_node *n, size_t pos) {
-    const vs_plan_cache *c = x->cache;
-    for (size_t i = 0; i < c->n_rope; i++)
-        if (c->rope[i].turn == n->turn) return c->rope[i].cs + pos * n->n;
-    return NULL;
+/* The tables of a node: of what each text of its rows is turned for. */
+static vs_status node_ready(vs_err *err, const vs_exec *x, const vs_node *n, size_t longest) {
+    const vs_rows *r = vs__set_of(x, n->out);
+    if (!n->rotation->limit) return rope_ready(err, x->cache, n->rotation, longest, longest);
+    for (size_t i = 0; i < r->n_seqs; i++) {
+        size_t T = vs__positions(x, r, i);
+        VS_TRY(rope_ready(err, x->cache, n->rotation, T, T));
+    }
+    return VS_OK;
+}
+
+/* Tables that serve texts of one length alone go when a pass does not need them. */
+static void drop_tables(vs_plan_cache *c) {
+    size_t n = 0;
+    for (size_t i = 0; i < c->n_rope; i++) {
+        vs_rope_table *t = &c->rope[i];
+        if (t->turned_for && !t->rotation->longer && !t->needed) vs_free(t->cs);
+        else c->rope[n++] = *t;
+    }
+    c->n_rope = n;
+}
+
+const float *vs__rope_at(const vs_exec *x, const vs_node *n, size_t T, size_t pos) {
+    const vs_rope_table *t = rope_table(x->cache, n->rotation, vs__turned_for(n->rotation, T));
+    return t ? t->cs + pos * n->n : NULL;
 }
 
 /* ---- sinusoid positions ---- */
@@ -225,11 +252,13 @@ static vs_status prepare(vs_err *err, vs_exec *x) {
     x->scratch_each = block > row ? block : (row + 15) / 16 * 16;
     VS_TRY(reserve(err, &c->work, &c->work_cap, x->plan->work));
     VS_TRY(reserve(err, &c->scratch, &c->scratch_cap, x->scratch_each * (size_t)vs_threads()));
+    for (size_t i = 0; i < c->n_rope; i++) c->rope[i].needed = false;
     for (size_t i = 0; i < x->plan->n_nodes; i++) {
         const vs_node *n = &x->plan->node[i];
-        if (n->op == VS_OP_ROPE) VS_TRY(rope_ready(err, c, n->turn, x->m->stack[n->site.stack].rope_gain, n->n, longest));
+        if (n->op == VS_OP_ROPE) VS_TRY(node_ready(err, x, n, longest));
         if (n->op == VS_OP_SINUS) VS_TRY(sinus_ready(err, x->m, c, x->m->arch->stack[n->site.stack].sinus_pairs, longest));
     }
+    drop_tables(c);
     return x->rq->kv ? vs__kv_begin(err, x->rq) : VS_OK;
 }
 

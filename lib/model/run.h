@@ -104,6 +104,10 @@ vs_status vs_kv_new(vs_err *err, const vs_model *m, size_t capacity, vs_kv **out
 void vs_kv_free(vs_kv *kv);
 size_t vs_kv_rows(const vs_kv *kv);
 void vs_kv_truncate(vs_kv *kv, size_t rows);
+/* vs_kv_fit() - before a pass that makes the text one of T tokens: where its heads turn otherwise then than when the cache was
+ * made (rotary angles of type longrope and dynamic depend on a text's length), the rows go, and the pass begins anew.  Returns
+ * the rows that are left.  Without it such a pass is refused (VS_E_STATE). */
+size_t vs_kv_fit(vs_kv *kv, size_t T);
 /* vs_kv_copy() - let `to` hold what `from` does: two lines that begin alike.  VS_E_STATE (another model) | VS_E_RANGE. */
 vs_status vs_kv_copy(vs_err *err, vs_kv *to, const vs_kv *from) VS_MUST_CHECK;
 

@@ -6,7 +6,8 @@ usage: make_variants.py OUT [NAME…]      (needs torch, transformers, safetenso
 A variant is one family's model with one thing about it changed: a setting, the form of its config.json (as older releases
 wrote it), the names, types or division of its tensors.  What is expected is what from_pretrained() makes of the folder as
 it lies there, weights widened to f32, so the file is proved to mean what we say.  OUT/expected.json holds
-{NAME: {family, why, ids, decoder_ids (two stacks), text (where it has a tokenizer)}}, OUT/expected.safetensors NAME.logits [T,V]
+{NAME: {family, why, ids, decoder_ids (two stacks), text (where it has a tokenizer), greedy (what follows the first five ids,
+where the rotation depends on the text's length)}}, OUT/expected.safetensors NAME.logits [T,V]
 (none where the file has no head), of decoders NAME.grad [T,d], how the mean loss of the next token changes with the embeddings, and NAME.hidden, or NAME.enc_hidden and NAME.dec_hidden: the last hidden state [T,d],
 after the final norm; NAME.nsp [2].
 """
@@ -195,6 +196,28 @@ VARIANTS = {
         rope_theta=500.0, rope_scaling=dict(FACTORS, type="longrope"), original_max_position_embeddings=8), max_position_embeddings=32),
     "phi3_short": Variant("phi3", "longrope, a text not longer than it", instead(
         rope_theta=500.0, rope_scaling=dict(FACTORS, type="longrope"), original_max_position_embeddings=16), max_position_embeddings=32),
+    "phi3_yarn": Variant("phi3", "longrope by its oldest name; of two original_max_position_embeddings the outer counts", instead(
+        rope_theta=500.0, rope_scaling=dict(FACTORS, type="yarn", attention_factor=1.3, original_max_position_embeddings=16), original_max_position_embeddings=8),
+        max_position_embeddings=32),
+    "phi3_inner": Variant("phi3", "longrope, original_max_position_embeddings inside alone: 4096 counts", instead(
+        ("rope_parameters", "original_max_position_embeddings"), rope_scaling=dict(FACTORS, rope_type="longrope", original_max_position_embeddings=8))),
+    "qwen3_longrope": Variant("qwen3", "longrope whose gain follows from its factor", rope_parameters=dict(
+        rope_type="longrope", rope_theta=500.0, factor=6.0, original_max_position_embeddings=8, short_factor=[1.0, 1.1, 1.3], long_factor=[1.2, 2.0, 4.0])),
+    "llama_dynamic": Variant("llama", "dynamic, a text longer than max_position_embeddings", rope_parameters=dict(
+        rope_type="dynamic", rope_theta=500.0, factor=3.0), max_position_embeddings=8, head_dim=6),
+    "neox_dynamic": Variant("neox", "dynamic over half of each head, as older configs say it", instead(
+        rotary_pct=0.5, rotary_emb_base=500, rope_scaling=dict(type="dynamic", factor=2.0)), max_position_embeddings=8),
+    "llama_proportional": Variant("llama", "half of the pairs turn, half as fast", rope_parameters=dict(
+        rope_type="proportional", rope_theta=500.0, factor=2.0, partial_rotary_factor=0.5)),
+    "gemma2_yarn": Variant("gemma2", "YaRN", rope_parameters=dict(YARN, rope_type="yarn", rope_theta=500.0), max_position_embeddings=32),
+    "gemma3_rotations": Variant("gemma3", "dynamic in full layers, longrope in those with a window", max_position_embeddings=8,
+        layer_types=["sliding_attention", "full_attention"] * 2, rope_parameters=dict(
+        full_attention=dict(rope_type="dynamic", rope_theta=500.0, factor=3.0),
+        sliding_attention=dict(rope_type="longrope", rope_theta=100.0, original_max_position_embeddings=4, short_factor=[1.0, 1.1, 1.3], long_factor=[1.2, 2.0, 4.0]))),
+    "gemma3_scaled": Variant("gemma3", "YaRN in full layers by rope_scaling, which counts beside rope_parameters; all angles divided in those with a window", instead(
+        (), rope_scaling=dict(YARN, rope_type="yarn")), rope_parameters=dict(
+        full_attention=dict(rope_type="linear", rope_theta=500.0, factor=2.0), sliding_attention=dict(rope_type="linear", rope_theta=100.0, factor=3.0)),
+        max_position_embeddings=32),
     "phi3_partial": Variant("phi3", "rotation of half a head", **WIDE, rope_parameters=dict(rope_type="default", rope_theta=500.0, partial_rotary_factor=0.5)),
     "gemma3_old": Variant("gemma3", "two thetas at the top, a pattern's length", instead(
         ("rope_parameters", "layer_types", "_sliding_window_pattern"), rope_theta=5e4, rope_local_base_freq=300.0, sliding_window_pattern=3,
@@ -264,6 +287,12 @@ def write(folder, tensors, shards):
     return None
 
 
+def each_rotation(config):
+    """The rope_parameters of all layers, or of the kinds of layers."""
+    r = getattr(config, "rope_parameters", None) or {}
+    return [r] if "rope_type" in r else [x for x in r.values() if isinstance(x, dict)]
+
+
 def make(name, v, folder, answers, arrays):
     cls, config_class, settings = KIND[v.kind]
     seed = sum(name.encode())
@@ -297,6 +326,10 @@ def make(name, v, folder, answers, arrays):
     assert not missing, (name, missing)
     m = m.eval().float()
     kw = dict(decoder_input_ids=torch.tensor([answer["decoder_ids"]])) if two else {}
+    if {"longrope", "dynamic"} & {w.get("rope_type") for w in each_rotation(m.config)}:
+        # Phi-3's own code starts its cache anew where the angles change; the others keep keys that were turned for a shorter text
+        new = m.generate(torch.tensor([answer["ids"][:5]]), max_new_tokens=8, min_new_tokens=8, do_sample=False, use_cache=v.kind == "phi3", eos_token_id=None, pad_token_id=0)
+        answer["greedy"] = new[0, 5:].tolist()
     r = m(input_ids=torch.tensor([answer["ids"]]), use_cache=False, output_hidden_states=True, **kw)
     if not v.headless:
         arrays[name + ".logits"] = (r.prediction_logits if "prediction_logits" in r else r.logits)[0]

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/map.h"
 #include "base/str.h"
 #include "io/format.h"
 #include "tensor/kernels.h"
@@ -193,6 +194,44 @@ static inline void put_key(vs_buf *b, const gguf_key *k) {
     put_u32(b, (uint32_t)(k->type - 100));
     put_u64(b, n);
     for (const char *p = k->value; n-- > 0; p += strcspn(p, ",") + 1) put_value(b, k->type - 100, p, strcspn(p, ","));
+}
+
+/* A GGUF file with one more key, before the others.  A second one fills what is put in up to whole steps of the alignment. */
+static inline void gguf_insert(const char *path, gguf_key more) {
+    enum { HEAD = 24, KEYS_AT = 16 };
+    static const char blanks[] = "                                ";
+    char fill[96];
+    vs_map map;
+    vs_buf put = {0}, all = {0};
+    uint64_t n;
+    if (vs_map_open(NULL, path, &map) != VS_OK) abort();
+    memcpy(&n, map.bytes + KEYS_AT, sizeof n);
+    put_key(&put, &more);
+    snprintf(fill, sizeof fill, "%s.fill", more.key);
+    size_t left = put.len + 8 + strlen(fill) + 4 + 8;
+    gguf_key filler = {fill, GGUF_STR, blanks + left % 32};
+    put_key(&put, &filler);
+    vs_buf_put(&all, (const char *)map.bytes, KEYS_AT);
+    put_u64(&all, n + 2);
+    vs_buf_put(&all, put.s, put.len);
+    vs_buf_put(&all, (const char *)map.bytes + HEAD, map.size - HEAD);
+    vs_map_close(&map);
+    FILE *f = fopen(path, "wb");
+    if (!f || fwrite(all.s, 1, all.len, f) != all.len || fclose(f)) abort();
+    vs_buf_free(&put);
+    vs_buf_free(&all);
+}
+
+/* The first place in a file where `from` stands has `to`, which is as long. */
+static inline void overwrite(const char *path, const char *from, const char *to) {
+    vs_map map;
+    if (strlen(from) != strlen(to) || vs_map_open(NULL, path, &map) != VS_OK) abort();
+    size_t where = 0, n = strlen(from);
+    while (where + n <= map.size && memcmp(map.bytes + where, from, n) != 0) where++;
+    if (where + n > map.size) abort();
+    vs_map_close(&map);
+    FILE *f = fopen(path, "r+b");
+    if (!f || fseek(f, (long)where, SEEK_SET) || fwrite(to, 1, strlen(to), f) != strlen(to) || fclose(f)) abort();
 }
 
 static const struct {

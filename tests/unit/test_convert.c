@@ -191,7 +191,7 @@ static void every_family(void **state) {
         for (int s = 0; s < a->arch->n_stacks; s++)
             for (size_t l = 0; l < a->stack[s].L; l++)
                 if (a->stack[s].rope_dims)
-                    assert_memory_equal(a->stack[s].layer[l].turn, c->stack[s].layer[l].turn, a->stack[s].rope_dims / 2 * sizeof(float));
+                    assert_memory_equal(a->stack[s].layer[l].rotation->turn, c->stack[s].layer[l].rotation->turn, a->stack[s].rope_dims / 2 * sizeof(float));
         converts(dir, in("b.gguf"), "q8_0");
         vs_model *q = opens(in("b.gguf"));
         same_weights(a, q, AS_TYPE);
@@ -349,9 +349,9 @@ static void rotation_as_numbers(void **state) {
         size_t n = a->stack[0].rope_dims / 2;
         assert_non_null(b->stack[0].w[VS_ROLE_ROPE_TURNS].vec);
         for (size_t k = 0; k < n; k++) {
-            float want = a->stack[0].layer[0].turn[k];
-            assert_true(fabsf(want - b->stack[0].layer[0].turn[k]) <= 1.2e-7f * want);
-            assert_true(fabsf(want - c->stack[0].layer[0].turn[k]) <= 1e-6f * want);
+            float want = a->stack[0].layer[0].rotation->turn[k];
+            assert_true(fabsf(want - b->stack[0].layer[0].rotation->turn[k]) <= 1.2e-7f * want);
+            assert_true(fabsf(want - c->stack[0].layer[0].rotation->turn[k]) <= 1e-6f * want);
         }
         vs_model_close(a), vs_model_close(b), vs_model_close(c);
         unlink(in("back/tokenizer_config.json"));
@@ -398,8 +398,8 @@ static void rotation_by_yarn(void **state) {
         assert_int_equal(beside.type, kinds[i].beside > 0 ? VS_META_FLOAT : VS_META_NONE);
         if (kinds[i].beside > 0) assert_true(fabs(beside.f / kinds[i].beside - 1) < 1e-6);
         for (int k = 0; k < 3; k++) {
-            assert_true(fabs((double)m[k]->stack[0].rope_gain / kinds[i].gain - 1) < 1e-6);
-            assert_memory_equal(s->layer[0].turn, m[k]->stack[0].layer[0].turn, s->rope_dims / 2 * sizeof(float));
+            assert_true(fabs((double)m[k]->stack[0].full.gain / kinds[i].gain - 1) < 1e-6);
+            assert_memory_equal(s->layer[0].rotation->turn, m[k]->stack[0].layer[0].rotation->turn, s->rope_dims / 2 * sizeof(float));
         }
         for (int k = 0; k < 3; k++) vs_model_close(m[k]);
         unlink(in("back/tokenizer_config.json"));
@@ -411,6 +411,95 @@ static void rotation_by_yarn(void **state) {
     refuses(dir, in("a.gguf"), NULL, VS_E_UNSUPPORTED, "GGUF cannot say all|rotary angles");
 #undef YARN
 #undef BEFORE_16
+}
+
+static void does_not_open(const char *path, vs_status want, const char *words) {
+    vs_err err = {0};
+    vs_model *m;
+    vs_status s = vs_model_open(&err, path, &m);
+    if (s == VS_OK) vs_model_close(m);
+    if (s != want || !strstr(err.msg, words)) fail_msg("status %d, want %d and \"%s\": %s", s, want, words, err.msg);
+}
+
+/* What else files say of YaRN, and llama.cpp reads in other ways or not at all: refused by name. */
+static void yarn_by_other_keys(void **state) {
+    (void)state;
+    static const char *const fixtures[] = {"llama", "qwen2", "qwen3"};
+    static const char *const keys[] = {"beta_fast", "beta_slow", "ext_factor", "attn_factor", "log_multiplier"};
+    for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++)
+        for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+            char path[96], key[96];
+            snprintf(path, sizeof path, FIXTURES "%s", fixtures[i]);
+            converts(path, in("a.gguf"), NULL);
+            gguf_insert(in("a.gguf"), (gguf_key){"test.more", GGUF_F32, "1"});
+            vs_model_close(opens(in("a.gguf"))); /* another key is no reason */
+            snprintf(key, sizeof key, "%s.rope.scaling.yarn_%s", fixtures[i], keys[k]);
+            gguf_insert(in("a.gguf"), (gguf_key){key, GGUF_F32, "1"});
+            does_not_open(in("a.gguf"), VS_E_UNSUPPORTED, key);
+        }
+}
+
+/* LongRoPE: lists in config.json, tensors in GGUF files, for the families for which llama.cpp has them. */
+static void rotation_by_lists(void **state) {
+    (void)state;
+#define LISTS(three, more) "\"short_factor\": [1.0, 1.5, 1.25" three "], \"long_factor\": [1.5, 2.0, 8.0" three "]" more
+#define SIX LISTS(", 3.0, 4.0, 5.0", ", \"original_max_position_embeddings\": 32")
+    static const struct {
+        const char *fixture, *patch;
+        double gain;
+    } kinds[] = {
+        {"phi3", "{\"rope_scaling\": {\"type\": \"su\", " LISTS("", "") "}, \"original_max_position_embeddings\": 24}", 1.1984192},
+        {"phi3", "{\"rope_scaling\": {\"type\": \"longrope\", " LISTS("", ", \"attention_factor\": 1.5") "}, \"original_max_position_embeddings\": 24}", 1.5},
+        {"llama", "{\"rope_parameters\": {\"rope_type\": \"longrope\", \"rope_theta\": 50.0, \"factor\": 4.0, " SIX "}}", 1.1832160},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        put_hub(dir, kinds[i].fixture, kinds[i].patch, NULL, 0);
+        converts(dir, in("a.gguf"), NULL);
+        converts(in("a.gguf"), in("back"), NULL);
+        vs_model *m[] = {opens(dir), opens(in("a.gguf")), opens(in("back"))};
+        const vs_rotation *a = &m[0]->stack[0].full;
+        assert_non_null(a->longer);
+        assert_int_equal(a->limit, i < 2 ? 24 : 32);
+        for (int k = 0; k < 3; k++) {
+            const vs_rotation *r = &m[k]->stack[0].full;
+            assert_true(fabs((double)r->gain / kinds[i].gain - 1) < 1e-6);
+            assert_int_equal(r->limit, a->limit);
+            assert_memory_equal(a->turn, r->turn, a->dims / 2 * sizeof(float));
+            assert_memory_equal(a->longer, r->longer, a->dims / 2 * sizeof(float));
+        }
+        for (int k = 0; k < 3; k++) vs_model_close(m[k]);
+        unlink(in("back/tokenizer_config.json"));
+        drop_dir(in("back"));
+        char key[64], factor[64], other[64];
+        snprintf(key, sizeof key, "%s.rope.scaling.type", kinds[i].fixture);
+        snprintf(factor, sizeof factor, "%s.rope.scaling.factor", kinds[i].fixture);
+        snprintf(other, sizeof other, "%s.rope.scaling.t***", kinds[i].fixture);
+        overwrite(in("a.gguf"), key, other);
+        vs_model *unsaid = opens(in("a.gguf")); /* as most files of Phi-3 are */
+        assert_non_null(unsaid->stack[0].full.longer);
+        vs_model_close(unsaid);
+        overwrite(in("a.gguf"), "rope_factors_long.weight", "rope_factors_lang.weight");
+        does_not_open(in("a.gguf"), VS_E_FORMAT, "has no place");
+        converts(dir, in("a.gguf"), NULL);
+        overwrite(in("a.gguf"), "rope_factors_short.weight", "rope_factors_shirt.weight");
+        does_not_open(in("a.gguf"), VS_E_FORMAT, "in short texts");
+        converts(dir, in("a.gguf"), NULL);
+        gguf_insert(in("a.gguf"), (gguf_key){factor, GGUF_F32, "4"});
+        does_not_open(in("a.gguf"), VS_E_UNSUPPORTED, "beside a list");
+    }
+    put_hub(dir, "mistral", "{\"rope_scaling\": {\"type\": \"longrope\", " LISTS("", "") "}, \"sliding_window\": null}", NULL, 0);
+    converts(dir, in("b.gguf"), NULL); /* as a llama */
+    unlink(in("b.gguf"));
+    put_hub(dir, "qwen2", "{\"rope_scaling\": {\"type\": \"longrope\", " SIX "}}", NULL, 0);
+    refuses(dir, in("b.gguf"), NULL, VS_E_UNSUPPORTED, "GGUF cannot say|rot");
+    put_hub(dir, "llama", "{\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2.0}}", NULL, 0);
+    refuses(dir, in("b.gguf"), NULL, VS_E_UNSUPPORTED, "GGUF cannot say|length from which on texts turn otherwise");
+    put_hub(dir, "llama", "{\"rope_scaling\": {\"type\": \"proportional\", \"partial_rotary_factor\": 0.5}}", NULL, 0);
+    refuses(dir, in("b.gguf"), NULL, VS_E_UNSUPPORTED, "GGUF cannot say|rotary angles");
+    put_hub(dir, "gemma3", "{\"rope_parameters\": {\"sliding_attention\": {\"rope_type\": \"linear\", \"factor\": 2.0}}}", NULL, 0);
+    refuses(dir, in("b.gguf"), NULL, VS_E_UNSUPPORTED, "GGUF cannot say|rotary angles");
+#undef LISTS
+#undef SIX
 }
 
 static void other_types(void **state) {
@@ -650,7 +739,7 @@ int main(void) {
         TEST(gemma_there_and_back), TEST(bert_there_and_back), TEST(other_types),     TEST(hub_to_hub),
         TEST(wide_weights),         TEST(a_conversation_keeps_its_template),
         TEST(every_family),         TEST(rotation_as_numbers),
-        TEST(rotation_by_yarn),     TEST(scales_go_into_queries), TEST(windows_go_along), TEST(rows_without_pieces),
+        TEST(rotation_by_yarn),     TEST(yarn_by_other_keys), TEST(rotation_by_lists), TEST(scales_go_into_queries), TEST(windows_go_along), TEST(rows_without_pieces),
         TEST(what_readers_insist_on),
         TEST(what_is_refused),      TEST(layers_in_any_order), TEST(disk_full),       TEST(stopped_and_begun_again),
         TEST(out_of_memory),        TEST(nothing_else_is_touched),

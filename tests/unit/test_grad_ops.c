@@ -31,7 +31,8 @@ typedef struct rig {
     vs_node n;
     vs_slot slot[4];
     vs_weight *w[2]; /* weight and bias, where it has them */
-    float mem[MOST], weights[MOST], vec[64], turn[3], cs[3 * 2 * 8];
+    float mem[MOST], weights[MOST], vec[64], cs[3 * 2 * 8];
+    vs_rotation rotation;
     uint16_t halves[MOST]; /* the weights in f16, where they are to be */
     size_t used;
     vs_rows of[2];
@@ -172,10 +173,10 @@ static void linear_narrow(rig *r) { linear(r), halve(r); }
 static void linear_turned_narrow(rig *r) { linear_turned(r), halve(r); }
 static void linear_fused_narrow(rig *r) { linear_fused(r), halve(r); }
 static void rope_over(rig *r, vs_slot s) {
-    r->n.n = 4, r->n.turn = r->turn;
+    r->n.n = 4, r->n.rotation = &r->rotation;
     r->cache.rope = calloc(1, sizeof *r->cache.rope);
     r->cache.n_rope = 1;
-    *r->cache.rope = (vs_rope_table){.turn = r->turn, .dims = 4, .rows = 8, .cs = r->cs};
+    *r->cache.rope = (vs_rope_table){.rotation = &r->rotation, .rows = 8, .cs = r->cs};
     for (size_t p = 0; p < 8; p++)
         for (size_t i = 0; i < 2; i++) r->cs[p * 4 + i] = cosf((float)(p * (i + 1))), r->cs[p * 4 + 2 + i] = sinf((float)(p * (i + 1)));
     put(r, 0, s), put(r, OUT, s);

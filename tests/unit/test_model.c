@@ -41,7 +41,7 @@ static void must_refuse(const char *path, vs_status status, const char *words) {
 
 /* Whether the second pair of a layer's heads turns as theta says, that much slower. */
 static bool turns_by(const vs_model *m, const vs_layer *y, double theta, float slower) {
-    return y->turn[1] == (float)(1 / pow(theta, 2.0 / (double)m->stack[0].rope_dims)) / slower;
+    return y->rotation->turn[1] == (float)(1 / pow(theta, 2.0 / (double)m->stack[0].rope_dims)) / slower;
 }
 
 static void gemma_is_read(void **state) {
@@ -337,13 +337,22 @@ static const struct refused_config {
     {"gemma3", "{\"rope_parameters\":3}", VS_E_UNSUPPORTED, "rope_parameters"},
     {"gemma3", "{\"final_logit_softcapping\":-50.0}", VS_E_FORMAT, "final_logit_softcapping|-50"},
     {"gemma3", "{\"use_bidirectional_attention\":true}", VS_E_UNSUPPORTED, "use_bidirectional_attention|true"},
-    {"gemma3", "{\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4}}", VS_E_UNSUPPORTED, "rope_scaling.rope_type|yarn|linear"},
+    {"gemma3", "{\"rope_scaling\":{\"rope_type\":\"axial\",\"factor\":4}}", VS_E_UNSUPPORTED, "rope_scaling.rope_type|axial|linear"},
+    {"gemma3", "{\"rope_scaling\":3}", VS_E_UNSUPPORTED, "rope_scaling.rope_type is no text"},
+    {"gemma3", "{\"rope_parameters\":{\"sliding_attention\":{\"rope_type\":\"linear\"}}}", VS_E_FORMAT, "linear|without a factor"},
     {"gemma3", "{\"tie_word_embeddings\":\"no\"}", VS_E_FORMAT, "tie_word_embeddings|true or false"},
-    {"llama", "{\"rope_parameters\":{\"rope_type\":\"dynamic\",\"factor\":4}}", VS_E_UNSUPPORTED,
-     "rope_parameters.rope_type is \"dynamic\"; for llama vecscope has \"default\" or \"linear\" or \"llama3\" or \"yarn\""},
+    {"llama", "{\"rope_parameters\":{\"rope_type\":\"axial\",\"factor\":4}}", VS_E_UNSUPPORTED,
+     "rope_parameters.rope_type is \"axial\"; for llama vecscope has \"default\" or \"linear\" or \"dynamic\" or \"yarn\" or \"longrope\" or \"llama3\""},
     {"qwen2", "{\"rope_parameters\":{\"type\":\"su\",\"factor\":4}}", VS_E_UNSUPPORTED, "rope_parameters.type is \"su\""},
-    {"phi3", "{\"rope_parameters\":{\"rope_type\":\"longrope\"}}", VS_E_UNSUPPORTED,
-     "rope_parameters.rope_type is \"longrope\"; for phi3 vecscope has \"default\" or \"linear\" or \"llama3\""},
+    {"phi3", "{\"rope_parameters\":{\"rope_type\":\"llama3\"}}", VS_E_UNSUPPORTED,
+     "rope_parameters.rope_type is \"llama3\"; for phi3 vecscope has \"default\" or \"longrope\""},
+    {"phi3", "{\"rope_parameters\":{\"rope_type\":\"-\"}}", VS_E_UNSUPPORTED, "rope_parameters.rope_type is \"-\""},
+    {"phi3", "{\"rope_parameters\":{\"rope_type\":\"longrope\"}}", VS_E_FORMAT, "rope_parameters.short_factor|no list of 3 numbers"},
+    {"phi3", "{\"rope_scaling\":{\"type\":\"su\",\"short_factor\":[1,1,1],\"long_factor\":[1,2,3,4]}}", VS_E_FORMAT, "rope_scaling.long_factor|no list of 3 numbers"},
+    {"llama", "{\"rope_parameters\":{\"rope_type\":\"longrope\",\"short_factor\":[1,1,1,1,1,\"x\"]}}", VS_E_FORMAT, "rope_parameters.short_factor|entry 5"},
+    {"llama", "{\"rope_parameters\":{\"rope_type\":\"longrope\",\"short_factor\":[0,1,1,1,1,1]}}", VS_E_FORMAT, "rope_parameters.short_factor|entry 0"},
+    {"llama", "{\"rope_parameters\":{\"rope_type\":\"dynamic\"}}", VS_E_FORMAT, "dynamic|without a factor"},
+    {"llama", "{\"rope_parameters\":{\"rope_type\":\"llama3\",\"factor\":8}}", VS_E_FORMAT, "llama3|low_freq_factor"},
     {"llama", "{\"rope_parameters\":{\"rope_type\":\"yarn\",\"truncate\":3}}", VS_E_FORMAT, "rope_parameters.truncate|true or false"},
     {"llama", "{\"rope_parameters\":{\"rope_type\":\"yarn\",\"beta_fast\":-1}}", VS_E_FORMAT, "rope_parameters.beta_fast|-1"},
     {"llama", "{\"rope_parameters\":{\"rope_type\":\"yarn\",\"attention_factor\":0}}", VS_E_FORMAT, "rope_parameters.attention_factor|positive"},
@@ -564,7 +573,7 @@ static void gguf_says_the_same(void **state) {
     for (int l = 0; l < 7; l++) {
         const vs_layer *a = &m->stack[0].layer[l], *b = &hub->stack[0].layer[l];
         assert_int_equal(a->window, b->window);
-        assert_true(a->turn[1] == b->turn[1]);
+        assert_true(a->rotation->turn[1] == b->rotation->turn[1]);
         assert_memory_equal(a->w[VS_ROLE_K_NORM].vec, b->w[VS_ROLE_K_NORM].vec, 16 * sizeof(float));
     }
     /* a column of blocks is the columns of its rows */
