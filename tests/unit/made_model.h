@@ -222,6 +222,23 @@ static inline void gguf_insert(const char *path, gguf_key more) {
     vs_buf_free(&all);
 }
 
+/* Another value of a key of a GGUF file that holds a whole number. */
+static inline void gguf_set(const char *path, const char *key, uint32_t value) {
+    char before[96];
+    uint64_t n = strlen(key);
+    size_t k = 0, at = 0;
+    memcpy(before, &n, sizeof n), k = sizeof n;
+    memcpy(before + k, key, n), k += n;
+    memcpy(before + k, &(uint32_t){GGUF_U32}, 4), k += 4;
+    vs_map map;
+    if (vs_map_open(NULL, path, &map) != VS_OK) abort();
+    while (at + k + 4 <= map.size && memcmp(map.bytes + at, before, k) != 0) at++;
+    if (at + k + 4 > map.size) abort();
+    vs_map_close(&map);
+    FILE *f = fopen(path, "r+b");
+    if (!f || fseek(f, (long)(at + k), SEEK_SET) || fwrite(&value, 4, 1, f) != 1 || fclose(f)) abort();
+}
+
 /* The first place in a file where `from` stands has `to`, which is as long. */
 static inline void overwrite(const char *path, const char *from, const char *to) {
     vs_map map;

@@ -502,6 +502,39 @@ static void rotation_by_lists(void **state) {
 #undef SIX
 }
 
+/* LLaMA's GGUF files hold the halves of each head interleaved: heads of every number, biases alike; heads that have no halves
+ * are refused. */
+static void halves_of_heads(void **state) {
+    (void)state;
+    static const struct {
+        size_t heads, kv, width;
+    } kinds[] = {{6, 3, 8}, {2, 1, 24}, {24, 12, 2}, {12, 6, 4}}; /* of 48 and 24 rows */
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char patch[160];
+        snprintf(patch, sizeof patch, "{\"num_attention_heads\": %zu, \"num_key_value_heads\": %zu, \"head_dim\": %zu}", kinds[i].heads,
+                 kinds[i].kv, kinds[i].width);
+        put_hub(dir, "llama", patch, NULL, 0);
+        converts(dir, in("a.gguf"), NULL);
+        vs_model *a = opens(dir), *b = opens(in("a.gguf"));
+        const vs_tensor *q = &b->stack[0].layer[0].w[VS_ROLE_WQ].t;
+        assert_true(q->ndim == 4 && q->shape[0] == kinds[i].heads && q->shape[1] == 2 && q->shape[2] == kinds[i].width / 2);
+        same_weights(a, b, SAME_BITS);
+        vs_model_close(a), vs_model_close(b);
+    }
+    vs_model *a = opens(FIXTURES "variants/llama_biases");
+    converts(FIXTURES "variants/llama_biases", in("a.gguf"), NULL);
+    vs_model *b = opens(in("a.gguf"));
+    assert_non_null(b->stack[0].layer[1].w[VS_ROLE_BK].vec);
+    same_weights(a, b, SAME_BITS);
+    vs_model_close(a), vs_model_close(b);
+    converts(FIXTURES "llama", in("a.gguf"), NULL); /* 4 heads of 12, 2 of keys */
+    gguf_set(in("a.gguf"), "llama.attention.head_count", 16);
+    gguf_set(in("a.gguf"), "llama.attention.head_count_kv", 8);
+    gguf_set(in("a.gguf"), "llama.attention.key_length", 3);
+    gguf_set(in("a.gguf"), "llama.rope.dimension_count", 2);
+    does_not_open(in("a.gguf"), VS_E_SHAPE, "tensor blk.0.attn_q.weight (query map): heads of 3 have no halves");
+}
+
 static void other_types(void **state) {
     (void)state;
     static const char *const types[] = {"f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "mxfp4"};
@@ -739,7 +772,8 @@ int main(void) {
         TEST(gemma_there_and_back), TEST(bert_there_and_back), TEST(other_types),     TEST(hub_to_hub),
         TEST(wide_weights),         TEST(a_conversation_keeps_its_template),
         TEST(every_family),         TEST(rotation_as_numbers),
-        TEST(rotation_by_yarn),     TEST(yarn_by_other_keys), TEST(rotation_by_lists), TEST(scales_go_into_queries), TEST(windows_go_along), TEST(rows_without_pieces),
+        TEST(rotation_by_yarn),     TEST(yarn_by_other_keys), TEST(rotation_by_lists),
+        TEST(halves_of_heads), TEST(scales_go_into_queries), TEST(windows_go_along), TEST(rows_without_pieces),
         TEST(what_readers_insist_on),
         TEST(what_is_refused),      TEST(layers_in_any_order), TEST(disk_full),       TEST(stopped_and_begun_again),
         TEST(out_of_memory),        TEST(nothing_else_is_touched),
