@@ -2,7 +2,7 @@
  * begin at row 2, and a norm of the embeddings. */
 #include "bart_rows.h"
 
-static const vs_hp_row hps[] = {BART_SIZES, {VS_HP_START, {"decoder_start_token_id"}, 2, {NULL}, 2}, END_OF_HPS};
+static const vs_hp_row hps[] = {BART_SIZES, PADDING(1), {VS_HP_START, {"decoder_start_token_id"}, 2, {NULL}, 2}, END_OF_HPS};
 static const vs_only hub_only[] = {
     {"normalize_before", {NULL}},
     {"add_final_layer_norm", {NULL}},

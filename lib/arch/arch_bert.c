@@ -2,7 +2,7 @@
  * segments, and, where a file has them, a masked-word head, a pooler and a next-sentence classifier. */
 #include "bert_rows.h"
 
-static const vs_hp_row hps[] = {BERT_SIZES, {VS_HP_FIXED, {"pad_token_id"}, 0, {NULL}, 0}, END_OF_HPS};
+static const vs_hp_row hps[] = {BERT_SIZES, PADDING(0), END_OF_HPS};
 static const vs_only hub_only[] = {BERT_ONLY, END_OF_ONLY};
 static const vs_only gguf_only[] = {
     {"%s.attention.causal", {NULL}},

@@ -12,7 +12,7 @@ static const vs_hp_row hps[] = {
     {VS_HP_CONTEXT, {"max_position_embeddings"}, 512, {NULL}, VS_HP_NEEDED},
     {VS_HP_EPS, {NULL}, 1e-12, {NULL}, 1e-12},
     {VS_HP_QUERY_SCALE, {NULL}, VS_HP_DERIVED, {NULL}, VS_HP_DERIVED},
-    {VS_HP_FIXED, {"pad_token_id"}, 0, {NULL}, 0},
+    PADDING(0),
     {VS_HP_TIED, {"tie_word_embeddings"}, 1, {NULL}, VS_HP_DERIVED},
     END_OF_HPS,
 };

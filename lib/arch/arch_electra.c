@@ -2,7 +2,7 @@
  * the generator fills masks, the discriminator's own head is left out. */
 #include "bert_rows.h"
 
-static const vs_hp_row hps[] = {BERT_SIZES, {VS_HP_FIXED, {"pad_token_id"}, 0, {NULL}, 0}, {VS_HP_E, {"embedding_size"}, 0, {NULL}, 0}, END_OF_HPS};
+static const vs_hp_row hps[] = {BERT_SIZES, PADDING(0), {VS_HP_E, {"embedding_size"}, 0, {NULL}, 0}, END_OF_HPS};
 static const vs_only hub_only[] = {BERT_ONLY, END_OF_ONLY};
 static const vs_bind hub[] = {
     BERT_EMBEDDINGS,

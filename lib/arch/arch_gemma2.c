@@ -21,6 +21,7 @@ static const vs_hp_row hps[] = {
     {VS_HP_QUERY_SCALE, {"query_pre_attn_scalar"}, 256, {NULL}, VS_HP_DERIVED},
     {VS_HP_SCORE_CAP, {"attn_logit_softcapping"}, 50, {"%s.attn_logit_softcapping"}, 50},
     {VS_HP_LOGIT_CAP, {"final_logit_softcapping"}, 30, {"%s.final_logit_softcapping"}, 30},
+    PADDING(0),
     {VS_HP_TIED, {"tie_word_embeddings"}, 1, {NULL}, VS_HP_DERIVED},
     END_OF_HPS,
 };

@@ -28,6 +28,7 @@ static const vs_hp_row hps[] = {
     {VS_HP_QUERY_SCALE, {"query_pre_attn_scalar"}, 256, {NULL}, VS_HP_DERIVED},
     {VS_HP_EMBED_SCALED, {NULL}, 1, {NULL}, 1},
     {VS_HP_LOGIT_CAP, {"final_logit_softcapping"}, 0, {"%s.final_logit_softcapping"}, 0},
+    PADDING(0),
     {VS_HP_TIED, {"tie_word_embeddings"}, 1, {NULL}, VS_HP_DERIVED},
     END_OF_HPS,
 };

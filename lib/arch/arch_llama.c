@@ -3,7 +3,7 @@
  * interleaved, and LLaMA 3's slower rotation as a list. */
 #include "llama_rows.h"
 
-static const vs_hp_row hps[] = {LLAMA_SIZES(1e4), ROPE(GGUF_ROPE_ALL), {VS_HP_WINDOW, {NULL}, 0, GGUF_WINDOW}, GGUF_WINDOWED, END_OF_HPS};
+static const vs_hp_row hps[] = {LLAMA_SIZES(1e4), ROPE(GGUF_ROPE_ALL), PADDING(VS_HP_NO_TOKEN), {VS_HP_WINDOW, {NULL}, 0, GGUF_WINDOW}, GGUF_WINDOWED, END_OF_HPS};
 static const vs_only gguf_only[] = {LLAMA_GGUF_ONLY, {"%s.expert_count", {NULL}}, END_OF_ONLY};
 static const vs_say hub_says[] = {
     ALWAYS("model_type", "\"llama\""),

@@ -2,7 +2,7 @@
  * each sum, sinusoids (sines, then cosines), one matrix for both embeddings and the unembedding, a bias of the logits. */
 #include "bart_rows.h"
 
-static const vs_hp_row hps[] = {BART_SIZES, {VS_HP_START, {"decoder_start_token_id"}, 58100, {NULL}, 0}, END_OF_HPS};
+static const vs_hp_row hps[] = {BART_SIZES, PADDING(58100), {VS_HP_START, {"decoder_start_token_id"}, 58100, {NULL}, 0}, END_OF_HPS};
 static const vs_only hub_only[] = {
     {"normalize_before", {NULL}},
     {"normalize_embedding", {NULL}},

@@ -5,6 +5,7 @@
 static const vs_hp_row hps[] = {
     LLAMA_SIZES(1e4),
     ROPE(NULL),
+    PADDING(VS_HP_NO_TOKEN),
     {VS_HP_WINDOW, {"sliding_window"}, 4096, {NULL}, 0},
     END_OF_HPS,
 };

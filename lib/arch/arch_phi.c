@@ -14,6 +14,7 @@ static const vs_hp_row hps[] = {
     {VS_HP_EPS, {"layer_norm_eps"}, 1e-5, {"%s.attention.layer_norm_epsilon"}, 1e-5},
     {VS_HP_ROPE_THETA, {"rope_parameters.rope_theta", "rope_theta"}, 1e4, {"%s.rope.freq_base"}, 1e4},
     ROPE(GGUF_ROPE_EVEN),
+    PADDING(VS_HP_NO_TOKEN),
     ROPE_SHARED(0.5),
     {VS_HP_ROPE_DIMS, {NULL}, 0, {"%s.rope.dimension_count"}, 0},
     {VS_HP_QUERY_SCALE, {NULL}, VS_HP_DERIVED, {NULL}, VS_HP_DERIVED},

@@ -5,6 +5,7 @@
 
 static const vs_hp_row hps[] = {
     LLAMA_SIZES(1e4),
+    PADDING(32000),
     ROPE_NUMBERS("rope_parameters.", "default|-|-|-|longrope,su,yarn", GGUF_ROPE_LISTS, "original_max_position_embeddings", 4096),
     {VS_HP_WINDOW, {"sliding_window"}, 0, GGUF_WINDOW},
     GGUF_WINDOWED,

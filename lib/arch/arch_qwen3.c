@@ -4,6 +4,7 @@
 static const vs_hp_row hps[] = {
     LLAMA_SIZES(1e6),
     ROPE(GGUF_ROPE_YARN),
+    PADDING(VS_HP_NO_TOKEN),
     {VS_HP_WINDOW, {"sliding_window"}, 4096, GGUF_WINDOW},
     GGUF_WINDOWED,
     {VS_HP_WINDOW_USED, {"use_sliding_window"}, 0, {NULL}, 1},

@@ -2,7 +2,7 @@
  * positions begin behind the padding token's row. */
 #include "bert_rows.h"
 
-static const vs_hp_row hps[] = {BERT_SIZES, {VS_HP_FIXED, {"pad_token_id"}, 1, {NULL}, 1}, END_OF_HPS};
+static const vs_hp_row hps[] = {BERT_SIZES, PADDING(1), END_OF_HPS};
 static const vs_only hub_only[] = {BERT_ONLY, END_OF_ONLY};
 static const vs_bind hub[] = {BERT_EMBEDDINGS, BERT_BLOCKS, ROBERTA_HEAD, END_OF_ROWS};
 

@@ -62,6 +62,9 @@
 #define ROPE_SHARED(fallback) \
     {VS_HP_ROPE_SHARE, {"rope_parameters.partial_rotary_factor", "partial_rotary_factor"}, fallback, {NULL}, 1}
 
+/* The token whose row PyTorch's table of embeddings keeps as it is (padding_idx). */
+#define PADDING(fallback) {VS_HP_FIXED, {"pad_token_id"}, fallback, {"tokenizer.ggml.padding_token_id"}, VS_HP_NO_TOKEN}
+
 #define END_OF_HPS   {VS_HP_COUNT, {NULL}, 0, {NULL}, 0}
 #define END_OF_ONLY  {NULL, {NULL}}
 

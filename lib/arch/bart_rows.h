@@ -19,7 +19,6 @@
     {VS_HP_EPS, {NULL}, 1e-5, {NULL}, 1e-5}, \
     {VS_HP_EMBED_SCALED, {"scale_embedding"}, 0, {NULL}, 0}, \
     {VS_HP_QUERY_SCALE, {NULL}, VS_HP_DERIVED, {NULL}, VS_HP_DERIVED}, \
-    {VS_HP_FIXED, {"pad_token_id"}, 1, {NULL}, 1}, \
     {VS_HP_TIED, {"tie_word_embeddings"}, 1, {NULL}, VS_HP_DERIVED}
 
 #define BART_BLOCKS(stack) \

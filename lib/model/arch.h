@@ -41,6 +41,7 @@ typedef enum vs_hp {
 #define VS_HP_NEEDED (-2)  /* fallback: the file must say it */
 #define VS_HP_DERIVED (-1) /* fallback: KV = H, DH = d / H, F = 4 d, V = rows of the embedding, QUERY_SCALE = DH, TIED = no tensor,
                             * HEAD_SCALED = TIED, E = d, L2 H2 F2 (second stack) = L H F, ROPE_CONTEXT = CONTEXT */
+#define VS_HP_NO_TOKEN 2147483647 /* of TOKENs: none */
 typedef struct vs_hp_row {
     vs_hp hp;
     const char *hub[3]; /* config.json keys, dotted paths for nested ones; "key=word|word": which of the words stands there */

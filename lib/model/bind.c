@@ -476,8 +476,8 @@ float vs__score_scale(const double hp[VS_HP_COUNT], size_t dh, size_t layer) {
 /* Learned positions begin behind the row of the padding token. */
 static vs_status positions_after_pad(vs_err *err, const binder *b, vs_stack_state *s) {
     const double *hp = b->m->hp;
-    s->pos_offset = (size_t)hp[VS_HP_FIXED] + 1;
-    if (hp[VS_HP_CONTEXT] > (double)s->pos_offset) return VS_OK;
+    s->pos_offset = (size_t)(vs__padding(b->m) + 1);
+    if (s->pos_offset && hp[VS_HP_CONTEXT] > (double)s->pos_offset) return VS_OK;
     return vs_fail(err, VS_E_FORMAT, "%s: of %.0f positions none is left behind that of the padding token, %.0f", b->where,
                    hp[VS_HP_CONTEXT], hp[VS_HP_FIXED]);
 }

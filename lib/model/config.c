@@ -185,6 +185,7 @@ static const char *wrong_number(vs__hp_kind kind, double x) {
     case VS__HP_EPSILON: return x >= 0 && x < 1 ? NULL : "a number from 0 to 1";
     case VS__HP_CAP: return x >= 0 && x <= 1e30 ? NULL : "a number of at least 0";
     case VS__HP_FLAG: return x == 0 || x == 1 ? NULL : "true or false";
+    case VS__HP_TOKEN: return x == floor(x) ? NULL : "a whole number";
     case VS__HP_WORD: break;
     }
     return NULL;
@@ -243,8 +244,8 @@ static vs_status read_number(vs_err *err, const vs_config *c, const vs_hp_row *r
         }
         fact f = find(c, keys[i], key);
         vs__hp_kind kind = vs__hp_rows[row->hp].kind;
-        if (f.json && json_is_null(f.json) && (kind == VS__HP_MAYBE || kind == VS__HP_CAP)) {
-            *out = 0;
+        if (f.json && json_is_null(f.json) && (kind == VS__HP_MAYBE || kind == VS__HP_CAP || kind == VS__HP_TOKEN)) {
+            *out = kind == VS__HP_TOKEN ? VS_HP_NO_TOKEN : 0;
             return VS_OK;
         }
         if (f.kind == FACT_LIST && row->hp == VS_HP_WINDOW_PATTERN) listed = true;

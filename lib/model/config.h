@@ -25,6 +25,7 @@ typedef enum vs__hp_kind {
     VS__HP_EPSILON,
     VS__HP_CAP,
     VS__HP_FLAG,
+    VS__HP_TOKEN,
     VS__HP_WORD
 } vs__hp_kind;
 typedef struct vs__hp_info {

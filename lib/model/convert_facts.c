@@ -73,6 +73,7 @@ static bool is_said(const vs__conversion *c, const double *hp, const vs_hp_row *
     case VS_HP_YARN_GAIN_PER: return false;
     case VS_HP_SCORE_CAP:
     case VS_HP_LOGIT_CAP: return hp[row->hp] > 0 || fallback > 0;
+    case VS_HP_FIXED: return false; /* said with the tokenizer's other tokens */
     case VS_HP_START: return true;
     case VS_HP_WINDOW: return vs__convert_windowed(c->m);
     case VS_HP_WINDOW_PATTERN: return vs__convert_windowed(c->m) && (row->gguf[0] || x > 0);

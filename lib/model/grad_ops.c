@@ -62,7 +62,7 @@ static size_t position_of(const vs_back *b, const vs_node *n, size_t r) {
 }
 vs_status vs__backward_embed(vs_err *err, const vs_back *b, const vs_node *n, const float *dy, float *const dx[3]) {
     (void)err, (void)dx;
-    return scatter(b, n, dy, n->f, id_of, (int64_t)b->x.m->hp[VS_HP_FIXED]);
+    return scatter(b, n, dy, n->f, id_of, vs__padding(b->x.m));
 }
 vs_status vs__backward_pos(vs_err *err, const vs_back *b, const vs_node *n, const float *dy, float *const dx[3]) {
     (void)err, (void)dx;

@@ -76,6 +76,13 @@ static inline vs_act vs__head_act(const vs_model *m, float *steep) {
     return m->arch->head_gelu ? VS_ACT_GELU : s->act;
 }
 
+/* vs__padding() - the padding token, -1: none. */
+static inline int64_t vs__padding(const vs_model *m) {
+    double id = m->hp[VS_HP_FIXED], V = m->hp[VS_HP_V];
+    if (id < 0) id += V; /* as PyTorch counts */
+    return id >= 0 && id < V ? (int64_t)id : -1;
+}
+
 /* vs__turned_for() - the shortest text whose heads turn by the angles of one of T tokens; 0 up to the limit.
  * vs__text_turned_for() - the same over all layers of a model.
  * vs__turn() - how far pair i turns in a text of T tokens. */

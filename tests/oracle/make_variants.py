@@ -9,7 +9,7 @@ it lies there, weights widened to f32, so the file is proved to mean what we say
 {NAME: {family, why, ids, decoder_ids (two stacks), text (where it has a tokenizer), greedy (what follows the first five ids,
 where the rotation depends on the text's length)}}, OUT/expected.safetensors NAME.logits [T,V]
 (none where the file has no head), of decoders NAME.grad [T,d], how the mean loss of the next token changes with the embeddings, and NAME.hidden, or NAME.enc_hidden and NAME.dec_hidden: the last hidden state [T,d],
-after the final norm; NAME.nsp [2].
+after the final norm; NAME.nsp [2]; of some NAME.padded [V,E], how the loss of a text with paddings changes with the table of embeddings.
 """
 import argparse
 import json
@@ -266,9 +266,31 @@ VARIANTS = {
     "bert_classes": Variant("bert", "BertForSequenceClassification", headless=True, cls=T.BertForSequenceClassification, build=T.BertForSequenceClassification),
     "roberta_classes": Variant("roberta", "RobertaForSequenceClassification", headless=True, cls=T.RobertaForSequenceClassification,
                                build=T.RobertaForSequenceClassification),
+    "mpnet_gelu_new": Variant("mpnet", "gelu by tanh", hidden_act="gelu_new"),
+    "llama_padding_last": Variant("llama", "pad_token_id -1: the last token", pad_token_id=-1, tie_word_embeddings=True),
     # more rows in the table than pieces
     "bert_padded": Variant("bert", "64 rows for 38 pieces", tokenizer=characters, vocab_size=64),
 }
+
+
+# One of each family whose text also has the padding token (of those without one: token 0); what their embeddings learn from it.
+PADDED = ("bert_untied", "bert_gelu_new", "distilbert_relu", "electra_one_width", "roberta_padding", "mpnet_gelu_new", "bart_scaled", "marian_swish", "t5_gated_silu",
+          "gpt2_options", "neox_sequential", "gemma2_no_caps", "gemma3_scaled", "llama_tied", "llama_padding_last", "qwen2_tied", "phi3_partial")
+
+
+def padded(m, answer):
+    """How the mean loss of predicting each token from its own place changes with the table of embeddings [V,E]."""
+    pad = m.config.pad_token_id if m.config.pad_token_id is not None else 0
+    ids = [pad % V if i in (2, 5, 6) else t for i, t in enumerate(answer["ids"])]
+    answer["padded"] = ids
+    kw = {}
+    if m.config.is_encoder_decoder:
+        answer["padded_decoder"] = [pad % V if i == 2 else t for i, t in enumerate(answer["decoder_ids"])]
+        kw = dict(decoder_input_ids=torch.tensor([answer["padded_decoder"]]))
+    r = m(input_ids=torch.tensor([ids]), use_cache=False, **kw)
+    logits = (r.prediction_logits if "prediction_logits" in r else r.logits)[0]
+    loss = torch.nn.functional.cross_entropy(logits, torch.tensor(answer.get("padded_decoder", ids)))
+    return torch.autograd.grad(loss, m.get_input_embeddings().weight)[0]
 
 
 def write(folder, tensors, shards):
@@ -338,6 +360,8 @@ def make(name, v, folder, answers, arrays):
         arrays[name + ".grad"] = torch.autograd.grad(loss, r.hidden_states[0])[0][0]
     if "seq_relationship_logits" in r:
         arrays[name + ".nsp"] = r.seq_relationship_logits[0]
+    if name in PADDED:
+        arrays[name + ".padded"] = padded(m, answer)
     for theirs, ours in (("encoder_hidden_states", "enc_hidden"), ("decoder_hidden_states", "dec_hidden")) if two else (("hidden_states", "hidden"),):
         arrays[f"{name}.{ours}"] = r[theirs][-1][0]
     answers[name] = answer

@@ -201,6 +201,24 @@ static void every_family(void **state) {
     }
 }
 
+/* The padding token, whose embedding does not learn from being read; Qwen's has none, T5's table holds none back. */
+static void padding_goes_along(void **state) {
+    (void)state;
+    static const struct {
+        const char *fixture;
+        int64_t token;
+    } models[] = {{"bert", 0}, {"xlm-roberta", 1}, {"gemma3", 0}, {"distilbert", 0}, {"qwen2", -1}, {"t5", -1}};
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        char path[96];
+        snprintf(path, sizeof path, FIXTURES "%s", models[i].fixture);
+        converts(path, in("a.gguf"), NULL);
+        vs_model *a = opens(path), *b = opens(in("a.gguf"));
+        assert_int_equal(vs__padding(a), models[i].token);
+        assert_int_equal(vs__padding(b), models[i].token);
+        vs_model_close(a), vs_model_close(b);
+    }
+}
+
 /* Scores that are scaled as GGUF cannot say: the queries are, and the products are the same. */
 static void scales_go_into_queries(void **state) {
     (void)state;
@@ -773,7 +791,7 @@ int main(void) {
         TEST(wide_weights),         TEST(a_conversation_keeps_its_template),
         TEST(every_family),         TEST(rotation_as_numbers),
         TEST(rotation_by_yarn),     TEST(yarn_by_other_keys), TEST(rotation_by_lists),
-        TEST(halves_of_heads), TEST(scales_go_into_queries), TEST(windows_go_along), TEST(rows_without_pieces),
+        TEST(halves_of_heads), TEST(padding_goes_along), TEST(scales_go_into_queries), TEST(windows_go_along), TEST(rows_without_pieces),
         TEST(what_readers_insist_on),
         TEST(what_is_refused),      TEST(layers_in_any_order), TEST(disk_full),       TEST(stopped_and_begun_again),
         TEST(out_of_memory),        TEST(nothing_else_is_touched),

@@ -106,7 +106,7 @@ static rig *rig_new(vs_op op) {
     assert_non_null(r);
     r->m.info.n_stacks = 1;
     r->m.arch = &r->arch;
-    r->m.hp[VS_HP_FIXED] = -1;
+    r->m.hp[VS_HP_FIXED] = VS_HP_NO_TOKEN, r->m.hp[VS_HP_V] = V;
     for (int i = 0; i < 2; i++) r->m.info.stack[i] = (vs_stack_info){.d = D, .H = H, .KV = KV, .dh = DH, .f = F};
     r->plan.of = r->of;
     r->plan.n_of = 2;
@@ -387,7 +387,7 @@ static void check(rig *r, const char *what) {
         const float *g = vs__weight_sum(weights, r->w[k]);
         size_t n = vs_tensor_count(&r->w[k]->t), cols = vs_tensor_cols(&r->w[k]->t);
         for (size_t i = 0; i < n; i++) {
-            bool fixed = r->n.op == VS_OP_EMBED && (int64_t)(i / cols) == (int64_t)r->m.hp[VS_HP_FIXED];
+            bool fixed = r->n.op == VS_OP_EMBED && (int64_t)(i / cols) == vs__padding(&r->m);
             if (fixed) assert_true(g[i] == 0);
             if (fixed || r->w[k]->t.dtype != VS_F32) continue; /* a step in f16 is none in f32 */
             differences(r, what, by[k], weight_at(r, r->w[k], i), 1, g + i, dy, largest_of(g, n));
@@ -531,7 +531,7 @@ static uint32_t form_of(const vs_model *m, const vs_plan *p, const vs_node *n, c
                                     [VS_ACT_GELU] = BIT(GELU), [VS_ACT_GELU_TANH] = BIT(GELU_TANH)};
     const vs_slot *out = &p->slot[n->out];
     switch (n->op) {
-    case VS_OP_EMBED: return weight_form(n->w) | (n->f != 1 ? BIT(FACTOR) : 0) | (m->hp[VS_HP_FIXED] >= 0 ? BIT(FIXED) : 0);
+    case VS_OP_EMBED: return weight_form(n->w) | (n->f != 1 ? BIT(FACTOR) : 0) | (vs__padding(m) >= 0 ? BIT(FIXED) : 0);
     case VS_OP_POS: return weight_form(n->w) | (n->n ? BIT(OFFSET) : 0);
     case VS_OP_TYPE: return weight_form(n->w);
     case VS_OP_LINEAR: return weight_form(n->w) | (n->b ? BIT(BIAS) : 0);
