@@ -19,7 +19,8 @@ typedef struct vs_weight {
 /* How the heads of some layers turn (rope.c).  Texts of at most `limit` tokens (0: all) turn by `turn`; longer ones by `longer`,
  * or, where there is none, by a base that grows with their length. */
 typedef struct vs_rotation {
-    size_t dims;         /* elements of a head that rotate */
+    size_t dims;         /* elements of a head that rotate … */
+    double of;           /* … by the angles of so many: one less where the share of a head that rotates is odd */
     float gain;          /* what they are multiplied by when they do */
     const float *turn;   /* [dims / 2] radians that each pair turns from one position to the next */
     size_t limit;

@@ -45,9 +45,12 @@ vs_status vs__rope_numbers(vs_err *err, const char *where, bool gguf, double *hp
     return VS_OK;
 }
 
+static double share_of(const double *hp, size_t dh) { return floor((double)dh * hp[VS_HP_ROPE_SHARE]); }
+
 vs_status vs__rope_dims(vs_err *err, const char *where, const vs_stack *spec, const double *hp, size_t dh, size_t *out) {
     bool part = spec->rope_share && kind_of(hp) != VS_ROPE_PROPORTIONAL && hp[VS_HP_ROPE_SHARE] > 0;
-    double dims = hp[VS_HP_ROPE_DIMS] > 0 ? hp[VS_HP_ROPE_DIMS] : part ? floor((double)dh * hp[VS_HP_ROPE_SHARE]) : (double)dh;
+    double dims = hp[VS_HP_ROPE_DIMS] > 0 ? hp[VS_HP_ROPE_DIMS] : part ? share_of(hp, dh) : (double)dh;
+    if (part && hp[VS_HP_ROPE_DIMS] <= 0 && fmod(dims, 2) != 0) dims++; /* as many as transformers turns then */
     if (dims < 2 || dims > (double)dh || fmod(dims, 2) != 0)
         return vs_fail(err, VS_E_FORMAT, "%s: %.0f of the %zu elements of a head rotate: an odd number has no halves, and more there are not",
                        where, dims, dh);
@@ -59,14 +62,14 @@ vs_status vs__rope_dims(vs_err *err, const char *where, const vs_stack *spec, co
 
 /* The share of YaRN's division that each pair has (Peng et al. 2023, section 3.2): none where it turns more often than FAST in the
  * context before, all where less often than SLOW, and between the two a line over the pair's number. */
-static float yarn_share(const double *hp, size_t dims, size_t i) {
+static float yarn_share(const double *hp, double dims, size_t i) {
     const double often[2] = {hp[VS_HP_YARN_FAST] > 0 ? hp[VS_HP_YARN_FAST] : 32, hp[VS_HP_YARN_SLOW] > 0 ? hp[VS_HP_YARN_SLOW] : 1};
     double at[2];
     for (int k = 0; k < 2; k++) {
-        at[k] = (double)dims * log(hp[VS_HP_ROPE_CONTEXT] / (often[k] * 2 * pi)) / (2 * log(hp[VS_HP_ROPE_THETA]));
+        at[k] = dims * log(hp[VS_HP_ROPE_CONTEXT] / (often[k] * 2 * pi)) / (2 * log(hp[VS_HP_ROPE_THETA]));
         if (hp[VS_HP_YARN_WHOLE] != 0) at[k] = k ? ceil(at[k]) : floor(at[k]);
     }
-    double from = at[0] > 0 ? at[0] : 0, to = at[1] < (double)dims - 1 ? at[1] : (double)dims - 1;
+    double from = at[0] > 0 ? at[0] : 0, to = at[1] < dims - 1 ? at[1] : dims - 1;
     if (!(fabs(to - from) > 0)) to = from + 0.001;
     float share = ((float)i - (float)from) / (float)(to - from);
     return share > 0 ? share < 1 ? share : 1 : 0;
@@ -88,14 +91,14 @@ static double gain(const double *hp) {
     return (said ? hp[VS_HP_ROPE_GAIN] : usual_gain(hp)) * hp[VS_HP_ROPE_MORE];
 }
 
-/* How far pair i turns, rounded where Hugging Face rounds.  by: a list of divisors, or NULL. */
-static float turn_of(const double *hp, size_t dims, const float *by, size_t i) {
+/* How far pair i turns, rounded where Hugging Face rounds.  dims: vs_rotation.of   by: a list of divisors, or NULL. */
+static float turn_of(const double *hp, double dims, const float *by, size_t i) {
     vs_rope_kind kind = kind_of(hp);
-    double often = pow((double)(float)hp[VS_HP_ROPE_THETA], 2.0 * (double)i / (double)dims);
+    double often = pow((double)(float)hp[VS_HP_ROPE_THETA], 2.0 * (double)i / dims);
     float t = (float)(1.0 / often), factor = (float)hp[VS_HP_ROPE_FACTOR], wave = (float)(2 * pi) / t;
     float low = (float)(hp[VS_HP_ROPE_CONTEXT] / hp[VS_HP_ROPE_LOW]), high = (float)(hp[VS_HP_ROPE_CONTEXT] / hp[VS_HP_ROPE_HIGH]);
     float share = kind == VS_ROPE_YARN ? yarn_share(hp, dims, i) : 1;
-    bool still = kind == VS_ROPE_PROPORTIONAL && (double)i >= floor(hp[VS_HP_ROPE_SHARE] * (double)dims / 2);
+    bool still = kind == VS_ROPE_PROPORTIONAL && (double)i >= floor(hp[VS_HP_ROPE_SHARE] * dims / 2);
     if (kind == VS_ROPE_LONG) return 1.0f / (by[i] * (float)often);
     if (by) t /= by[i];
     if (kind == VS_ROPE_DYNAMIC || (by && kind != VS_ROPE_YARN)) return t;
@@ -128,6 +131,8 @@ vs_status vs__rotation(vs_err *err, vs_model *m, const vs_config *c, const vs_st
     bool full = hp == m->hp;
     *r = (vs_rotation){0};
     VS_TRY(vs__rope_dims(err, c->where, s->spec, hp, dh, &r->dims));
+    r->of = (double)r->dims;
+    if (s->spec->rope_share && kind_of(hp) != VS_ROPE_PROPORTIONAL && share_of(hp, dh) == r->of - 1) r->of--;
     if (full && s->w[VS_ROLE_ROPE_LONG].vec) hp[VS_HP_ROPE_KIND] = VS_ROPE_LONG; /* not every GGUF file says so beside the list */
     vs_rope_kind kind = kind_of(hp);
     if (full) r->by = s->w[VS_ROLE_ROPE_TURNS].vec;
@@ -138,8 +143,8 @@ vs_status vs__rotation(vs_err *err, vs_model *m, const vs_config *c, const vs_st
     size_t half = r->dims / 2;
     float *turn = vs_arena_alloc(&m->arena, 2 * half, sizeof *turn), *longer = turn + half;
     if (!turn) return vs_fail(err, VS_E_NOMEM, "%s: rotary angles", c->where);
-    for (size_t i = 0; i < half; i++) turn[i] = turn_of(hp, r->dims, r->by, i);
-    for (size_t i = 0; i < half && kind == VS_ROPE_LONG; i++) longer[i] = turn_of(hp, r->dims, r->by_longer, i);
+    for (size_t i = 0; i < half; i++) turn[i] = turn_of(hp, r->of, r->by, i);
+    for (size_t i = 0; i < half && kind == VS_ROPE_LONG; i++) longer[i] = turn_of(hp, r->of, r->by_longer, i);
     r->turn = turn;
     if (kind == VS_ROPE_LONG) r->longer = longer, r->limit = (size_t)hp[VS_HP_ROPE_CONTEXT];
     if (kind == VS_ROPE_DYNAMIC) r->limit = (size_t)hp[VS_HP_CONTEXT], r->theta = hp[VS_HP_ROPE_THETA], r->factor = hp[VS_HP_ROPE_FACTOR];
@@ -151,9 +156,9 @@ size_t vs__turned_for(const vs_rotation *r, size_t T) { return !r->limit || T <=
 float vs__turn(const vs_rotation *r, size_t T, size_t i) {
     if (!r->limit || T <= r->limit) return r->turn[i];
     if (r->longer) return r->longer[i];
-    float grown = (float)r->factor * (float)T / (float)r->limit - (float)(r->factor - 1), n = (float)r->dims;
+    float grown = (float)r->factor * (float)T / (float)r->limit - (float)(r->factor - 1), n = (float)r->of;
     float theta = (float)r->theta * powf(grown, n / (n - 2)); /* single precision, as there */
-    return (float)(1.0 / pow((double)theta, 2.0 * (double)i / (double)r->dims));
+    return (float)(1.0 / pow((double)theta, 2.0 * (double)i / r->of));
 }
 
 size_t vs__text_turned_for(const vs_model *m, size_t T) {

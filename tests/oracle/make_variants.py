@@ -207,6 +207,7 @@ VARIANTS = {
         rope_type="dynamic", rope_theta=500.0, factor=3.0), max_position_embeddings=8, head_dim=6),
     "neox_dynamic": Variant("neox", "dynamic over half of each head, as older configs say it", instead(
         rotary_pct=0.5, rotary_emb_base=500, rope_scaling=dict(type="dynamic", factor=2.0)), max_position_embeddings=8),
+    "neox_odd_share": Variant("neox", "a quarter of a head is 3: 4 elements turn, by the angles of 3", hidden_size=24),
     "llama_proportional": Variant("llama", "half of the pairs turn, half as fast", rope_parameters=dict(
         rope_type="proportional", rope_theta=500.0, factor=2.0, partial_rotary_factor=0.5)),
     "gemma2_yarn": Variant("gemma2", "YaRN", rope_parameters=dict(YARN, rope_type="yarn", rope_theta=500.0), max_position_embeddings=32),
