@@ -68,16 +68,20 @@ static size_t beginning(const char *s, size_t n) {
 
 /* s[n] with what is not UTF-8 as U+FFFD: one for each beginning of a character, else for each byte. */
 static void put_lossy(vs_buf *out, const char *s, size_t n) {
+    size_t done = 0;
     for (size_t i = 0, start = 0; i < n; start = i) {
         bool bad = false;
-        vs_utf8_next(s, n, &i, &bad);
-        if (!bad) {
-            vs_buf_put(out, s + start, i - start);
+        if ((unsigned char)s[i] < 0x80) {
+            i++;
             continue;
         }
+        vs_utf8_next(s, n, &i, &bad);
+        if (!bad) continue;
+        vs_buf_put(out, s + done, start - done);
         vs_buf_put_utf8(out, 0xFFFD);
-        i = start + beginning(s + start, n - start);
+        done = i = start + beginning(s + start, n - start);
     }
+    vs_buf_put(out, s + done, n - done);
 }
 
 /* s[n] with `what` replaced wherever it is; where that is empty, `by` stands around every character. */
@@ -146,15 +150,19 @@ static void strip(const vs__decode_step *d, const char *s, size_t n, vs_buf *out
 
 /* Every piece as bytes where all its characters are of GPT-2's alphabet, as it is otherwise. */
 static void from_alphabet(const char *s, size_t n, vs_buf *out) {
-    size_t before = out->len;
+    size_t before = out->len, k = 0;
+    char some[64];
     for (size_t i = 0; i < n;) {
-        int b = vs__char_to_byte(vs_utf8_next(s, n, &i, NULL));
+        int b = s[i] > ' ' && s[i] < 127 ? s[i++] : vs__char_to_byte(vs_utf8_next(s, n, &i, NULL));
         if (b < 0) {
             out->len = before;
             vs_buf_put(out, s, n);
             return;
         }
-        vs_buf_putc(out, (char)b);
+        some[k++] = (char)b;
+        if (k < sizeof some && i < n) continue;
+        vs_buf_put(out, some, k);
+        k = 0;
     }
 }
 
