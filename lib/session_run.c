@@ -294,6 +294,7 @@ static void note_effects(vs_session *s, const vs_model *m, const vs_edit_effect 
         for (size_t i = 0; i < set->n; i++) {
             const vs_edit_effect e = now[left + i];
             vs__edit_spec *spec = &set->spec[i];
+            if (!e.hits && spec->ran) continue; /* it was done when the cache was made */
             spec->effect.hits = e.hits + (more ? spec->effect.hits : 0);
             spec->effect.change = more ? hypot(e.change, spec->effect.change) : e.change;
             spec->ran = true;

@@ -57,16 +57,18 @@ vs_status vs_continuing_open(vs_err *err, vs_session *s, const vs_text_input *in
     c->moved = vs_zalloc(lines, sizeof(vs_kv *));
     if (!c->first || !c->kv || !c->moved) return vs_fail(err, VS_E_NOMEM, "no memory to continue a text");
     VS_TRY(vs_tokens_grow(err, own, room, growing(c)));
-    while (vs_session_edits_fixed(s) && c->n_kv < lines) {
+    bool fixed = vs_session_edits_fixed(s);
+    while (fixed && c->n_kv < lines) {
         VS_TRY(vs_kv_new(err, m, own->n + room, &c->kv[c->n_kv]));
         c->n_kv++;
     }
-    VS_TRY(pass(err, c, c->n_kv ? c->kv[0] : NULL, c->first));
-    return VS_OK;
+    if (!fixed && in->decoder.n) VS_TRY(vs_kv_new(err, m, own->n + room, &c->encoder));
+    return pass(err, c, fixed ? c->kv[0] : c->encoder, c->first);
 }
 
 void vs_continuing_close(vs_continuing *c) {
     for (size_t i = 0; i < c->n_kv; i++) vs_kv_free(c->kv[i]);
+    vs_kv_free(c->encoder);
     vs_free(c->kv);
     vs_free(c->moved);
     vs_free(c->first);
@@ -74,7 +76,7 @@ void vs_continuing_close(vs_continuing *c) {
 }
 
 static vs_status computed(vs_err *err, vs_continuing *c, size_t line, const int32_t *ids, size_t n, float *logits) {
-    vs_kv *kv = c->n_kv ? c->kv[line] : NULL;
+    vs_kv *kv = c->n_kv ? c->kv[line] : c->encoder;
     size_t own = vs_text_grows(c->in)->n;
     if (n > c->room) return vs_fail(err, VS_E_RANGE, "%zu new tokens, there is room for %zu", n, c->room);
     if (!n) {
@@ -83,7 +85,7 @@ static vs_status computed(vs_err *err, vs_continuing *c, size_t line, const int3
     }
     memcpy(growing(c)->id + own, ids, n * sizeof *ids);
     growing(c)->n = own + n;
-    if (kv) vs_kv_truncate(kv, own + n - 1);
+    if (kv) vs_kv_truncate(kv, c->n_kv ? own + n - 1 : 0);
     return pass(err, c, kv, logits);
 }
 

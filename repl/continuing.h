@@ -10,7 +10,8 @@ typedef struct vs_continuing {
     const vs_text_input *in; /* borrowed */
     size_t V, room, n_kv;    /* room: new tokens at most */
     vs_text_input grown;     /* the prompt, what grows of it (vs_text_grows) with that room */
-    vs_kv **kv, **moved;     /* [n_kv] a cache for each line; none where edits in force move with the end of the text */
+    vs_kv **kv, **moved;     /* [n_kv] a cache for each line; none where edits in force move with the end of the text … */
+    vs_kv *encoder;          /* … but of two stacks this, for what the decoder asks of the encoder, which is read once */
     int32_t forced_first, forced_last; /* -1: none */
     float *first;            /* [V] the logits after the prompt alone */
 } vs_continuing;

@@ -46,7 +46,7 @@ static void shape_of(vs_buf *b, const vs_request *rq) {
         put(b, j->variant, j->n * sizeof *j->variant);
     }
     put_size(b, rq->reverse);
-    put_size(b, rq->kv ? 1 + (rq->decoder.rows && vs_kv_rows(rq->kv)) : 0); /* the first stack runs once */
+    put_size(b, rq->kv ? 1 + vs__kv_encoded(rq) : 0); /* the first stack runs once */
     put_size(b, open && rq->kv ? vs_kv_rows(rq->kv) : 0);
 }
 

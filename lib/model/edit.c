@@ -196,10 +196,11 @@ vs_status vs__forward_cut(vs_err *err, const vs_exec *x, const vs_node *n) {
 }
 
 /* What distinguishes the edits of one request from those of another, vectors included. */
-uint64_t vs__edits_hash(const vs_request *rq) {
+uint64_t vs__edits_hash(const vs_request *rq, bool encoder) {
     uint64_t h = 0;
     for (size_t i = 0; i < rq->n_edits; i++) {
         const vs_edit *e = &rq->edits[i];
+        if (encoder && vs_site_reads(e->site)) continue;
         uint32_t factor;
         memcpy(&factor, &e->factor, sizeof factor);
         size_t rows = e->per_row && e->at.to >= e->at.from ? (size_t)(e->at.to - e->at.from) + 1 : 1;

@@ -19,7 +19,8 @@ struct vs_kv {
     uint64_t edits;                  /* the edits its rows were made under */
     size_t turned_for;               /* … and the length of text for which they were turned (vs__text_turned_for()) */
     float *mem;                      /* [L][keys, values][capacity][width] */
-    uint64_t source;                 /* two stacks: the ids that the first has read, and its mask … */
+    bool remembers;                  /* two stacks: what is below is whole, also when rows are 0 */
+    uint64_t source, memory;         /* the ids that the first has read and its mask; the edits it was read under … */
     size_t source_rows;
     float *cross;                    /* … and [L][keys, values][source_rows][width] of cross-attention */
 };
@@ -122,11 +123,13 @@ bool vs__heads_left(const vs_slot *heads, const float *is, const float *was);
  * of what each query sees; of a query that the node does not compute nothing is written.  The bits of SCORES and SOFTMAX. */
 vs_status vs__attend_open(vs_err *err, const vs_exec *x, const vs_node *n, float *s, float *p) VS_MUST_CHECK;
 
-/* edit.c */
-uint64_t vs__edits_hash(const vs_request *rq);
+/* edit.c: what distinguishes the edits of a request; encoder: those alone whose rows are the first of two stacks'. */
+uint64_t vs__edits_hash(const vs_request *rq, bool encoder);
 
 /* kv.c */
 vs_status vs__kv_check(vs_err *err, const vs_model *m, const vs_request *rq) VS_MUST_CHECK;
+/* vs__kv_encoded() - whether the cache has what the decoder asks of this request's encoder, so that it is not read again. */
+bool vs__kv_encoded(const vs_request *rq);
 vs_status vs__kv_begin(vs_err *err, const vs_request *rq) VS_MUST_CHECK; /* room for what a pass will store */
 void vs__kv_advance(vs_kv *kv, const vs_request *rq);
 static inline float *vs__kv_rows_of(const vs_kv *kv, vs_site at, bool values) {

@@ -48,6 +48,7 @@ static vs_status make_cross(vs_err *err, vs_kv *kv, size_t rows) {
     size_t n;
     vs_free(kv->cross);
     kv->cross = NULL;
+    kv->remembers = false;
     kv->source_rows = rows;
     if (vs_mul(kv->L * 2, rows, &n) && vs_mul(n, kv->width, &n)) kv->cross = vs_alloc(n, sizeof *kv->cross);
     return kv->cross ? VS_OK : vs_fail(err, VS_E_NOMEM, "a cache of %zu tokens", rows);
@@ -62,11 +63,13 @@ vs_status vs_kv_copy(vs_err *err, vs_kv *to, const vs_kv *from) {
             vs_site at = {.layer = (int16_t)l};
             memcpy(vs__kv_rows_of(to, at, values), vs__kv_rows_of(from, at, values), from->rows * from->width * sizeof(float));
         }
-    if (from->cross && (!to->cross || to->source != from->source || to->edits != from->edits)) {
+    if (from->remembers && (!to->remembers || to->source != from->source || to->memory != from->memory)) {
         VS_TRY(make_cross(err, to, from->source_rows));
         memcpy(to->cross, from->cross, from->L * 2 * from->source_rows * from->width * sizeof(float));
     }
+    to->remembers = from->remembers;
     to->source = from->source;
+    to->memory = from->memory;
     to->rows = from->rows;
     to->edits = from->edits;
     to->turned_for = from->turned_for;
@@ -93,7 +96,7 @@ vs_status vs__kv_check(vs_err *err, const vs_model *m, const vs_request *rq) {
     if (rows > kv->capacity - kv->rows)
         return vs_fail(err, VS_E_RANGE, "the cache has room for %zu tokens, %zu of them taken: %zu more do not fit",
                        kv->capacity, kv->rows, rows);
-    if (kv->rows && kv->edits != vs__edits_hash(rq))
+    if (kv->rows && kv->edits != vs__edits_hash(rq, false))
         return vs_fail(err, VS_E_STATE, "the cache was made under other edits: it does not serve this pass");
     if (kv->rows && kv->turned_for != vs__text_turned_for(m, kv->rows + rows))
         return vs_fail(err, VS_E_STATE, "the cached keys were turned for a text shorter or longer than %zu tokens", kv->rows + rows);
@@ -102,14 +105,23 @@ vs_status vs__kv_check(vs_err *err, const vs_model *m, const vs_request *rq) {
     return VS_OK;
 }
 
+bool vs__kv_encoded(const vs_request *rq) {
+    const vs_kv *kv = rq->kv;
+    for (size_t i = 0; kv && !kv->rows && i < rq->n_keep; i++) /* a look at the first stack reads it again */
+        if (!vs_site_reads(rq->keep[i])) return false;
+    return kv && rq->decoder.rows && kv->remembers && kv->source == source_of(rq) && kv->memory == vs__edits_hash(rq, true);
+}
+
 vs_status vs__kv_begin(vs_err *err, const vs_request *rq) {
-    if (!rq->decoder.rows || rq->kv->rows) return VS_OK;
+    if (!rq->decoder.rows || vs__kv_encoded(rq)) return VS_OK;
     rq->kv->source = source_of(rq);
+    rq->kv->memory = vs__edits_hash(rq, true);
     return make_cross(err, rq->kv, rq->in.rows);
 }
 
 void vs__kv_advance(vs_kv *kv, const vs_request *rq) {
-    if (!kv->rows) kv->edits = vs__edits_hash(rq);
+    if (!kv->rows) kv->edits = vs__edits_hash(rq, false);
+    kv->remembers = rq->decoder.rows > 0;
     kv->rows += rq->decoder.rows ? rq->decoder.rows : rq->in.rows;
     kv->turned_for = vs__text_turned_for(kv->m, kv->rows);
 }

@@ -3,7 +3,7 @@
  * The only place that knows how a transformer's block goes.  A failure is remembered in
  * the builder and turns every later step into a no-op, so that the steps read as the
  * model does; it is looked at once, at the end. */
-#include "plan.h"
+#include "exec.h"
 
 #include <string.h>
 
@@ -37,6 +37,7 @@ typedef struct builder {
     uint16_t whole_set; /* in a sweep: the texts of the set with what comes before its rows; 0: nothing does */
     int memory;     /* the first stack's output, for the second; VS_NONE where the cache or the pass without edits has it */
     uint16_t memory_set; /* the rows that cross-attention asks */
+    bool encoded;   /* the cache has what the second asks of the first */
     bool last_rows; /* of the last block, only the texts' last rows are needed */
     bool *edit_placed, *keep_placed;
 } builder;
@@ -607,7 +608,7 @@ static void stack(builder *b, int which) {
 
 /* Whether an edit was done when the cache was made: the first of two stacks is read once. */
 static bool done_before(const builder *b, const vs_edit *e) {
-    return b->rq->kv && vs_kv_rows(b->rq->kv) && vs_site_reads(e->site) < b->m->info.n_stacks - 1;
+    return b->encoded && !vs_site_reads(e->site);
 }
 
 /* What was asked for and never came by is an error, with its name. */
@@ -642,8 +643,8 @@ vs_status vs__plan_new(vs_err *err, vs_model *m, const vs_request *rq, vs_plan *
     vs_plan *p = vs_zalloc(1, sizeof *p);
     if (!p) return vs_fail(err, VS_E_NOMEM, "plan");
     builder b = {.err = err, .m = m, .rq = rq, .p = p, .layer = -1, .memory = VS_NONE};
-    bool both = rq->decoder.rows != 0, cached = rq->kv && vs_kv_rows(rq->kv);
-    bool encoded = both && (cached || (rq->variants && !rq->variants->of[0].n));
+    bool both = rq->decoder.rows != 0;
+    b.encoded = vs__kv_encoded(rq);
     p->refs = 1;
     p->n_edits = rq->n_edits;
     p->reverse = rq->reverse;
@@ -655,7 +656,7 @@ vs_status vs__plan_new(vs_err *err, vs_model *m, const vs_request *rq, vs_plan *
         goto done;
     }
     VS_TRY_TO(done, measure(err, p, m, rq));
-    if (!encoded) stack(&b, 0);
+    if (!b.encoded && !(both && rq->variants && !rq->variants->of[0].n)) stack(&b, 0);
     if (both && b.status == VS_OK) stack(&b, 1);
     if (b.status == VS_OK) check_placed(&b);
     VS_TRY_TO(done, b.status);

@@ -103,6 +103,8 @@ typedef struct vs_kv vs_kv;
 vs_status vs_kv_new(vs_err *err, const vs_model *m, size_t capacity, vs_kv **out) VS_MUST_CHECK;
 void vs_kv_free(vs_kv *kv);
 size_t vs_kv_rows(const vs_kv *kv);
+/* vs_kv_truncate() - forget what is behind the first `rows`.  Of two stacks a cache of no rows still knows what the decoder asks of
+ * the encoder, for passes that have it read the same under the same edits. */
 void vs_kv_truncate(vs_kv *kv, size_t rows);
 /* vs_kv_fit() - before a pass that makes the text one of T tokens: where its heads turn otherwise then than when the cache was
  * made (rotary angles of type longrope and dynamic depend on a text's length), the rows go, and the pass begins anew.  Returns
