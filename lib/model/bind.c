@@ -250,9 +250,9 @@ static vs_status missing(vs_err *err, const binder *b, int stack, const vs_bind 
                    vs_shape_text(want, ndim, wanted, sizeof wanted));
 }
 
-/* Whether the file has none of what the last stack of two holds by itself: the encoder of such a model, kept alone. */
-static bool encoder_alone(binder *b) {
-    const vs_stack *s = &b->m->arch->stack[1];
+/* Whether the file has nothing of what the blocks of a stack hold. */
+static bool lacks_stack(binder *b, int stack) {
+    const vs_stack *s = &b->m->arch->stack[stack];
     char name[NAME_MAX_BYTES];
     for (const vs_bind *row = b->config->gguf ? s->gguf : s->hub; row->name; row++)
         if (roles[row->role].per_layer && look_up(b, row, 0, name, NULL)) return false;
@@ -550,7 +550,11 @@ vs_status vs__model_bind(vs_err *err, vs_model *m, const vs_config *c, const vs_
     vs_status s;
     VS_TRY_TO(done, vs__config_numbers(err, c, m->hp, m->local_hp));
     VS_TRY_TO(done, index_names(err, &b));
-    if (m->info.n_stacks > 1 && encoder_alone(&b)) m->info.n_stacks = 1;
+    if (m->info.n_stacks > 1 && lacks_stack(&b, 0) && !lacks_stack(&b, 1)) {
+        s = vs_fail(err, VS_E_UNSUPPORTED, "%s: the decoder of a %s model alone; vecscope opens both stacks, or the encoder", b.tensors, m->arch->name);
+        goto done;
+    }
+    if (m->info.n_stacks > 1 && lacks_stack(&b, 1)) m->info.n_stacks = 1;
     VS_TRY_TO(done, derive_numbers(err, &b));
     for (int i = 0; i < m->info.n_stacks; i++) VS_TRY_TO(done, make_stack(err, &b, i));
     tie(&b);

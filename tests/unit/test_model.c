@@ -402,6 +402,7 @@ static const struct refused_tensors {
     vs_status status;
     const char *words;
 } refused_tensors[] = {
+    {"t5", {DROP, "encoder.block.", NULL}, VS_E_UNSUPPORTED, "the decoder of a t5 model alone"},
     {"gemma3", {DROP, "model.layers.3.mlp.up_proj.weight", NULL}, VS_E_FORMAT, "no tensor model.layers.3.mlp.up_proj.weight|[96, 48]|MLP input map"},
     {"gemma3", {DROP, "model.embed_tokens", NULL}, VS_E_FORMAT, "embed_tokens.weight|[1000, 48]"},
     {"gemma3", {RESHAPE, "model.layers.3.mlp.up_proj.weight", NULL}, VS_E_SHAPE, "model.layers.3.mlp.up_proj.weight|[96, 48]|[4608]"},
