@@ -6,13 +6,13 @@
 
 #include "commands.h"
 
-/* What each edit in force did in the last pass: a row each. */
-static vs_status say_effects(vs_err *err, vs_session *s, vs_out *o) {
-    static const vs_col cols[] = {{"edit", VS_COL_INT, 0, VS_COL_NO_CSV, ""},
-                                  {"what", VS_COL_TEXT, 0, VS_COL_NO_CSV, "edit"},
-                                  {"hits", VS_COL_INT, 0, VS_COL_NO_CSV, NULL},
-                                  {"change", VS_COL_REAL, 4, VS_COL_NO_CSV, "‖change‖"},
-                                  {"kl", VS_COL_REAL, 6, VS_COL_NO_CSV, "KL"}};
+/* What each edit in force did in the last pass: a row each.  csv: 0, or VS_COL_NO_CSV beside another command's answer. */
+static vs_status say_effects(vs_err *err, vs_session *s, unsigned csv, vs_out *o) {
+    const vs_col cols[] = {{"edit", VS_COL_INT, 0, csv, ""},
+                           {"what", VS_COL_TEXT, 0, csv, "edit"},
+                           {"hits", VS_COL_INT, 0, csv, NULL},
+                           {"change", VS_COL_REAL, 4, csv, "‖change‖"},
+                           {"kl", VS_COL_REAL, 6, csv, "KL"}};
     size_t n = vs_session_edit_count(s);
     vs_edit_effect e;
     double *kl = vs_alloc(n, sizeof *kl), together = 0;
@@ -58,7 +58,7 @@ static vs_status run_with(vs_err *err, vs_session *s, const vs_args *a, vs_out *
     if (st == VS_OK && vs_session_edited_passes(s) == before)
         st = vs_fail(err, VS_E_STATE, "with: the command ran no pass of the model, so no edit did anything");
     if (st == VS_OK && said == before_said) {
-        if (vs_session_settings(s)->effects) st = say_effects(err, s, o);
+        if (vs_session_settings(s)->effects) st = say_effects(err, s, VS_COL_NO_CSV, o);
         said++;
     }
     vs_session_pop_edits(s);
@@ -138,7 +138,7 @@ static vs_status run_edits(vs_err *err, vs_session *s, const vs_args *a, vs_out 
     if (text && verb == 2 && n) return vs_fail(err, VS_E_USAGE, "edits clear takes every edit away; for one: edits drop %.*s", (int)n, rest);
     while (text && verb == 2 && vs_session_edit_count(s)) VS_TRY(vs_session_drop_edit(err, s, 0));
     if (!vs_session_edit_count(s)) vs_out_note(o, "no edit is in force");
-    return say_effects(err, s, o);
+    return say_effects(err, s, 0, o);
 }
 static const char *const edits_examples[] = {"edits add zero 3.mlp_out; next The king is -k 1; edits", "edits add {zero 3.mlp_out; scale 2.attn_out * 0.5}; edits drop 1",
                                              "edits clear", NULL};
