@@ -243,7 +243,7 @@ static void put_words(const grad *g, const by_weight *w, vs_out *o) {
     vs_buf_free(&b);
 }
 
-static void put_weight(const grad *g, const by_weight *w, vs_out *o) {
+static void put_weight(const grad *g, const by_weight *w, bool words, vs_out *o) {
     char text[96];
     size_t cols = vs_tensor_cols(&w->t);
     vs_out_cell_text(o, vs_weight_name(g->m, w->role, w->stack, w->layer, text, sizeof text));
@@ -257,7 +257,7 @@ static void put_weight(const grad *g, const by_weight *w, vs_out *o) {
     if (w->t.ndim == 1) snprintf(text, sizeof text, "[%zu]", w->most);
     else snprintf(text, sizeof text, "[%zu, %zu]", w->most / cols, w->most % cols);
     vs_out_cell_text(o, text);
-    put_words(g, w, o);
+    if (words) put_words(g, w, o);
 }
 
 static vs_status show_weights(vs_err *err, const grad *g, vs_out *o) {
@@ -275,10 +275,11 @@ static vs_status show_weights(vs_err *err, const grad *g, vs_out *o) {
                            {"shape", VS_COL_TEXT, 0, 0, NULL},
                            {"norm", VS_COL_REAL, digits_for(norm), 0, "‖gradient‖"},
                            {"largest", VS_COL_REAL, digits_for(most), 0, NULL},
-                           {"at", VS_COL_TEXT, 0, 0, "at [row, column]"},
+                           {"at", VS_COL_TEXT, 0, 0, NULL},
                            {"what", VS_COL_TEXT, 0, VS_COL_TTY_ONLY, NULL}};
-    vs_out_table(o, "weights", cols, 9);
-    for (size_t i = 0; i < n && i < shown; i++) put_weight(g, &w[i], o);
+    bool words = vs_out_width(o) >= 100; /* their names come first */
+    vs_out_table(o, "weights", cols, words ? 9 : 8);
+    for (size_t i = 0; i < n && i < shown; i++) put_weight(g, &w[i], words, o);
     vs_out_end(o);
     if (n > shown) vs_out_note(o, "  %zu weights more, of shorter gradients: -k %zu shows all, --by some of them", n - shown, n);
     vs_free(w);
