@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """Corner cases of real checkpoints, as tiny models -> tests/data/fixtures/variants/NAME/.
 
-usage: make_variants.py OUT [NAME…]      (needs torch, transformers, safetensors, tokenizers)
+usage: make_variants.py OUT [--gradients]      (needs torch, transformers, safetensors, tokenizers; --gradients: those alone)
 
 A variant is one family's model with one thing about it changed: a setting, the form of its config.json (as older releases
 wrote it), the names, types or division of its tensors.  What is expected is what from_pretrained() makes of the folder as
 it lies there, weights widened to f32, so the file is proved to mean what we say.  OUT/expected.json holds
 {NAME: {family, why, ids, decoder_ids (two stacks), text (where it has a tokenizer), greedy (what follows the first five ids,
-where the rotation depends on the text's length)}}, OUT/expected.safetensors NAME.logits [T,V]
-(none where the file has no head), of decoders NAME.grad [T,d], how the mean loss of the next token changes with the embeddings, and NAME.hidden, or NAME.enc_hidden and NAME.dec_hidden: the last hidden state [T,d],
-after the final norm; NAME.nsp [2]; of some NAME.padded [V,E], how the loss of a text with paddings changes with the table of embeddings.
+where the rotation depends on the text's length)}}, OUT/expected.safetensors NAME.logits [T,V] (none where the file has no head),
+NAME.grad [T,d], of two stacks NAME.enc_grad and NAME.dec_grad: how the loss of make_fixtures.py changes with the embeddings, computed
+in f64, and NAME.hidden, or NAME.enc_hidden and NAME.dec_hidden: the last hidden state [T,d], after the final norm; NAME.nsp [2]; of
+some NAME.padded [V,E], how the loss of a text with paddings changes with the table of embeddings.
 """
 import argparse
 import json
@@ -21,7 +22,7 @@ import transformers as T
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from make_fixtures import perturb
+from make_fixtures import Double, loss_of, perturb
 
 V = 41
 BASE = dict(vocab_size=V, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=12, max_position_embeddings=16)
@@ -316,6 +317,23 @@ def each_rotation(config):
     return [r] if "rope_type" in r else [x for x in r.values() if isinstance(x, dict)]
 
 
+def loaded(v, folder):
+    return (v.cls or KIND[v.kind][0]).from_pretrained(folder, attn_implementation="eager", dtype=torch.float32, output_loading_info=True)
+
+
+def gradients(name, v, folder, answer, arrays):
+    if v.headless:
+        return
+    m, seen = loaded(v, folder)[0].eval().double(), []
+    forward = m.forward
+    m.forward = lambda **kw: seen.append(forward(output_hidden_states=True, **kw)) or seen[-1]
+    with Double():
+        loss, _ = loss_of(m, answer)
+    states = (("encoder_hidden_states", "enc_grad"), ("decoder_hidden_states", "dec_grad")) if m.config.is_encoder_decoder else (("hidden_states", "grad"),)
+    for (_, ours), g in zip(states, torch.autograd.grad(loss, [seen[0][theirs][0] for theirs, _ in states])):
+        arrays[f"{name}.{ours}"] = g[0].float()
+
+
 def make(name, v, folder, answers, arrays):
     cls, config_class, settings = KIND[v.kind]
     seed = sum(name.encode())
@@ -343,7 +361,7 @@ def make(name, v, folder, answers, arrays):
     two = m.config.is_encoder_decoder and v.cls is not T.T5EncoderModel
     if two:
         answer["decoder_ids"] = [m.config.decoder_start_token_id, *answer["ids"][3:8]]
-    m, info = (v.cls or cls).from_pretrained(folder, attn_implementation="eager", dtype=torch.float32, output_loading_info=True)
+    m, info = loaded(v, folder)
     assert not info["mismatched_keys"] and not info["unexpected_keys"] or "copies" in name or "buffers" in name or "base" in name, (name, info)
     missing = {k for k in info["missing_keys"] if "embed_positions" not in k and k != "final_logits_bias" and not (v.headless and "pooler" in k)}
     assert not missing, (name, missing)
@@ -356,9 +374,7 @@ def make(name, v, folder, answers, arrays):
     r = m(input_ids=torch.tensor([answer["ids"]]), use_cache=False, output_hidden_states=True, **kw)
     if not v.headless:
         arrays[name + ".logits"] = (r.prediction_logits if "prediction_logits" in r else r.logits)[0]
-    if not v.headless and cls.__name__.endswith(("CausalLM", "LMHeadModel")):
-        loss = torch.nn.functional.cross_entropy(r.logits[0, :-1], torch.tensor(answer["ids"][1:]))
-        arrays[name + ".grad"] = torch.autograd.grad(loss, r.hidden_states[0])[0][0]
+    gradients(name, v, folder, answer, arrays)
     if "seq_relationship_logits" in r:
         arrays[name + ".nsp"] = r.seq_relationship_logits[0]
     if name in PADDED:
@@ -371,13 +387,19 @@ def make(name, v, folder, answers, arrays):
 def main():
     a = argparse.ArgumentParser()
     a.add_argument("out", type=pathlib.Path)
+    a.add_argument("--gradients", action="store_true")
     o = a.parse_args()
     torch.set_num_threads(1)
     T.logging.disable_progress_bar()
     T.logging.set_verbosity_error()
     answers, arrays = {}, {}
+    if o.gradients:
+        answers, arrays = json.loads((o.out / "expected.json").read_text()), load_file(o.out / "expected.safetensors")
     for name, v in VARIANTS.items():
-        make(name, v, o.out / name, answers, arrays)
+        if o.gradients:
+            gradients(name, v, o.out / name, answers[name], arrays)
+        else:
+            make(name, v, o.out / name, answers, arrays)
     (o.out / "expected.json").write_text(json.dumps(answers, indent=1))
     save_file({k: x.detach().contiguous().clone() for k, x in arrays.items()}, o.out / "expected.safetensors")
     print(len(answers), "variants")
