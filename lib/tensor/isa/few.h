@@ -1,16 +1,18 @@
 /* few.h - outer.h for a few rows: B is read once, in the order in which it lies, and C goes on a few elements of k at a
  * time; included by body.c. */
 
-/* Registers that hold columns of C for R rows; `some` of FEW_ROWS share them out among twelve rows at most. */
+/* Rows side by side at most, and how many registers each of R rows has for its columns: as many as there are. */
 #if defined(VS_ISA_avx512) || defined(VS_ISA_neon)
 #define FEW_VECTORS(R) ((R) <= 3 ? 8 : (R) <= 6 ? 4 : 2)
+enum { FEW_ROWS = 12 };
 #elif defined(VS_ISA_avx2)
-#define FEW_VECTORS(R) ((R) == 1 ? 8 : (R) == 2 ? 4 : (R) <= 6 ? 2 : 1)
+#define FEW_VECTORS(R) ((R) == 1 ? 8 : (R) == 2 ? 4 : 2)
+enum { FEW_ROWS = 6 };
 #else
 #define FEW_VECTORS(R) 1
+enum { FEW_ROWS = 6 };
 #endif
 enum {
-    FEW_ROWS = 12,  /* side by side at most */
     FEW_DEPTH = 48, /* rows of B read side by side */
     FEW_COLS = 256, /* columns widened at once, where B is not f32 */
     FEW_AHEAD = 32  /* columns fetched ahead at least */
@@ -52,12 +54,14 @@ static void few_tile(size_t rows, const float *a, const float *b, size_t ldb, si
         CASE(4);
         CASE(5);
         CASE(6);
+#if defined(VS_ISA_avx512) || defined(VS_ISA_neon)
         CASE(7);
         CASE(8);
         CASE(9);
         CASE(10);
         CASE(11);
         CASE(12);
+#endif
     }
 #undef CASE
 }
