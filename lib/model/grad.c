@@ -80,7 +80,7 @@ static vs_status run_pass(vs_err *err, vs_grad *g, const vs_grad_request *rq, vs
 
 /* ---- what is needed, and where it lies ---- */
 
-static bool sums_weights(const vs_weight_grads *w, const vs_node *n) { return vs__weight_sum(w, n->w) || vs__weight_sum(w, n->b); }
+static bool sums_weights(const vs_weight_grads *w, const vs_node *n) { return vs__weight_wanted(w, n->w) || vs__weight_wanted(w, n->b); }
 
 static vs_status mark_needs(vs_err *err, vs_grad *g, const vs_grad_request *rq) {
     const vs_plan *p = g->pass->plan;

@@ -202,7 +202,7 @@ static void mix_back(args a, bool whole, const float *p, const float *v, const f
 
 /* From the scores' gradient ds: the queries', the keys', and that of the bias by distance. */
 static void scores_back(args a, const float *ds, const float *q, const float *k, float *dq, float *dk) {
-    float *table = vs__weight_sum(a.b->weights, a.n->w);
+    float *table = vs__weight_sum(a.b->weights, a.n->w, NULL);
     a.p = ds, a.out = table;
     if (table) vs_parallel_for(a.H, 1, distance_span, &a);
     a.factor = a.n->f;
@@ -251,7 +251,7 @@ vs_status vs__backward_attend(vs_err *err, const vs_back *b, const vs_node *n, c
     float *p = b->temp, *dp = p + edges, *s = n->cap > 0 ? dp + edges : NULL;
     const float *q = vs__slot(&b->x, n->in[0]), *k = vs__slot(&b->x, n->in[1]), *v = vs__slot(&b->x, n->in[2]);
     a.last = b->x.plan->slot[n->in[0]].kind == VS_ROWS_LAST;
-    bool scores = dx[0] || dx[1] || vs__weight_sum(b->weights, n->w);
+    bool scores = dx[0] || dx[1] || vs__weight_wanted(b->weights, n->w);
     VS_TRY(vs__attend_open(err, &b->x, n, s, p));
     mix_back(a, false, p, v, dy, scores ? dp : NULL, dx[2]);
     if (!scores) return VS_OK;

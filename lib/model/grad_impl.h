@@ -24,7 +24,10 @@ extern vs_back_fn *const vs__backward[VS_OP_COUNT];
 size_t vs__back_temp(const vs_plan *p, const vs_node *n);
 size_t vs__back_edges(const vs_plan *p, const vs_node *n); /* of an ATTEND: its pattern's numbers */
 
-/* vs__weight_sum() - where the gradient of a weight is added up; NULL where it is not wanted. */
-float *vs__weight_sum(const vs_weight_grads *g, const vs_weight *w);
+/* vs__weight_wanted() - whether somebody wants the gradient of a weight.
+ * vs__weight_sum() - where it is added up; NULL where it is not wanted.  `empty` (or NULL): the caller does not add but writes
+ * all of it where this is set. */
+bool vs__weight_wanted(const vs_weight_grads *g, const vs_weight *w);
+float *vs__weight_sum(const vs_weight_grads *g, const vs_weight *w, bool *empty);
 
 #endif

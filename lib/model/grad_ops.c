@@ -39,7 +39,7 @@ typedef size_t row_fn(const vs_back *b, const vs_node *n, size_t r);
 
 /* Row row_of(r) of the table's gradient += by dy[r], in the order of the rows. */
 static vs_status scatter(const vs_back *b, const vs_node *n, const float *dy, float by, row_fn *row_of, int64_t fixed) {
-    float *dw = vs__weight_sum(b->weights, n->w);
+    float *dw = vs__weight_sum(b->weights, n->w, NULL);
     const vs_slot *s = slot_of(b, n->out);
     for (size_t r = 0; dw && r < s->rows; r++) {
         size_t row = row_of(b, n, r);
@@ -161,7 +161,7 @@ vs_status vs__backward_norm(vs_err *err, const vs_back *b, const vs_node *n, con
     /* where nobody wants dx it is still made, behind the statistics, because they come with it */
     span_args s = {.b = b, .n = n, .a = vs__slot(&b->x, n->in[0]), .dy = dy, .dx = dx[0] ? dx[0] : b->temp + 2 * rows};
     vs_parallel_for(rows, rows_a_grain(out->width), norm_span, &s);
-    sums g = {s.a, dy, b->temp, rows, out->width, vs__weight_sum(b->weights, n->w), vs__weight_sum(b->weights, n->b)};
+    sums g = {s.a, dy, b->temp, rows, out->width, vs__weight_sum(b->weights, n->w, NULL), vs__weight_sum(b->weights, n->b, NULL)};
     if (g.dg) vs_parallel_for(out->width, COLUMNS, gain_span, &g);
     else if (g.db) vs_parallel_for(out->width, COLUMNS, bias_span, &g);
     return VS_OK;
@@ -171,12 +171,13 @@ vs_status vs__backward_norm(vs_err *err, const vs_back *b, const vs_node *n, con
 vs_status vs__backward_linear(vs_err *err, const vs_back *b, const vs_node *n, const float *dy, float *const dx[3]) {
     const vs_slot *in = slot_of(b, n->in[0]), *out = slot_of(b, n->out);
     size_t rows = in->rows, from = row_width(in), to = row_width(out), shape[2] = {rows, from};
-    float *dw = vs__weight_sum(b->weights, n->w), *db = vs__weight_sum(b->weights, n->b);
+    bool empty = false;
+    float *dw = vs__weight_sum(b->weights, n->w, &empty), *db = vs__weight_sum(b->weights, n->b, NULL);
     if (dx[0]) VS_TRY(vs_outer(err, dy, rows, to, 1, &n->w->t, to, from, dx[0], from, false));
     if (dw) {
         vs_tensor x;
         VS_TRY(vs_tensor_over(err, vs__slot(&b->x, n->in[0]), VS_F32, 2, shape, &x, NULL));
-        VS_TRY(vs_outer(err, dy, to, 1, to, &x, rows, from, dw, from, true));
+        VS_TRY(vs_outer(err, dy, to, 1, to, &x, rows, from, dw, from, !empty));
     }
     sums s = {.dy = dy, .rows = rows, .ld = to, .db = db};
     if (db) vs_parallel_for(to, COLUMNS, bias_span, &s);
@@ -222,7 +223,7 @@ vs_status vs__backward_first(vs_err *err, const vs_back *b, const vs_node *n, co
 /* dz of a head = dy times its columns of W_O; those columns' gradient += dy^T z. */
 vs_status vs__backward_heads(vs_err *err, const vs_back *b, const vs_node *n, const float *dy, float *const dx[3]) {
     const vs_slot *z = slot_of(b, n->in[0]), *out = slot_of(b, n->out);
-    float *dw = vs__weight_sum(b->weights, n->w);
+    float *dw = vs__weight_sum(b->weights, n->w, NULL);
     const float *in = vs__slot(&b->x, n->in[0]);
     size_t d = out->width, dh = z->width, wide = row_width(z), step = row_width(out);
     for (size_t h = 0; h < z->heads; h++) {
@@ -246,7 +247,7 @@ vs_status vs__backward_delta(vs_err *err, const vs_back *b, const vs_node *n, co
     (void)err;
     const vs_slot *heads = slot_of(b, n->in[1]);
     size_t d = heads->width, each = row_width(heads);
-    float *db = vs__weight_sum(b->weights, n->b);
+    float *db = vs__weight_sum(b->weights, n->b, NULL);
     for (size_t r = 0; r < heads->rows; r++, dy += d) {
         bool left = vs__heads_left(heads, vs__slot(&b->x, n->in[1]) + r * each, vs__slot(&b->x, n->in[2]) + r * each);
         const float factor[3] = {left, 1, left ? -1 : 0};

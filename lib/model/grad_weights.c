@@ -16,6 +16,7 @@ typedef struct entry {
     int stack, layer;
     size_t first; /* the entry whose array it shares; its own index where it has one */
     bool wanted;
+    bool empty;   /* an array of its own in which nothing is added up yet, and whose numbers mean nothing */
     vs_tensor t;  /* f32, contiguous; data in the one block of all, NULL where it is not wanted */
 } entry;
 
@@ -94,6 +95,7 @@ static vs_status end(vs_err *err, const vs_model *m, vs_weight_grads *g, vs_weig
         if (e->first != i) e->t = g->at[e->first].t;
         if (e->first != i || !e->wanted) continue;
         e->t.data = g->mem + used;
+        e->empty = true;
         used += (vs_tensor_count(&e->t) + 15) / 16 * 16;
     }
     *out = g;
@@ -175,18 +177,28 @@ void vs_weight_grads_free(vs_weight_grads *g) {
     vs_free(g);
 }
 
-void vs_weight_grads_zero(vs_weight_grads *g) { memset(g->mem, 0, g->floats * sizeof *g->mem); }
+/* Zeros are not written before somebody looks: the first product goes there without reading what was. */
+void vs_weight_grads_zero(vs_weight_grads *g) {
+    for (size_t i = 0; i < g->n; i++) g->at[i].empty = true;
+}
+
+/* The array of an entry, to be changed; `empty`: as it is, else it has been filled with zeros first. */
+static float *array_of(const vs_weight_grads *g, const entry *e, bool *empty) {
+    entry *own = &g->at[e->first];
+    float *x = g->mem + ((const float *)own->t.data - g->mem);
+    if (own->empty && !empty) memset(x, 0, vs_tensor_count(&own->t) * sizeof *x);
+    if (empty) *empty = own->empty;
+    own->empty = false;
+    return x;
+}
 
 const vs_tensor *vs_weight_grad(const vs_weight_grads *g, vs_role role, int stack, int layer) {
     if ((unsigned)role >= VS_ROLE_COUNT) return NULL;
     for (size_t i = 0; i < g->n; i++)
         if (g->at[i].role == role && g->at[i].stack == stack && (!per_layer[role] || g->at[i].layer == layer))
-            return g->at[i].t.data ? &g->at[i].t : NULL;
+            return g->at[i].t.data && array_of(g, &g->at[i], NULL) ? &g->at[i].t : NULL;
     return NULL;
 }
-
-/* The array of an entry, to be changed. */
-static float *array_of(const vs_weight_grads *g, const entry *e) { return g->mem + ((const float *)e->t.data - g->mem); }
 
 /* The entry of the i-th array; NULL beyond the last. */
 static const entry *own_array(const vs_weight_grads *g, size_t i) {
@@ -199,7 +211,7 @@ float *vs_weight_grads_at(const vs_weight_grads *g, size_t i, vs_role *role, int
     const entry *e = own_array(g, i);
     if (!e) return NULL;
     *role = e->role, *stack = e->stack, *layer = e->layer, *shape = e->t;
-    return array_of(g, e);
+    return array_of(g, e, NULL);
 }
 
 bool vs_weight_grads_also(const vs_weight_grads *g, size_t i, size_t k, vs_role *role, int *stack, int *layer) {
@@ -212,8 +224,15 @@ bool vs_weight_grads_also(const vs_weight_grads *g, size_t i, size_t k, vs_role 
     return false;
 }
 
-float *vs__weight_sum(const vs_weight_grads *g, const vs_weight *w) {
+static const entry *entry_of(const vs_weight_grads *g, const vs_weight *w) {
     for (size_t i = 0; g && w && i < g->n; i++)
-        if (g->at[i].w == w) return g->at[i].t.data ? array_of(g, &g->at[i]) : NULL;
+        if (g->at[i].w == w) return g->at[i].t.data ? &g->at[i] : NULL;
     return NULL;
+}
+
+bool vs__weight_wanted(const vs_weight_grads *g, const vs_weight *w) { return entry_of(g, w); }
+
+float *vs__weight_sum(const vs_weight_grads *g, const vs_weight *w, bool *empty) {
+    const entry *e = entry_of(g, w);
+    return e ? array_of(g, e, empty) : NULL;
 }

@@ -384,7 +384,7 @@ static void check(rig *r, const char *what) {
         if (dx[k]) differences(r, what, inputs[k], r->mem + r->slot[k].offset, r->slot[k].size, dx[k], dy, largest_of(dx[k], r->slot[k].size));
     for (int k = 0; k < 2; k++) {
         if (!r->w[k]) continue;
-        const float *g = vs__weight_sum(weights, r->w[k]);
+        const float *g = vs__weight_sum(weights, r->w[k], NULL);
         size_t n = vs_tensor_count(&r->w[k]->t), cols = vs_tensor_cols(&r->w[k]->t);
         for (size_t i = 0; i < n; i++) {
             bool fixed = r->n.op == VS_OP_EMBED && (int64_t)(i / cols) == vs__padding(&r->m);
