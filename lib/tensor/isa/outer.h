@@ -121,20 +121,28 @@ static void outer_panel_turned(outer_scratch *s, vs__weights b, size_t k, size_t
     }
 }
 
+/* n elements of `rows` rows of A as a tile reads them, zeros in the others: [n][O_ROWS]. */
+static void outer_pack_tile(const float *a, size_t rows, size_t rs, size_t ks, size_t n, float *t) {
+    size_t k = 0;
+    if (rows == O_ROWS && rs == 1)
+        for (; k < n; k++, t += O_ROWS) memcpy(t, a + k * ks, O_ROWS * sizeof *t);
+    if (rows == O_ROWS && ks == 1 && O_ROWS >= 4) {
+        const float *const row[4] = {a, a + rs, a + 2 * rs, a + 3 * rs};
+        for (; k + 4 <= n; k += 4, t += 4 * O_ROWS) {
+            turn_four(row, k, t, O_ROWS);
+            for (size_t r = 4; r < O_ROWS; r++) UNROLLED (i, 4) t[i * O_ROWS + r] = a[r * rs + k + i];
+        }
+    }
+    for (; k < n; k++, t += O_ROWS) UNROLLED (r, O_ROWS) t[r] = r < rows ? a[r * rs + k * ks] : 0;
+}
+
 /* m rows of A, [m, depth], into their place of `to`. */
 static void outer_pack(const float *a, size_t m, size_t rs, size_t ks, size_t depth, vs__packed to) {
-    for (size_t k0 = 0; k0 < depth; k0 += O_DEPTH) {
-        size_t n = depth - k0 < O_DEPTH ? depth - k0 : O_DEPTH;
-        float *t = to.at + k0 * to.whole + to.row * n;
-        for (size_t r = 0; r < m; r += O_ROWS) {
-            size_t some = m - r < O_ROWS ? m - r : O_ROWS;
-            const float *from = a + r * rs + k0 * ks;
-            if (some == O_ROWS)
-                for (size_t k = 0; k < n; k++, from += ks, t += O_ROWS) UNROLLED (i, O_ROWS) t[i] = from[i * rs];
-            else
-                for (size_t k = 0; k < n; k++, from += ks, t += O_ROWS)
-                    for (size_t i = 0; i < O_ROWS; i++) t[i] = i < some ? from[i * rs] : 0;
-        }
+    for (size_t k = 0; k < depth; k += O_DEPTH) {
+        size_t n = depth - k < O_DEPTH ? depth - k : O_DEPTH;
+        float *t = to.at + k * to.whole + to.row * n;
+        for (size_t r = 0; r < m; r += O_ROWS, t += n * O_ROWS)
+            outer_pack_tile(a + r * rs + k * ks, m - r < O_ROWS ? m - r : O_ROWS, rs, ks, n, t);
     }
 }
 
