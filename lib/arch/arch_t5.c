@@ -58,6 +58,8 @@ const vs_arch vs_arch_t5 = {
                    "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"},
     .hub_act = {"dense_act_fn", "feed_forward_proj"},
     .gguf_name = "t5",
+    .gguf_encoder = &vs_arch_t5encoder,
+    .gguf_ignore = "dec.blk.0.cross_attn_rel_b.weight", /* of the first checkpoints */
     .hub_says = hub_says,
     .gguf_says = gguf_says,
     .hps = hps,

@@ -130,8 +130,10 @@ typedef struct vs_arch {
     const vs_only *hub_only;   /* ended by a NULL key; or NULL */
     const char *gguf_name;     /* general.architecture; NULL: the format is not known */
     const vs_only *gguf_only;
+    const char *gguf_ignore;   /* a tensor of GGUF files that is never read; or NULL */
     const vs_say *hub_says, *gguf_says; /* ended by a NULL key; or NULL */
     const struct vs_arch *gguf_as; /* the family as which its GGUF files are written, where that is another; or NULL */
+    const struct vs_arch *gguf_encoder; /* as which the encoder alone of two stacks is written; or NULL */
     const struct vs_arch *hub_windowed; /* the family that a GGUF file with windows is in the hub's layout, where that is another */
     bool gguf_no_window; /* llama.cpp reads no windows in such files */
     const vs_hp_row *hps;      /* ended by VS_HP_COUNT */

@@ -336,12 +336,20 @@ static bool matches(const char *pattern, const char *s) {
 static const char *const task_heads[] = {"classifier.*",          "pre_classifier.*",       "score.*", "qa_outputs.*",
                                          "classification_head.*", "multiple_choice_head.*", "sequence_summary.*"};
 
+bool vs__task_head(const char *name, bool gguf) {
+    if (gguf) return matches("cls.*", name); /* as llama.cpp calls all of them */
+    for (size_t k = 0; k < sizeof task_heads / sizeof *task_heads; k++)
+        if (matches(task_heads[k], name)) return true;
+    return false;
+}
+
 static bool left_out(const binder *b, const char *name) {
+    const char *old = b->m->arch->gguf_ignore;
+    if (vs__task_head(name, b->config->gguf != NULL)) return true;
+    if (b->config->gguf) return old && !strcmp(old, name);
     const char *const *ignore = b->m->arch->hub_ignore;
     for (size_t k = 0; k < sizeof b->m->arch->hub_ignore / sizeof *ignore && ignore[k]; k++)
         if (matches(ignore[k], name)) return true;
-    for (size_t k = 0; k < sizeof task_heads / sizeof *task_heads; k++)
-        if (matches(task_heads[k], name)) return true;
     return false;
 }
 
@@ -349,7 +357,7 @@ static vs_status check_rest(vs_err *err, const binder *b) {
     for (size_t i = 0, n = vs_file_tensor_count(b->file); i < n; i++) {
         const char *name;
         const vs_tensor *t = vs_file_tensor(b->file, i, &name);
-        if (b->used[i] || (!b->config->gguf && left_out(b, name))) continue;
+        if (b->used[i] || left_out(b, name)) continue;
         char found[64];
         return vs_fail(err, VS_E_FORMAT, "%s: tensor %s %s has no place in %s", b->tensors, name,
                        vs_shape_text(t->shape, t->ndim, found, sizeof found), b->m->arch->name);

@@ -73,7 +73,7 @@ static vs_status check_target(vs_err *err, const vs__conversion *c) {
 
 static vs_status check_arch(vs_err *err, const vs__conversion *c) {
     const vs_arch *a = c->arch;
-    if (c->m->info.n_stacks < c->m->arch->n_stacks && !c->same)
+    if (c->m->info.n_stacks < a->n_stacks && !c->same)
         return vs_fail(err, VS_E_UNSUPPORTED, "%s: the encoder of a %s model alone stays in its format", c->to, c->m->arch->name);
     if (c->same || (c->gguf ? a->gguf_name && a->stack[0].gguf : a->hub_types[0] && a->stack[0].hub && a->hub_says)) return VS_OK;
     if (c->gguf)
@@ -196,6 +196,7 @@ static vs_status make(vs_err *err, vs__conversion *c) {
 /* The family as which the model is written, mostly its own. */
 static const vs_arch *written_as(const vs__conversion *c) {
     const vs_arch *own = c->m->arch;
+    if (!c->same && c->gguf && own->gguf_encoder && c->m->info.n_stacks < own->n_stacks) return own->gguf_encoder;
     if (!c->same && c->gguf && own->gguf_as) return own->gguf_as;
     return !c->same && !c->gguf && own->hub_windowed && vs__convert_windowed(c->m) ? own->hub_windowed : own;
 }

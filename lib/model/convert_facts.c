@@ -617,6 +617,9 @@ static vs_status check_layers(vs_err *err, const vs__conversion *c, const vs_sta
     return VS_OK;
 }
 
+/* Whether the encoder of two stacks is written as a family of its own. */
+static bool is_encoder_alone(const vs__conversion *c) { return c->arch->n_stacks < c->m->arch->n_stacks; }
+
 static vs_status check_stack(vs_err *err, const vs__conversion *c, const vs_stack_state *a, const vs_stack_state *b) {
     const struct {
         const char *what;
@@ -625,7 +628,7 @@ static vs_status check_stack(vs_err *err, const vs__conversion *c, const vs_stac
         {"number of layers", (double)a->L, (double)b->L},
         {"cap of the scores", (double)a->score_cap, (double)b->score_cap},
         {"scale of the embeddings", (double)a->embed_scale, (double)b->embed_scale},
-        {"scale before the unembedding", c->untie && a->w[VS_ROLE_UNEMBED].t.data ? 1 : (double)a->head_scale, (double)b->head_scale},
+        {"scale before the unembedding", (double)(c->untie && a->w[VS_ROLE_UNEMBED].t.data ? 1 : is_encoder_alone(c) ? b->head_scale : a->head_scale), (double)b->head_scale},
         {"epsilon of the norms", (double)a->eps, (double)b->eps},
         {"gate", a->gated, b->gated},
         {"parallel blocks", a->parallel, b->parallel},
@@ -646,13 +649,26 @@ static bool is_derived(vs_hp hp) {
     return hp == VS_HP_FIXED || (hp >= VS_HP_ROPE_KIND && hp <= VS_HP_WINDOW_FROM) || (hp >= VS_HP_QUERY_SCALE && hp <= VS_HP_SCORES_BY_LAYER);
 }
 
+/* Numbers that may differ because what they are of is written otherwise, or not at all. */
+static bool is_moot(const vs__conversion *c, const vs_model *made, vs_hp hp) {
+    bool headless = c->m->arch->masked_head && !made->info.has_logits, alone = is_encoder_alone(c);
+    switch (hp) {
+    case VS_HP_TIED:
+    case VS_HP_HEAD_SCALED: return c->untie || headless || alone;
+    case VS_HP_L2:
+    case VS_HP_H2:
+    case VS_HP_F2:
+    case VS_HP_START: return alone;
+    default: return false;
+    }
+}
+
 vs_status vs__convert_check(vs_err *err, const vs__conversion *c, const vs_model *made) {
     const vs_model *m = c->m;
     if (made->arch != c->arch)
         return vs_fail(err, VS_E_STATE, "%s: what was written opens as %s, not as %s", c->to, made->arch->name, c->arch->name);
-    bool headless = m->arch->masked_head && !made->info.has_logits; /* nothing is tied then */
     for (int i = 0; i < VS_HP_COUNT; i++)
-        if (!is_derived((vs_hp)i) && !((c->untie || headless) && (i == VS_HP_TIED || i == VS_HP_HEAD_SCALED)) && fabs((double)((float)m->hp[i] - (float)made->hp[i])) > 0)
+        if (!is_derived((vs_hp)i) && !is_moot(c, made, (vs_hp)i) && fabs((double)((float)m->hp[i] - (float)made->hp[i])) > 0)
             return differs(err, c, vs__hp_rows[i].words, m->hp[i], made->hp[i]);
     for (int i = 0; i < m->info.n_stacks; i++) VS_TRY(check_stack(err, c, &m->stack[i], &made->stack[i]));
     return VS_OK;

@@ -264,6 +264,17 @@ static vs_status add_segment(vs_err *err, vs__conversion *c) {
     return vs_tensor_over(err, zeros, VS_F32, 2, shape, &c->segments.t, NULL);
 }
 
+/* A head for another task is no part of what is open. */
+static void note_task_head(vs__conversion *c) {
+    for (size_t i = 0; !c->same && i < vs_file_tensor_count(c->file); i++) {
+        const char *name;
+        vs_file_tensor(c->file, i, &name);
+        if (!vs__task_head(name, !c->gguf)) continue;
+        vs__convert_note(c, "the head of %.60s is left out: it is kept within one format only", name);
+        return;
+    }
+}
+
 /* Whether a tied unembedding has to be written: readers want it. */
 static bool wants_unembedding(const vs__conversion *c) {
     const vs_bind *row = row_of(c->arch->stack[c->arch->n_stacks - 1].gguf, VS_ROLE_UNEMBED);
@@ -277,6 +288,7 @@ vs_status vs__convert_list(vs_err *err, vs__conversion *c) {
     drop_first_positions(c);
     VS_TRY(add_segment(err, c));
     for (int i = 0; !c->same && i < c->m->info.n_stacks; i++) VS_TRY(list_stack(err, c, i));
+    note_task_head(c);
     c->widest = VS_BF16;
     bool any = false;
     for (size_t i = 0; i < c->n; i++) {

@@ -98,6 +98,9 @@ float vs__score_scale(const double hp[VS_HP_COUNT], size_t dh, size_t layer);
  * VS_OK | VS_E_FORMAT (JSON that is none) | VS_E_IO. */
 vs_status vs__read_pooling(vs_err *err, vs_model *m) VS_MUST_CHECK;
 
+/* vs__task_head() - whether a tensor is of a head for another task, without which a model is open. */
+bool vs__task_head(const char *name, bool gguf);
+
 /* vs__plans_free() - the plans kept for this model (plan.c). */
 void vs__plans_free(struct vs_plan_cache *c);
 

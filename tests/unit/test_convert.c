@@ -621,6 +621,42 @@ static void a_conversation_keeps_its_template(void **state) {
     }
 }
 
+/* What is no part of a model that is open is left out, and that is said; other programs' GGUF files call such heads cls, and
+ * have a table of T5's that is never read. */
+static void heads_of_other_tasks(void **state) {
+    (void)state;
+    const change head = {ADD, "classifier.weight", "[2, 64]"};
+    put_hub(dir, "bert", NULL, &head, 1);
+    vs_converted made = converts(dir, in("a.gguf"), NULL);
+    bool noted = false;
+    for (int i = 0; i < VS_CONVERT_NOTES; i++) noted |= strstr(made.note[i], "head of classifier.weight is left out") != NULL;
+    assert_true(noted);
+    static const char *const more[] = {"cls.output.weight", "dec.blk.0.cross_attn_rel_b.weight"};
+    for (int k = 0; k < 2; k++) {
+        const size_t shape[2] = {32, 4};
+        static const float zeros[128];
+        vs_writer *w;
+        converts(k ? FIXTURES "t5" : dir, in("a.gguf"), NULL);
+        vs_model *m = opens(in("a.gguf"));
+        assert_int_equal(vs_writer_open(NULL, in("b.gguf"), "gguf", &w), VS_OK);
+        assert_int_equal(vs_writer_copy_meta(NULL, w, m->file), VS_OK);
+        assert_int_equal(vs_writer_declare(NULL, w, more[k], VS_F32, 2, shape), VS_OK);
+        for (size_t i = 0; i < vs_file_tensor_count(m->file); i++) {
+            const char *name;
+            const vs_tensor *t = vs_file_tensor(m->file, i, &name);
+            assert_int_equal(vs_writer_declare(NULL, w, name, t->dtype, t->ndim, t->shape), VS_OK);
+        }
+        assert_int_equal(vs_writer_put(NULL, w, zeros, sizeof zeros), VS_OK);
+        for (size_t i = 0; i < vs_file_tensor_count(m->file); i++) {
+            const vs_tensor *t = vs_file_tensor(m->file, i, NULL);
+            assert_int_equal(vs_writer_put(NULL, w, t->data, vs_tensor_count(t) * sizeof(float)), VS_OK);
+        }
+        assert_int_equal(vs_writer_commit(NULL, w), VS_OK);
+        vs_model_close(m);
+        vs_model_close(opens(in("b.gguf")));
+    }
+}
+
 /* Weights of any width are weights; they are written as f32 where nothing else is asked for. */
 static void wide_weights(void **state) {
     (void)state;
@@ -794,7 +830,7 @@ int main(void) {
         TEST(halves_of_heads), TEST(padding_goes_along), TEST(scales_go_into_queries), TEST(windows_go_along), TEST(rows_without_pieces),
         TEST(what_readers_insist_on),
         TEST(what_is_refused),      TEST(layers_in_any_order), TEST(disk_full),       TEST(stopped_and_begun_again),
-        TEST(out_of_memory),        TEST(nothing_else_is_touched),
+        TEST(heads_of_other_tasks), TEST(out_of_memory),        TEST(nothing_else_is_touched),
     };
     return cmocka_run_group_tests(all, NULL, NULL);
 }
