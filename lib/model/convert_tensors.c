@@ -84,6 +84,36 @@ static size_t rows_of(const vs_weight *w) { return w->t.ndim < 2 ? vs_tensor_cou
 
 static bool turned(vs_lie lie) { return lie == VS_LIE_IN_OUT || lie == VS_LIE_QKV_IN_OUT; }
 
+/* Whether every number of a part is the same after it was written as t. */
+static bool survives(const vs__piece_out *o, int k, vs_dtype t) {
+    const vs_weight *w = o->part[k];
+    size_t cols = vs_tensor_cols(&w->t), rows = vs_tensor_count(&w->t) / cols;
+    float less = o->row[k]->transform == VS_PLUS_ONE ? 1 : 0, *x = vs_alloc(cols, sizeof *x), *back = vs_alloc(cols, sizeof *back);
+    uint16_t *made = vs_alloc(cols, sizeof *made);
+    bool same = x && back && made;
+    for (size_t r = 0; same && r < rows; r++) {
+        if (w->vec) memcpy(x, w->vec + r * cols, cols * sizeof *x);
+        else same = vs_tensor_row_f32(NULL, &w->t, r, x) == VS_OK;
+        for (size_t i = 0; i < cols; i++) x[i] -= less;
+        same = same && vs_narrow(t, x, made, cols);
+        if (same) vs_widen(t, made, back, cols);
+        same = same && !memcmp(x, back, cols * sizeof *x);
+    }
+    vs_free(x);
+    vs_free(back);
+    vs_free(made);
+    return same;
+}
+
+/* What a GGUF file holds as f32 only because its readers want it so comes back in the type of the other weights, where it is one
+ * of 16 bits and nothing is lost. */
+static vs_dtype small_type(const vs__conversion *c, const vs__piece_out *o) {
+    vs_dtype t = c->m->stack[0].w[VS_ROLE_EMBED].t.dtype;
+    bool fits = t == VS_F16 || t == VS_BF16;
+    for (int k = 0; k < VS__PARTS && fits; k++) fits = !o->part[k] || survives(o, k, t);
+    return fits ? t : VS_F32;
+}
+
 /* The shape and type of a tensor from its parts, once they are all there. */
 static vs_status finish_piece(vs_err *err, const vs__conversion *c, vs__piece_out *o) {
     const vs_weight *first = o->part[0];
@@ -107,6 +137,7 @@ static vs_status finish_piece(vs_err *err, const vs__conversion *c, vs__piece_ou
     o->shape[1] = matrix ? (in_out ? rows : cols) : 0;
     bool added = first == &c->positions || first == &c->segments || is_added(c->m, first->t.data);
     o->dtype = type_for(c, o->ndim, o->shape[o->ndim - 1], from, added);
+    if (!c->gguf && !c->typed && from == VS_F32 && (o->ndim < 2 || added)) o->dtype = small_type(c, o);
     return VS_OK;
 }
 

@@ -657,6 +657,32 @@ static void heads_of_other_tasks(void **state) {
     }
 }
 
+/* Weights of 16 bits have the same bits and type in the hub's layout again. */
+static void sixteen_bits_there_and_back(void **state) {
+    (void)state;
+    static const char *const models[] = {"llama_bf16", "gpt2_f16", "bert_bf16", "neox_f16", "phi3_bf16", "t5_bf16"};
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        char from[96];
+        size_t seen = 0;
+        snprintf(from, sizeof from, FIXTURES "variants/%s", models[i]);
+        converts(from, in("a.gguf"), NULL);
+        converts(in("a.gguf"), in("back"), NULL);
+        vs_model *a = opens(from), *b = opens(in("back"));
+        for (size_t k = 0; k < vs_file_tensor_count(b->hub->tensors); k++) {
+            const char *name;
+            const vs_tensor *got = vs_file_tensor(b->hub->tensors, k, &name), *want = vs_file_find(a->hub->tensors, name);
+            if (!want) continue; /* T5's unembedding; NeoX's has another name */
+            assert_int_equal(got->dtype, want->dtype);
+            assert_int_equal(vs_tensor_count(got), vs_tensor_count(want));
+            assert_memory_equal(got->data, want->data, vs_tensor_count(got) * 2);
+            seen++;
+        }
+        assert_true(seen >= vs_file_tensor_count(b->hub->tensors) - 1 && seen > 10);
+        vs_model_close(a), vs_model_close(b);
+        drop_dir(in("back"));
+    }
+}
+
 /* Weights of any width are weights; they are written as f32 where nothing else is asked for. */
 static void wide_weights(void **state) {
     (void)state;
@@ -830,7 +856,7 @@ int main(void) {
         TEST(halves_of_heads), TEST(padding_goes_along), TEST(scales_go_into_queries), TEST(windows_go_along), TEST(rows_without_pieces),
         TEST(what_readers_insist_on),
         TEST(what_is_refused),      TEST(layers_in_any_order), TEST(disk_full),       TEST(stopped_and_begun_again),
-        TEST(heads_of_other_tasks), TEST(out_of_memory),        TEST(nothing_else_is_touched),
+        TEST(heads_of_other_tasks), TEST(sixteen_bits_there_and_back), TEST(out_of_memory),        TEST(nothing_else_is_touched),
     };
     return cmocka_run_group_tests(all, NULL, NULL);
 }
