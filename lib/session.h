@@ -89,6 +89,7 @@ typedef struct vs_hit {
     size_t key_len, row;
     float score;
 } vs_hit;
+size_t vs_hit_size(void); /* bytes of one, for bindings, as vs_request_size() */
 vs_status vs_session_near(vs_err *err, vs_session *s, const vs_value *v, const char *in, size_t k, bool keep_operands,
                           vs_hit *hits, size_t *found, vs_space **where) VS_MUST_CHECK;
 

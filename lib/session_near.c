@@ -136,6 +136,8 @@ vs_status vs_session_near_many(vs_err *err, vs_session *s, const vs_value *v, si
     return st;
 }
 
+size_t vs_hit_size(void) { return sizeof(vs_hit); }
+
 vs_status vs_session_near(vs_err *err, vs_session *s, const vs_value *v, const char *in, size_t k, bool keep_operands,
                           vs_hit *hits, size_t *found, vs_space **where) {
     vs_near_how how = {.k = k, .in = in, .keep_operands = keep_operands};

@@ -51,21 +51,23 @@ class Request(C.Structure):
                 ("logits", C.c_int), ("kv", _P), ("mask", C.c_int), ("stop_layer", _Z), ("variants", _P), ("reverse", C.c_bool)]
 
 
-_lib.vs_request_size.restype = _Z
-if _lib.vs_request_size() != C.sizeof(Request):
-    raise ImportError("vecscope.py describes another libvecscope than the one found: vs_request has another size")
-
-
 class Buf(C.Structure):
     _fields_ = [("s", C.c_void_p), ("len", _Z), ("cap", _Z), ("failed", C.c_bool)]
 
 
 class Value(C.Structure):
-    _fields_ = [("vec", C.POINTER(C.c_float)), ("dim", _Z), ("space", _P), ("rows", C.POINTER(_Z)), ("n_rows", _Z), ("notes", Buf)]
+    _fields_ = [("vec", C.POINTER(C.c_float)), ("number", C.c_double), ("dim", _Z), ("weight", C.c_double), ("of", _P), ("space", _P),
+                ("rows", C.POINTER(_Z)), ("n_rows", _Z), ("notes", Buf)]
 
 
 class Hit(C.Structure):
     _fields_ = [("key", C.c_void_p), ("key_len", _Z), ("row", _Z), ("score", C.c_float)]
+
+
+for _size, _type in (_lib.vs_request_size, Request), (_lib.vs_value_size, Value), (_lib.vs_hit_size, Hit):
+    _size.restype = _Z
+    if _size() != C.sizeof(_type):
+        raise ImportError(f"vecscope.py describes another libvecscope than the one found: a {_type.__name__} has another size")
 
 
 class VecscopeError(Exception):

@@ -58,6 +58,9 @@ typedef struct vs_value {
 } vs_value;
 void vs_value_free(vs_value *v); /* leaves it zeroed */
 
+/* vs_value_size() - bytes of a vs_value, for bindings that describe it anew, as vs_request_size(). */
+size_t vs_value_size(void);
+
 typedef struct vs_resolver {
     void *self;
     /* fill a vs_value, zeroed but for its weight, 1, with the vector of one address; what it leaves there after a failure is

@@ -8,6 +8,8 @@
 #include "../base/alloc.h"
 #include "../tensor/kernels.h"
 
+size_t vs_value_size(void) { return sizeof(vs_value); }
+
 void vs_value_free(vs_value *v) {
     if (!v) return;
     vs_free(v->vec);
