@@ -156,7 +156,7 @@ lint: ## who includes whom, banned functions, lengths, leftovers
 	@bash tests/lint.sh
 
 # base and tensor alone, for a machine that is not this one: needs gcc-aarch64-linux-gnu and qemu-user
-KERNEL_OBJ := $(patsubst %,$(B)/lib/%.o,base/alloc base/parallel base/status tensor/cpu tensor/kernels tensor/reverse tensor/quant tensor/tensor) $(ISA_OBJ)
+KERNEL_OBJ := $(patsubst %,$(B)/lib/%.o,base/alloc base/parallel base/status tensor/cpu tensor/kernels tensor/outer tensor/room tensor/reverse tensor/quant tensor/tensor) $(ISA_OBJ)
 $(B)/tests/arm64/kernel_digest: tests/arm64/kernel_digest.c $(KERNEL_OBJ)
 	@mkdir -p $(@D)
 	$(call say,TEST)
