@@ -5,9 +5,6 @@
 #include "kernels_table.h"
 #include "outer.h"
 
-/* Below so many multiply-adds a team of threads costs more than it saves. */
-static const double worth_a_team = 50e3;
-
 void vs_widen(vs_dtype t, const void *src, float *dst, size_t n) { vs__kernels_in_use()->widen(t, src, dst, n); }
 
 /* A product to share out: `grain` outputs, or all of them, a thread at least. */
@@ -19,7 +16,7 @@ typedef struct product {
 } product;
 
 static size_t grain_of(size_t rows, size_t in, size_t out, size_t grain) {
-    return (double)rows * (double)in * (double)out < worth_a_team ? out : grain;
+    return (double)rows * (double)in * (double)out < VS__WORTH_A_TEAM ? out : grain;
 }
 
 static vs_status wrong_shape(vs_err *err, size_t rows, size_t in, const vs_tensor *w, size_t want0, size_t want1) {

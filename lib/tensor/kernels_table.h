@@ -21,6 +21,8 @@ typedef struct vs__packed {
     size_t whole, row; /* rows, a multiple of VS__OUTER_ROWS; which one A begins with, another */
 } vs__packed;
 
+#define VS__WORTH_A_TEAM 50e3 /* multiply-adds below which a team of threads costs more than it saves */
+
 typedef struct vs__kernels {
     const char *name;
     void (*widen)(vs_dtype t, const void *src, float *dst, size_t n);

@@ -5,9 +5,8 @@
 #include "kernels_table.h"
 #include "room.h"
 
-/* Columns and rows of C that a thread takes at least, and multiply-adds below which a team costs more than it saves. */
+/* Columns and rows of C that a thread takes at least. */
 enum { COLS = 64, ROWS = 21 * VS__OUTER_ROWS };
-static const double worth_a_team = 50e3;
 
 /* C = F + A B for elements [k0, k1) of k. */
 typedef struct product {
@@ -67,7 +66,7 @@ static void rows(void *arg, size_t from, size_t to, int worker) {
 
 /* A piece of the product; without a packed A where there is no room for it. */
 static void on_all_threads(product *p, float *work) {
-    bool alone = (double)p->m * (double)p->n * (double)(p->k1 - p->k0) < worth_a_team;
+    bool alone = (double)p->m * (double)p->n * (double)(p->k1 - p->k0) < VS__WORTH_A_TEAM;
     p->packed = (vs__packed){work, (p->m + VS__OUTER_ROWS - 1) / VS__OUTER_ROWS * VS__OUTER_ROWS, 0};
     if (p->packed.at) vs_parallel_for(p->m, alone ? p->m : VS__OUTER_ROWS, pack, p);
     if (p->m > p->n) /* a tall C: each thread its own rows of A, and a panel of B again */

@@ -17,9 +17,7 @@ void vs_norm_gain_back(const float *x, const float *dy, const float *stats, size
     vs__kernels_in_use()->norm_gain_back(x, dy, stats, n_rows, ld, n, dg, db);
 }
 void vs_softmax_back(const float *p, const float *dp, float *ds, size_t n) {
-    float mean = vs_dot(p, dp, n); /* taken off twice: what the first leaves is small beside dp, and so is its rounding */
-    for (size_t i = 0; i < n; i++) ds[i] = dp[i] - mean;
-    vs__kernels_in_use()->softmax_back(p, ds, ds, n);
+    vs__kernels_in_use()->softmax_back(p, dp, ds, n);
 }
 void vs_activate_back(vs_act act, const float *x, const float *dy, float *dx, size_t n) {
     vs__kernels_in_use()->activate_back(act, x, dy, dx, n);

@@ -60,8 +60,12 @@ static void norm_gain_back(const float *x, const float *dy, const float *stats, 
 
 static void softmax_back(const float *p, const float *dp, float *ds, size_t n) {
     v16 mean = v_set(dot(p, dp, n));
-#define LOAD(load, i) v16 a = load(p + i), b = load(dp + i);
-    EACH(n, LOAD, v_mul(a, v_sub(b, mean)), ds);
+#define LOAD(load, i) v16 b = load(dp + i);
+    EACH(n, LOAD, v_sub(b, mean), ds);
+#undef LOAD
+    v16 rest = v_set(dot(p, ds, n)); /* what the first leaves is small beside dp, and so is its rounding */
+#define LOAD(load, i) v16 a = load(p + i), b = load(ds + i);
+    EACH(n, LOAD, v_mul(a, v_sub(b, rest)), ds);
 #undef LOAD
 }
 

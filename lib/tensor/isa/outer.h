@@ -176,7 +176,7 @@ static void outer_panel_times(const outer_scratch *s, const outer_job *o, const 
 static size_t outer_whole(size_t rows) { return (rows + O_ROWS - 1) / O_ROWS * O_ROWS; }
 static size_t outer_depth(const outer_job *o, size_t k) { return o->depth - k < O_DEPTH ? o->depth - k : O_DEPTH; }
 
-/* n numbers to another place, as library functions do it for more than these. */
+/* n numbers to another place: rows are too short for memcpy(), which gcc makes `rep movs` of. */
 INLINE void copy_row(float *to, const float *from, size_t n) {
     size_t i = 0;
     for (; i + 64 <= n; i += 64) UNROLLED (v, 64 / PASS) p_store(to + i + v * PASS, p_load(from + i + v * PASS));
