@@ -132,6 +132,9 @@ vs_status vs__rows_mean(vs_err *err, const vs_tensor *t, size_t from, size_t to,
 /* vs__decoder_input() - vs_session_decoder_input() for any model. */
 vs_status vs__decoder_input(vs_err *err, vs_model *m, const char *target, size_t n, bool special, vs_text_input *in) VS_MUST_CHECK;
 
+/* vs__stack_named() - the stack that a text like "decoder.3" begins with, stepped over; `usual` where it names none. */
+int vs__stack_named(const vs_model_info *in, const char **text, int usual);
+
 /* vs__site_of() - a site by name, of two stacks in this one where it names none, with a vector for each position: VS_E_SHAPE for
  * a pattern. */
 vs_status vs__site_of(vs_err *err, const vs_model *m, int stack, const char *name, vs_site *out) VS_MUST_CHECK;

@@ -8,15 +8,14 @@
 #include "session_impl.h"
 #include "tensor/kernels.h"
 
-/* The stack that "decoder.3" begins with, stepped over; 0 where it names none. */
-static int stack_named(const vs_model_info *in, const char **text) {
+int vs__stack_named(const vs_model_info *in, const char **text, int usual) {
     for (int i = 0; i < in->n_stacks && in->n_stacks > 1; i++) {
         size_t n = strlen(in->stack[i].name);
         if (strncmp(*text, in->stack[i].name, n) || (*text)[n] != '.') continue;
         *text += n + 1;
         return i;
     }
-    return 0;
+    return usual;
 }
 
 vs_status vs_session_layers(vs_err *err, vs_session *s, const char *what, bool *names, vs_layers *out) {
@@ -38,7 +37,7 @@ vs_status vs_session_layers(vs_err *err, vs_session *s, const char *what, bool *
     }
     *names = true;
     const char *number = at ? at + 1 : "";
-    out->stack = stack_named(vs_model_info_of(out->model), &number);
+    out->stack = vs__stack_named(vs_model_info_of(out->model), &number, 0);
     size_t L = vs_model_info_of(out->model)->stack[out->stack].L;
     out->to = L;
     if (!*number) return VS_OK;

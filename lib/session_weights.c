@@ -29,16 +29,8 @@ static const char *bare_layer(const vs_model_info *in, bool head, const char *te
         const char *name;
         bool cross;
     } kinds[] = {{".attn", false}, {".xattn", true}};
+    out->stack = vs__stack_named(in, &text, in->n_stacks - 1);
     *n = strlen(text);
-    out->stack = in->n_stacks - 1;
-    for (int i = 0; i < in->n_stacks; i++) {
-        size_t own = strlen(in->stack[i].name);
-        if (in->n_stacks < 2 || strncmp(text, in->stack[i].name, own) || text[own] != '.') continue;
-        out->stack = i;
-        text += own + 1;
-        *n -= own + 1;
-        break;
-    }
     for (size_t i = 0; head && i < sizeof kinds / sizeof *kinds; i++) {
         size_t own = strlen(kinds[i].name);
         if (*n < own || strcmp(text + *n - own, kinds[i].name) || (kinds[i].cross && !in->stack[out->stack].cross)) continue;

@@ -10,12 +10,10 @@ static const vs_say hub_says[] = {
     ALWAYS("model_type", "\"t5\""),
     ALWAYS("architectures", "[\"T5EncoderModel\"]"),
     ALWAYS("is_encoder_decoder", "false"),
-    WITH_ROLE("feed_forward_proj", "\"gated-gelu\"", W_GATE),
-    ALWAYS("feed_forward_proj", "\"relu\""),
-    T5_ONE_OR_TWO("encoder.block.%d.layer.1.DenseReluDense"),
+    T5_HUB_SAYS,
     END_OF_SAYS,
 };
-static const vs_say gguf_says[] = {ALWAYS("%s.context_length", "512"), END_OF_SAYS};
+static const vs_say gguf_says[] = {T5_GGUF_SAYS, END_OF_SAYS};
 
 const vs_arch vs_arch_t5encoder = {
     .name = "t5encoder",

@@ -50,6 +50,12 @@
 /* A single map has another name than one beside a gate. */
 #define T5_ONE_OR_TWO(at) WITH_ROLE(at ".wi_1.weight", at ".wi_1.weight", W_GATE), ALWAYS(at ".wi_1.weight", at ".wi.weight")
 
+/* What written files say beside the model's class. */
+#define T5_HUB_SAYS \
+    WITH_ROLE("feed_forward_proj", "\"gated-gelu\"", W_GATE), ALWAYS("feed_forward_proj", "\"relu\""), \
+        T5_ONE_OR_TWO("encoder.block.%d.layer.1.DenseReluDense")
+#define T5_GGUF_SAYS ALWAYS("%s.context_length", "512")
+
 /* Both stacks; further fields and the braces are the caller's. */
 #define T5_STACK .norm = VS_NORM_RMS, .act = VS_ACT_RELU, .gated_gelu = true, .final_norm = true, .buckets = true
 #define T5_ENCODER .name = "encoder", .sub = {{VS_SUB_SELF, .pre = true}, {VS_SUB_MLP, .pre = true}}, T5_STACK

@@ -1,6 +1,9 @@
 /* json.c - see json.h. */
 #include "json.h"
 
+#include <stdio.h>
+#include <sys/stat.h>
+
 #include "map.h"
 
 /* How deep brackets nest; stops counting at VS_JSON_DEPTH + 1.  Brackets inside strings don't count. */
@@ -49,4 +52,13 @@ vs_status vs_json_read(vs_err *err, const char *path, size_t limit, json_t **out
     vs_status s = vs_json_parse(err, path, (const char *)m.bytes, m.size, limit, out);
     vs_map_close(&m);
     return s;
+}
+
+vs_status vs_json_read_in(vs_err *err, const char *dir, const char *name, size_t limit, json_t **out) {
+    char path[4096];
+    struct stat st;
+    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
+    *out = NULL;
+    if (n < 0 || (size_t)n >= sizeof path || stat(path, &st) != 0 || !S_ISREG(st.st_mode)) return VS_OK;
+    return vs_json_read(err, path, limit, out);
 }

@@ -19,4 +19,7 @@ vs_status vs_json_parse(vs_err *err, const char *where, const char *s, size_t n,
 /* vs_json_read() - the same for a whole file. */
 vs_status vs_json_read(vs_err *err, const char *path, size_t limit, json_t **out) VS_MUST_CHECK;
 
+/* vs_json_read_in() - the same for a file of a directory; *out NULL where it has none of that name. */
+vs_status vs_json_read_in(vs_err *err, const char *dir, const char *name, size_t limit, json_t **out) VS_MUST_CHECK;
+
 #endif

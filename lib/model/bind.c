@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../base/dict.h"
+#include "../base/str.h"
 #include "../tensor/kernels.h"
 #include "config.h"
 #include "model_impl.h"
@@ -318,28 +319,15 @@ static void tie(binder *b) {
     m->info.tied = m->info.tied && m->info.has_logits;
 }
 
-static bool matches(const char *pattern, const char *s) {
-    for (; *pattern; pattern++, s++) {
-        if (*pattern == '*') {
-            for (;; s++) {
-                if (matches(pattern + 1, s)) return true;
-                if (!*s) return false;
-            }
-        }
-        if (*pattern != *s) return false;
-    }
-    return !*s;
-}
-
 /* Heads that a model was given for another task, by the names that transformers' classes have for them (…ForSequence-,
  * ForTokenClassification, ForQuestionAnswering, ForMultipleChoice, GPT2DoubleHeadsModel): the model is open without them. */
 static const char *const task_heads[] = {"classifier.*",          "pre_classifier.*",       "score.*", "qa_outputs.*",
                                          "classification_head.*", "multiple_choice_head.*", "sequence_summary.*"};
 
 bool vs__task_head(const char *name, bool gguf) {
-    if (gguf) return matches("cls.*", name); /* as llama.cpp calls all of them */
+    if (gguf) return vs_glob("cls.*", name); /* as llama.cpp calls all of them */
     for (size_t k = 0; k < sizeof task_heads / sizeof *task_heads; k++)
-        if (matches(task_heads[k], name)) return true;
+        if (vs_glob(task_heads[k], name)) return true;
     return false;
 }
 
@@ -349,7 +337,7 @@ static bool left_out(const binder *b, const char *name) {
     if (b->config->gguf) return old && !strcmp(old, name);
     const char *const *ignore = b->m->arch->hub_ignore;
     for (size_t k = 0; k < sizeof b->m->arch->hub_ignore / sizeof *ignore && ignore[k]; k++)
-        if (matches(ignore[k], name)) return true;
+        if (vs_glob(ignore[k], name)) return true;
     return false;
 }
 

@@ -2,7 +2,6 @@
  * GGUF's pooling_type. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "../base/json.h"
 #include "../io/hub.h"
@@ -13,22 +12,12 @@ enum { LIMIT = 1 << 16 };
 const char *const vs_pool_names[VS_POOL_COUNT] = {[VS_POOL_MEAN] = "mean", [VS_POOL_CLS] = "cls", [VS_POOL_MAX] = "max",
                                                   [VS_POOL_LAST] = "last"};
 
-/* A file DIR/PART/NAME of the model's directory as JSON; *out NULL where there is none. */
-static vs_status read_beside(vs_err *err, const vs_model *m, const char *part, const char *name, json_t **out) {
-    char path[4096];
-    struct stat st;
-    *out = NULL;
-    int n = snprintf(path, sizeof path, "%s/%s/%s", m->hub->dir, part, name);
-    if (n < 0 || (size_t)n >= sizeof path || stat(path, &st) != 0 || !S_ISREG(st.st_mode)) return VS_OK;
-    return vs_json_read(err, path, LIMIT, out);
-}
-
 /* The directory of the pooling: what modules.json says, a name within the model's directory, else the usual one. */
 static vs_status pooling_dir(vs_err *err, const vs_model *m, char dir[256]) {
     static const char type[] = ".Pooling";
     json_t *modules;
     snprintf(dir, 256, "1_Pooling");
-    VS_TRY(read_beside(err, m, ".", "modules.json", &modules));
+    VS_TRY(vs_json_read_in(err, m->hub->dir, "modules.json", LIMIT, &modules));
     for (size_t i = 0; i < json_array_size(modules); i++) {
         const json_t *one = json_array_get(modules, i), *path = json_object_get(one, "path");
         const char *kind = json_string_value(json_object_get(one, "type"));
@@ -71,10 +60,11 @@ vs_status vs__read_pooling(vs_err *err, vs_model *m) {
             m->info.pool = v.u == 1 ? VS_POOL_MEAN : v.u == 2 ? VS_POOL_CLS : v.u == 3 ? VS_POOL_LAST : VS_POOL_OTHER;
         return VS_OK;
     }
-    char dir[256];
+    char dir[256], name[sizeof dir + sizeof "/config.json"];
     json_t *config;
     VS_TRY(pooling_dir(err, m, dir));
-    VS_TRY(read_beside(err, m, dir, "config.json", &config));
+    snprintf(name, sizeof name, "%s/config.json", dir);
+    VS_TRY(vs_json_read_in(err, m->hub->dir, name, LIMIT, &config));
     m->info.pool = pool_of(config);
     json_decref(config);
     return VS_OK;

@@ -35,28 +35,31 @@ static const struct {
 #include "char_classes.def"
 };
 
-static const struct {
+typedef struct script_span {
     span of;
     uint32_t script;
-} scripts[] = {
+} script_span;
+static const script_span scripts[] = {
 #define SCRIPT(first, last, script) {{first, last}, script},
 #include "char_classes.def"
 };
 
-static bool in(const span *table, size_t n, uint32_t cp) {
+/* The span that holds cp, of n that begin elements of `size` bytes, in order; NULL where none does. */
+static const span *find(const span *table, size_t size, size_t n, uint32_t cp) {
     size_t lo = 0, hi = n;
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
-        if (cp > table[mid].last)
+        const span *at = (const span *)(const void *)((const char *)table + mid * size);
+        if (cp > at->last)
             lo = mid + 1;
-        else if (cp < table[mid].first)
+        else if (cp < at->first)
             hi = mid;
         else
-            return true;
+            return at;
     }
-    return false;
+    return NULL;
 }
-#define IN(table, cp) in(table, sizeof table / sizeof *table, cp)
+#define IN(table, cp) (find(table, sizeof *table, sizeof table / sizeof *table, cp) != NULL)
 
 bool vs__is_space(uint32_t cp) {
     return cp == ' ' || (cp >= 9 && cp <= 13) || cp == 0x85 || cp == 0xA0 || cp == 0x1680 ||
@@ -77,17 +80,8 @@ bool vs__is_number(uint32_t cp) {
 bool vs__is_late(uint32_t cp) { return cp >= 0x300 && IN(late, cp); }
 
 uint32_t vs__script(uint32_t cp) {
-    size_t lo = 0, hi = sizeof scripts / sizeof *scripts;
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (cp > scripts[mid].of.last)
-            lo = mid + 1;
-        else if (cp < scripts[mid].of.first)
-            hi = mid;
-        else
-            return scripts[mid].script;
-    }
-    return 0;
+    const span *at = find(&scripts[0].of, sizeof *scripts, sizeof scripts / sizeof *scripts, cp);
+    return at ? ((const script_span *)(const void *)at)->script : 0;
 }
 
 bool vs__is_nmt_dropped(uint32_t cp) {

@@ -25,11 +25,8 @@ static bool path_of(const files *f, const char *name, char path[4096]) {
 
 /* A JSON object of the directory; NULL where there is no such file. */
 static vs_status read_object(vs_err *err, const files *f, const char *name, json_t **out) {
-    char path[4096];
-    *out = NULL;
-    if (!path_of(f, name, path)) return VS_OK;
-    VS_TRY(vs_json_read(err, path, LIMIT, out));
-    return json_is_object(*out) ? VS_OK : vs_fail(err, VS_E_FORMAT, "%s: not a JSON object", path);
+    VS_TRY(vs_json_read_in(err, f->dir, name, LIMIT, out));
+    return !*out || json_is_object(*out) ? VS_OK : vs_fail(err, VS_E_FORMAT, "%s/%s: not a JSON object", f->dir, name);
 }
 
 /* The lines of a file, as texts of an array; of a vocabulary as its keys, each the number of its line, the last one counts. */
